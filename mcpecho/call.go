@@ -1,0 +1,194 @@
+package mcpecho
+
+import (
+	"context"
+	"errors"
+
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
+)
+
+// Call is one MCP call: the live [echo.Context] of its HTTP request plus what
+// the chain works on. It is the echo.Context that every step and handler
+// gets, so values set by middlewares of the Echo group are there (c.Get).
+//
+// A Call belongs to one request and one goroutine; it must not be kept after
+// the handler returns.
+type Call struct {
+	echo.Context
+
+	tool      *tool
+	server    *Server
+	principal *Principal
+	arguments []byte // raw JSON
+	args      []any  // decoded: pointers, one for each part of the arguments
+
+	tx     *gorm.DB
+	query  *gorm.DB
+	wrap   func(rows, items any) (any, error)
+	result any
+
+	encoded []byte // the finished JSON of the result
+	null    bool   // a Retrieve found no row and is Nullable
+
+	errored     error // what a middleware handed to Error instead of returning it
+	afterCommit []func(context.Context)
+	ctx         callContext
+	capture     *capture
+}
+
+// callContext carries the call through [context.Context] without an
+// allocation of its own.
+type callContext struct {
+	context.Context
+	call *Call
+}
+
+type callKey struct{}
+
+func (c *callContext) Value(key any) any {
+	if key == (callKey{}) {
+		return c.call
+	}
+	return c.Context.Value(key)
+}
+
+// contextKey is where a [Call] answers to [echo.Context.Get] with itself, so
+// that it is found behind a middleware that wraps the echo.Context.
+const contextKey = "mcpecho.call"
+
+// CallFrom finds the call of an echo.Context: the context itself, or the call
+// behind a wrapper that a middleware put around it. It returns nil outside of
+// an MCP call.
+func CallFrom(ec echo.Context) *Call {
+	if c, ok := ec.(*Call); ok {
+		return c
+	}
+	c, _ := ec.Get(contextKey).(*Call)
+	return c
+}
+
+// CallFromContext finds the call of a context that descends from [Call.Ctx],
+// nil outside of an MCP call.
+func CallFromContext(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// Args returns the decoded arguments of type T: the handler's input, or what
+// a step added with [Definition.AddArguments]. It panics when the call's
+// chain has no arguments of that type, or has not validated them yet.
+func Args[T any](c *Call) *T {
+	for _, a := range c.args {
+		if v, ok := a.(*T); ok {
+			return v
+		}
+	}
+	panic("mcpecho: Args of a type that this chain does not have, or before its validate step")
+}
+
+// Get is echo.Context.Get.
+func (c *Call) Get(key string) any {
+	if key == contextKey {
+		return c
+	}
+	return c.Context.Get(key)
+}
+
+// Error keeps err as the outcome of the call. Some middlewares (Echo's own
+// rate limiter is one) report through it and return nil; the steps around
+// them then see err as returned, so a transaction rolls back.
+func (c *Call) Error(err error) {
+	if c.errored == nil {
+		c.errored = err
+	}
+}
+
+// Ctx is the context of the call: that of the request, with the call's
+// deadline, ended when the client goes away. Pass it to everything that can
+// be cancelled.
+func (c *Call) Ctx() context.Context { return c.Request().Context() }
+
+// Server is the server that handles the call.
+func (c *Call) Server() *Server { return c.server }
+
+// Name is the full name of the tool.
+func (c *Call) Name() string { return c.tool.name }
+
+// Kind is the kind of the spec behind the tool.
+func (c *Call) Kind() Kind { return c.tool.kind }
+
+// Principal is the verified caller, nil for an anonymous one.
+func (c *Call) Principal() *Principal { return c.principal }
+
+// Arguments is the raw JSON of the arguments, as sent; nil when none were.
+func (c *Call) Arguments() []byte { return c.arguments }
+
+// DB is the database of the call with the call's context: its transaction
+// inside a transaction step, [Config.DB] otherwise. Without either it returns
+// a database on which every operation fails with a sentence that says so.
+func (c *Call) DB() *gorm.DB {
+	if c.tx != nil {
+		return c.tx.WithContext(c.Ctx())
+	}
+	if c.server.cfg.DB == nil {
+		return noDatabase()
+	}
+	return c.server.cfg.DB.WithContext(c.Ctx())
+}
+
+// SetDB makes tx the database of everything that runs after the step that
+// calls it, and returns a function that restores the one before.
+func (c *Call) SetDB(tx *gorm.DB) (restore func()) {
+	before := c.tx
+	c.tx = tx
+	return func() { c.tx = before }
+}
+
+// DB is [Call.DB] for functions that know only a context, as those given to
+// [Plain]. Outside of an MCP call it returns a database on which every
+// operation fails.
+func DB(ctx context.Context) *gorm.DB {
+	if c := CallFromContext(ctx); c != nil {
+		return c.DB().WithContext(ctx)
+	}
+	return noDatabase()
+}
+
+var errNoDatabase = errors.New("mcpecho: no database: set Config.DB, or call DB inside an MCP call")
+
+func noDatabase() *gorm.DB {
+	db := &gorm.DB{Config: &gorm.Config{}}
+	db.Statement = &gorm.Statement{DB: db}
+	_ = db.AddError(errNoDatabase)
+	return db
+}
+
+// Query is what a selector returned and the steps since have made of it. It
+// is nil before the handle step and for services.
+func (c *Call) Query() *gorm.DB { return c.query }
+
+// SetQuery replaces the query.
+func (c *Call) SetQuery(q *gorm.DB) { c.query = q }
+
+// Result is the value that the serialize step will encode: what a service
+// returned or a step set. Selectors have none before their rows are fetched.
+func (c *Call) Result() any { return c.result }
+
+// SetResult replaces the result. A step that calls it without calling its
+// successor answers in the handler's place.
+func (c *Call) SetResult(v any) { c.result = v }
+
+// SetEnvelope makes the serialize step of a selector pass its result through
+// wrap, which gets the fetched rows and the items made of them (the rows
+// themselves, unless a step maps them).
+func (c *Call) SetEnvelope(wrap func(rows, items any) (any, error)) { c.wrap = wrap }
+
+// AfterCommit runs fn once the outermost transaction has committed: for what
+// must not happen on a rollback (mails, messages). Without a transaction it
+// runs after the handler has succeeded. Its context is not cancelled when the
+// client goes away and keeps the call's values. A panic in fn is logged and
+// does not change the reply.
+func (c *Call) AfterCommit(fn func(context.Context)) {
+	c.afterCommit = append(c.afterCommit, fn)
+}

@@ -1,0 +1,141 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/binding"
+)
+
+// Chain is the ordered steps of one spec. It is made when the spec is added
+// and never changes.
+type Chain struct {
+	steps []Step
+}
+
+// Names lists the names of the steps in the order in which a call enters them.
+func (ch Chain) Names() []string {
+	names := make([]string, len(ch.steps))
+	for i, s := range ch.steps {
+		names[i] = s.Name
+	}
+	return names
+}
+
+// String joins the names with arrows, as [Server.Fprint] prints them.
+func (ch Chain) String() string { return strings.Join(ch.Names(), " → ") }
+
+// newChain sorts the inherited steps, the spec's own and the core's by stage
+// and then applies the spec's edits.
+func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, error) {
+	var steps []Step
+	for _, s := range inherited {
+		if s.serves(kind) {
+			steps = append(steps, s)
+		}
+	}
+	for _, s := range own {
+		if !s.serves(kind) {
+			return Chain{}, fmt.Errorf("step %q does not serve a %s: leave it out", s.Name, kind)
+		}
+		steps = append(steps, s)
+	}
+	steps = append(slices.Clone(core), steps...)
+	for _, s := range steps {
+		if s.Name == "" {
+			return Chain{}, errors.New("a step has no name: set Step.Name or use mcpecho.Named")
+		}
+	}
+	steps = keepClosest(steps)
+	slices.SortStableFunc(steps, func(a, b Step) int { return a.Stage.rank() - b.Stage.rank() })
+
+	for _, e := range edits {
+		var err error
+		if steps, err = e.on(steps, kind); err != nil {
+			return Chain{}, err
+		}
+	}
+	return Chain{steps}, nil
+}
+
+func (s Step) serves(kind Kind) bool { return s.Kinds == 0 || s.Kinds&kind != 0 }
+
+// keepClosest drops a Single step when one of the same name comes later, that
+// is, was declared closer to the spec.
+func keepClosest(steps []Step) []Step {
+	kept := steps[:0:0]
+	for i, s := range steps {
+		again := func(t Step) bool { return t.Single && t.Name == s.Name }
+		if !s.Single || !slices.ContainsFunc(steps[i+1:], again) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}
+
+func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
+	named := func(s Step) bool { return s.Name == e.name }
+	first := slices.IndexFunc(steps, named)
+	if first < 0 {
+		known := Chain{steps}.Names()
+		hint := ""
+		if near := binding.Nearest(e.name, known); near != "" {
+			hint = fmt.Sprintf("; did you mean %q?", near)
+		}
+		return nil, fmt.Errorf("no step %q in the chain %s%s", e.name, Chain{steps}, hint)
+	}
+	if e.op != opWithout {
+		if e.step.Name == "" {
+			return nil, fmt.Errorf("the step placed at %q has no name: use mcpecho.Named", e.name)
+		}
+		if !e.step.serves(kind) {
+			return nil, fmt.Errorf("step %q does not serve a %s: leave it out", e.step.Name, kind)
+		}
+	}
+	switch e.op {
+	case opBefore:
+		return slices.Insert(steps, first, e.step), nil
+	case opAfter:
+		last := len(steps) - 1
+		for !named(steps[last]) {
+			last--
+		}
+		return slices.Insert(steps, last+1, e.step), nil
+	case opReplace:
+		if e.name == stepHandle {
+			return nil, errors.New("the handle step cannot be replaced: it is the spec's function")
+		}
+		if slices.ContainsFunc(steps[first+1:], named) {
+			return nil, fmt.Errorf("step %q is in the chain more than once: take it out with Without and add the new one", e.name)
+		}
+		steps[first] = e.step
+		return steps, nil
+	default:
+		if e.name == stepHandle || e.name == stepValidate || e.name == stepSerialize {
+			return nil, fmt.Errorf("the %s step cannot be left out", e.name)
+		}
+		return slices.DeleteFunc(steps, named), nil
+	}
+}
+
+// compile nests the middlewares, the first step outermost.
+func (ch Chain) compile() echo.HandlerFunc {
+	h := func(echo.Context) error { return nil }
+	for _, s := range slices.Backward(ch.steps) {
+		if s.Native {
+			h = s.Func(h)
+		} else {
+			h = contain(s.Func, h)
+		}
+	}
+	return h
+}
+
+// foreign says whether any step may write to the response by itself.
+func (ch Chain) foreign() bool {
+	return slices.ContainsFunc(ch.steps, func(s Step) bool { return !s.Native })
+}

@@ -1,0 +1,86 @@
+package mcpecho
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm/schema"
+
+	"github.com/mcpecho/kit/binding"
+)
+
+// Definition is what a step's Describe sees and may change while a spec is
+// being added: the arguments and the output of the tool in the making.
+type Definition struct {
+	// Name is the full name, group prefixes included.
+	Name string
+	// Kind is the kind of the spec.
+	Kind Kind
+	// Row is the gorm schema of a selector's model, nil for other kinds.
+	Row *schema.Schema
+	// Func is the middleware of the step being described. Describe may set it
+	// to one built for this spec alone.
+	Func echo.MiddlewareFunc
+
+	parts  []binding.Part
+	output *jsonschema.Schema
+	wraps  []func(*jsonschema.Schema) *jsonschema.Schema
+	server *Server
+}
+
+// Server is the server that the spec is being added to.
+func (d *Definition) Server() *Server { return d.server }
+
+// AddArguments adds the fields of a struct to the tool's arguments. A step
+// reads the decoded struct with [Args]. A name that another part has claimed
+// makes Add fail.
+func (d *Definition) AddArguments(p binding.Part) error {
+	for _, have := range d.parts {
+		if have.Type == p.Type {
+			return fmt.Errorf("arguments of type %s are added twice", p.Type)
+		}
+	}
+	d.parts = append(d.parts, p)
+	return nil
+}
+
+// SetOutput replaces the schema of the result, or of one item of a list, by
+// that of another Go type.
+func (d *Definition) SetOutput(t reflect.Type) error {
+	s, err := binding.OutputSchema(t)
+	if err != nil {
+		return err
+	}
+	d.output = s
+	return nil
+}
+
+// WrapOutput changes the whole output schema, for a step that puts the result
+// into an envelope. It runs after every step has been described.
+func (d *Definition) WrapOutput(wrap func(*jsonschema.Schema) *jsonschema.Schema) {
+	d.wraps = append(d.wraps, wrap)
+}
+
+// modelSchema parses a gorm model with the database's own naming rules.
+func (s *Server) modelSchema(row reflect.Type) (*schema.Schema, error) {
+	var namer schema.Namer = schema.NamingStrategy{}
+	if s.cfg.DB != nil {
+		namer = s.cfg.DB.NamingStrategy
+	}
+	return schema.Parse(reflect.New(row).Interface(), &s.models, namer)
+}
+
+// checkName enforces the tool name rule of the specification (server/tools,
+// section Tool Names), which it states as SHOULD: clients rely on it.
+func checkName(name string) error {
+	ok := len(name) >= 1 && len(name) <= 128 && !strings.ContainsFunc(name, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
+	})
+	if !ok {
+		return fmt.Errorf("name %q must be 1 to 128 of A-Z a-z 0-9 _ - .", name)
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package mcpecho
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// Error is a protocol error: the client gets it as a JSON-RPC error instead
+// of a tool result. Models rarely see these; for what a model should read and
+// correct, return [Errorf].
+type Error struct {
+	// Code is the JSON-RPC code. Codes of an application are HTTP status
+	// numbers (403, 409); 401 and 403 also become the HTTP status. The ranges
+	// -32768..-32000 belong to JSON-RPC and MCP.
+	Code int
+	// Message is sent to the client.
+	Message string
+	// Data, optional, is sent to the client as JSON.
+	Data any
+	// Internal, optional, is only logged.
+	Internal error
+
+	status int // HTTP status when it does not follow from Code
+}
+
+func (e *Error) Error() string {
+	if e.Internal != nil {
+		return fmt.Sprintf("%d %s: %v", e.Code, e.Message, e.Internal)
+	}
+	return fmt.Sprintf("%d %s", e.Code, e.Message)
+}
+
+func (e *Error) Unwrap() error { return e.Internal }
+
+// Types of a tool error, the "type" member of its text.
+const (
+	TypeError      = "error"            // a business rule: Errorf, echo.HTTPError below 500
+	TypeValidation = "validation_error" // bad arguments: binding.Error
+	TypeNotFound   = "not_found"        // gorm.ErrRecordNotFound
+	TypeConflict   = "conflict"         // gorm.ErrDuplicatedKey and other violated constraints
+	TypeTimeout    = "timeout"          // the call's deadline passed
+	TypeRate       = "rate_limited"     // a limit; retryAfterMs says when to come back
+	TypeTooLarge   = "result_too_large" // more rows or bytes than allowed; never a cut result
+	TypeInternal   = "internal_error"   // everything else; details only in the log
+)
+
+// ToolError is an error that a model can read and act on. The client gets a
+// tool result with isError and the text {"error":{"type","message",...}}.
+type ToolError struct {
+	// Type is a stable word for programs. Default: [TypeError].
+	Type string
+	// Message is sent to the client.
+	Message string
+	// Data are more members of the error object. Optional.
+	Data map[string]any
+	// RetryAfter, if positive, is sent as retryAfterMs and, rounded up to
+	// seconds, as the Retry-After header.
+	RetryAfter time.Duration
+	// Internal, optional, is only logged.
+	Internal error
+}
+
+func (e *ToolError) Error() string { return e.Message }
+
+func (e *ToolError) Unwrap() error { return e.Internal }
+
+// Errorf makes a [ToolError] of [TypeError]. The text is sent to the client:
+// put into it what helps a model to correct itself, and nothing secret. An
+// error wrapped with %w is found by errors.Is and its text is part of the
+// message.
+func Errorf(format string, a ...any) error {
+	err := fmt.Errorf(format, a...)
+	return &ToolError{Type: TypeError, Message: err.Error(), Internal: errors.Unwrap(err)}
+}
+
+var (
+	errNoCall   = errors.New("mcpecho: this step works only inside an MCP call: list it on a server, group or spec, not on Echo itself")
+	errNilQuery = errors.New("mcpecho: the selector returned a nil query without an error")
+)
+
+// failure is an error as the client sees it. Code 0 is a tool error.
+type failure struct {
+	status  int // HTTP status
+	code    int // JSON-RPC code
+	typ     string
+	message string
+	fields  []binding.FieldError
+	data    any            // of a JSON-RPC error
+	more    map[string]any // of a tool error
+	retry   time.Duration
+	ref     string // set when the details are only in the log
+}
+
+// explain is the one table from causes to what the client sees. db, which may
+// be nil, translates the errors of its driver.
+func explain(err error, db *gorm.DB) failure {
+	var (
+		rpc   *Error
+		bad   *binding.Error
+		tool  *ToolError
+		http_ *echo.HTTPError
+	)
+	switch {
+	case errors.As(err, &rpc):
+		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data}
+	case errors.As(err, &bad):
+		return failure{typ: TypeValidation, message: summary(bad), fields: bad.Fields}
+	case errors.As(err, &tool):
+		typ := tool.Type
+		if typ == "" {
+			typ = TypeError
+		}
+		return failure{typ: typ, message: tool.Message, more: tool.Data, retry: tool.RetryAfter}
+	case errors.As(err, &http_) && http_.Code < 500:
+		message := fmt.Sprint(http_.Message)
+		switch http_.Code {
+		case http.StatusUnauthorized, http.StatusForbidden:
+			return failure{status: http_.Code, code: http_.Code, message: message}
+		case http.StatusTooManyRequests:
+			return failure{typ: TypeRate, message: message}
+		}
+		return failure{typ: TypeError, message: message}
+	}
+	switch cause := translate(err, db); {
+	case errors.Is(cause, gorm.ErrRecordNotFound):
+		return failure{typ: TypeNotFound, message: "no matching row found"}
+	case errors.Is(cause, gorm.ErrDuplicatedKey):
+		return failure{typ: TypeConflict, message: "a row with the same unique value exists already"}
+	case errors.Is(cause, gorm.ErrForeignKeyViolated), errors.Is(cause, gorm.ErrCheckConstraintViolated):
+		return failure{typ: TypeConflict, message: "the change conflicts with other rows or a rule of the database"}
+	case errors.Is(cause, context.DeadlineExceeded):
+		return failure{typ: TypeTimeout, message: "the call took longer than allowed and was stopped; ask for less, or try again later"}
+	}
+	ref := strings.ToLower(rand.Text()[:12])
+	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
+}
+
+// translate turns an error of the SQL driver into gorm's own, also when the
+// application did not set gorm.Config.TranslateError.
+func translate(err error, db *gorm.DB) error {
+	if db == nil {
+		return err
+	}
+	if t, ok := db.Dialector.(gorm.ErrorTranslator); ok {
+		for e := err; e != nil; e = errors.Unwrap(e) {
+			if known := t.Translate(e); known != e { //nolint:errorlint // identity: untranslated errors come back as they are
+				return known
+			}
+		}
+	}
+	return err
+}
+
+// httpStatus is the HTTP status that carries the error.
+// (specification 2026-07-28, basic/transports/streamable-http)
+func (e *Error) httpStatus() int {
+	switch e.Code {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return e.Code
+	case jsonrpc.HeaderMismatch, jsonrpc.MissingCapability, jsonrpc.UnsupportedVersion:
+		return http.StatusBadRequest
+	}
+	if e.status != 0 {
+		return e.status
+	}
+	return http.StatusOK
+}
+
+// refuse is an Error with an HTTP status of its own.
+func refuse(status, code int, message string) error {
+	return &Error{Code: code, Message: message, status: status}
+}
+
+func summary(bad *binding.Error) string {
+	if len(bad.Fields) == 1 {
+		f := bad.Fields[0]
+		return strings.TrimSpace("invalid arguments: " + strings.TrimSpace(f.Path+" "+f.Message))
+	}
+	return fmt.Sprintf("invalid arguments: %d problems, see fields", len(bad.Fields))
+}

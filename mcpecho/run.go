@@ -1,0 +1,140 @@
+package mcpecho
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+)
+
+// panicked is a recovered panic on its way to the log.
+type panicked struct {
+	value any
+	stack []byte
+}
+
+func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
+
+var errNoResult = errors.New("mcpecho: the chain ended without a result: a step neither called its successor nor set one")
+
+// execute runs the chain of a call and leaves the finished JSON in
+// c.encoded. What middlewares do to the echo.Context is undone.
+func (t *tool) execute(c *Call) (err error) {
+	request := c.Request()
+	ctx, cancel := context.WithTimeout(request.Context(), c.server.cfg.CallTimeout)
+	defer cancel()
+	c.ctx = callContext{ctx, c}
+	c.SetRequest(request.WithContext(&c.ctx))
+	if t.foreign {
+		c.capture = newCapture(c.Context)
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
+				panic(v)
+			}
+			err = &panicked{v, debug.Stack()}
+		}
+		if c.capture != nil {
+			c.capture.restore(c.Context)
+		}
+		c.SetRequest(request)
+	}()
+	if err := t.run(c); err != nil {
+		return err
+	}
+	if err := c.outcome(); err != nil {
+		return err
+	}
+	if c.encoded == nil && c.capture != nil {
+		return c.takeCaptured()
+	}
+	if c.encoded == nil {
+		return errNoResult
+	}
+	c.runAfterCommit()
+	return nil
+}
+
+// outcome is the error that a middleware reported without returning it: to
+// [Call.Error], or as a response that it wrote.
+func (c *Call) outcome() error {
+	if c.errored != nil {
+		return c.errored
+	}
+	if c.capture != nil {
+		return c.capture.failure()
+	}
+	return nil
+}
+
+// contain compiles a step written for plain Echo. The steps around it see
+// whatever error it reported as returned.
+func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc) echo.HandlerFunc {
+	h := mw(next)
+	return func(ec echo.Context) error {
+		if err := h(ec); err != nil {
+			return err
+		}
+		c := CallFrom(ec)
+		if c == nil {
+			return errNoCall
+		}
+		return c.outcome()
+	}
+}
+
+// coreSteps are the steps that every chain of the kind has.
+func (t *tool) coreSteps() []Step {
+	return []Step{
+		{Name: stepValidate, Stage: StageValidate, Func: t.validate, Native: true, Single: true},
+		{Name: stepHandle, Stage: StageHandle, Func: t.handle, Native: true},
+		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: true, Single: true},
+	}
+}
+
+func (t *tool) validate(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		c := CallFrom(ec)
+		c.args = make([]any, len(t.parts))
+		for i, p := range t.parts {
+			c.args[i] = reflect.New(p).Interface()
+		}
+		if err := t.args.Decode(c.arguments, c.args...); err != nil {
+			return err
+		}
+		return next(ec)
+	}
+}
+
+func (t *tool) handle(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		if err := t.spec.handle(CallFrom(ec)); err != nil {
+			return err
+		}
+		return next(ec)
+	}
+}
+
+// runAfterCommit runs the hooks in the order of their registration. The
+// mutation has happened: neither a gone client nor a failing hook undoes it.
+func (c *Call) runAfterCommit() {
+	hooks := c.afterCommit
+	c.afterCommit = nil
+	for _, hook := range hooks {
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
+						slog.String("tool", c.tool.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				}
+			}()
+			hook(context.WithoutCancel(c.Ctx()))
+		}()
+	}
+}

@@ -1,0 +1,316 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/internal/seal"
+	"github.com/mcpecho/kit/store"
+)
+
+// Config configures a [Server]. Only Name is required.
+type Config struct {
+	// Name identifies the server to clients. Required.
+	Name string
+	// Version of the server, for display. Default: "0.0.0".
+	Version string
+	// Title is the human-readable name. Optional.
+	Title string
+	// Instructions tell a model how to use the server as a whole. Optional.
+	Instructions string
+	// WebsiteURL and Icons are shown by clients. Optional.
+	WebsiteURL string
+	Icons      []Icon
+
+	// DB is the database of calls, [Call.DB]. Optional: a server without
+	// selectors may have none.
+	DB *gorm.DB
+	// Logger gets refusals, and errors with the details that clients do not
+	// see. Tokens and argument values are never logged. Default: slog.Default().
+	Logger *slog.Logger
+
+	// Origins are the web origins, as "https://app.example.com", whose pages
+	// may call the server from a browser. Requests without an Origin header
+	// are not from a browser page and always pass. Default: none, except a
+	// loopback origin equal to the request's own Host.
+	// (specification 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
+	Origins []string
+	// Hosts, if set, are the only values of the Host header that are served,
+	// as "api.example.com" or "localhost:8080". Default: any, because a proxy
+	// on the same machine may legitimately rewrite it.
+	Hosts []string
+
+	// MaxBodyBytes bounds a request body. Default: 1 MiB.
+	MaxBodyBytes int64
+	// MaxResultBytes bounds the JSON of a result. A larger one is an error of
+	// type result_too_large, never cut. Default: 1 MiB.
+	MaxResultBytes int
+	// MaxRows bounds a list without a paginate step; with more rows the call
+	// fails and says how to narrow it. Default: 1000.
+	MaxRows int
+	// CallTimeout is the deadline of one call. It cancels the SQL statement
+	// that is running. Default: 30 s.
+	CallTimeout time.Duration
+
+	// ListPageSize is the number of entries on one page of tools/list.
+	// Default: 100.
+	ListPageSize int
+	// ListTTL is how long clients may reuse a list before they ask again,
+	// the ttlMs of modern results. Default: 60 s.
+	ListTTL time.Duration
+
+	// Sessions keeps the sessions of dated clients. Default: in memory, idle
+	// 30 min, absolute 24 h, at most 100 per caller and 10,000 in total.
+	Sessions store.Sessions
+	// Keys are the 32-byte keys that seal cursors: the first seals, all open,
+	// so a new key is put in front and the old one removed a while later.
+	// Replicas must share them. Default: one random key of this process.
+	Keys [][]byte
+}
+
+// withDefaults fills what was left zero.
+func (cfg Config) withDefaults() Config {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&cfg.MaxResultBytes, 1<<20)
+	set(&cfg.MaxRows, 1000)
+	set(&cfg.ListPageSize, 100)
+	if cfg.MaxBodyBytes == 0 {
+		cfg.MaxBodyBytes = 1 << 20
+	}
+	if cfg.CallTimeout == 0 {
+		cfg.CallTimeout = 30 * time.Second
+	}
+	if cfg.ListTTL == 0 {
+		cfg.ListTTL = time.Minute
+	}
+	if cfg.Version == "" {
+		cfg.Version = "0.0.0"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = store.NewMemorySessions(store.MemorySessionsConfig{})
+	}
+	return cfg
+}
+
+func (cfg Config) check() error {
+	switch {
+	case cfg.Name == "":
+		return errors.New("mcpecho: Config.Name is required")
+	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
+		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
+	}
+	for _, i := range cfg.Icons {
+		if msg := i.check(); msg != "" {
+			return errors.New("mcpecho: Config.Icons: " + msg)
+		}
+	}
+	for _, o := range cfg.Origins {
+		if scheme, rest, ok := strings.Cut(o, "://"); !ok || scheme == "" || rest == "" || strings.Contains(rest, "/") {
+			return fmt.Errorf("mcpecho: Config.Origins: %q is not an origin: write it as https://app.example.com", o)
+		}
+	}
+	return nil
+}
+
+// Server is an MCP server inside an Echo application. It is safe for
+// concurrent use; tools may be added and removed while it serves.
+type Server struct {
+	cfg      Config
+	sealer   *seal.Ring
+	models   sync.Map // gorm's cache of parsed models
+	registry atomic.Pointer[registry]
+
+	mu    sync.Mutex // guards steps, those of groups, and every change of registry
+	steps []Step
+}
+
+// New makes a server. It panics when the configuration is wrong, with a
+// sentence that names the field.
+func New(cfg Config) *Server {
+	if err := cfg.check(); err != nil {
+		panic(err.Error())
+	}
+	ring, err := seal.New(cfg.Keys...)
+	if err != nil {
+		panic("mcpecho: Config.Keys: " + err.Error())
+	}
+	s := &Server{cfg: cfg.withDefaults(), sealer: ring}
+	s.registry.Store(newRegistry(&s.cfg, nil))
+	return s
+}
+
+// Config is the configuration in force, defaults filled in.
+func (s *Server) Config() Config { return s.cfg }
+
+// Seal encrypts a value that leaves the server and will come back (a cursor),
+// bound to a purpose and a context, with the first of [Config.Keys].
+func (s *Server) Seal(purpose string, plaintext, context []byte) string {
+	return s.sealer.Seal(purpose, plaintext, context)
+}
+
+// Open is the reverse of [Server.Seal]. Every failure, be it a tampered value
+// or another purpose or context, is the same error.
+func (s *Server) Open(purpose, token string, context []byte) ([]byte, error) {
+	return s.sealer.Open(purpose, token, context)
+}
+
+// Use adds steps to every chain of the server, as echo.Use does: also to
+// those of specs that were added before. It panics when a chain refuses them.
+func (s *Server) Use(steps ...Step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.use(&s.steps, steps); err != nil {
+		panic(err.Error())
+	}
+}
+
+// Group makes a group: a name prefix and steps that every spec added to it
+// inherits, after the server's own.
+func (s *Server) Group(prefix string, steps ...Step) *Group {
+	return &Group{server: s, prefix: prefix, steps: steps}
+}
+
+// Add registers specs. It panics when one is wrong, with a sentence that
+// names the spec, the step and the fix: a server that starts is a server
+// whose tools are sound. [Server.AddSafely] returns the error instead.
+func (s *Server) Add(specs ...*Spec) { s.Group("").Add(specs...) }
+
+// AddSafely registers specs, all or none of them.
+func (s *Server) AddSafely(specs ...*Spec) error { return s.Group("").AddSafely(specs...) }
+
+// Remove takes tools out by their full names, also while the server serves;
+// calls that are running finish. Unknown names are ignored.
+func (s *Server) Remove(names ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.registry.Store(s.registry.Load().without(&s.cfg, names))
+}
+
+// Mount serves MCP on the group's own path: POST for messages and DELETE for
+// ending a dated session. The group's middlewares run before it; that is the
+// place for authentication:
+//
+//	srv.Mount(e.Group("/mcp", mw.Bearer(key)))
+func (s *Server) Mount(g *echo.Group) {
+	g.POST("", s.post)
+	g.DELETE("", s.delete)
+	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch}, "", s.methodNotAllowed)
+}
+
+// Chain returns the chain of a tool by its full name; false when unknown.
+func (s *Server) Chain(name string) (Chain, bool) {
+	t, ok := s.registry.Load().tools[name]
+	if !ok {
+		return Chain{}, false
+	}
+	return t.chain, true
+}
+
+// Fprint writes each tool's chain, one line a tool, as
+//
+//	invoices.list  scopes → validate → handle → filter → order → paginate → serialize
+func (s *Server) Fprint(w io.Writer) {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, t := range s.registry.Load().order {
+		fmt.Fprintf(tw, "%s\t%s\n", t.name, t.chain)
+	}
+	_ = tw.Flush()
+}
+
+// Group is a set of specs that share a name prefix and steps, as echo.Group
+// shares a path prefix and middlewares.
+type Group struct {
+	server *Server
+	parent *Group
+	prefix string
+	steps []Step
+}
+
+// Group makes a group inside the group: prefixes join, steps add up.
+func (g *Group) Group(prefix string, steps ...Step) *Group {
+	return &Group{server: g.server, parent: g, prefix: g.prefix + prefix, steps: steps}
+}
+
+// Use adds steps to every chain of the group and of the groups inside it,
+// also to those of specs that were added before. It panics when a chain
+// refuses them.
+func (g *Group) Use(steps ...Step) {
+	g.server.mu.Lock()
+	defer g.server.mu.Unlock()
+	if err := g.server.use(&g.steps, steps); err != nil {
+		panic(err.Error())
+	}
+}
+
+// Add registers specs in the group; see [Server.Add].
+func (g *Group) Add(specs ...*Spec) {
+	if err := g.AddSafely(specs...); err != nil {
+		panic(err.Error())
+	}
+}
+
+// AddSafely registers specs in the group; see [Server.AddSafely].
+func (g *Group) AddSafely(specs ...*Spec) error {
+	s := g.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	tools := make([]*tool, len(specs))
+	for i, spec := range specs {
+		t, err := newTool(g, spec)
+		if err != nil {
+			return err
+		}
+		tools[i] = t
+	}
+	next, err := s.registry.Load().with(&s.cfg, tools)
+	if err != nil {
+		return err
+	}
+	s.registry.Store(next)
+	return nil
+}
+
+// inherited lists the steps of the server and of the groups, outermost first.
+func (g *Group) inherited() []Step {
+	if g.parent != nil {
+		return append(g.parent.inherited(), g.steps...)
+	}
+	return append(append([]Step(nil), g.server.steps...), g.steps...)
+}
+
+// use appends to one list of steps and makes every tool again. The caller
+// holds s.mu.
+func (s *Server) use(list *[]Step, steps []Step) error {
+	before := *list
+	*list = append(before[:len(before):len(before)], steps...)
+	old := s.registry.Load()
+	tools := make([]*tool, len(old.order))
+	for i, t := range old.order {
+		again, err := newTool(t.group, t.spec)
+		if err != nil {
+			*list = before
+			return err
+		}
+		tools[i] = again
+	}
+	s.registry.Store(newRegistry(&s.cfg, tools))
+	return nil
+}

@@ -1,0 +1,98 @@
+package mcpecho
+
+import (
+	"context"
+	"reflect"
+
+	"gorm.io/gorm"
+)
+
+// Spec is the unit of registration: what one tool is called, what it runs and
+// which steps surround it. Specs are values made by [Service], [Selector] and
+// [Retrieve]; a domain package can export a list of them and a server adds it.
+// A Spec is never changed by adding it, so several servers may share it.
+type Spec struct {
+	name    string
+	kind    Kind
+	in      reflect.Type // the argument struct
+	row     reflect.Type // the gorm model of a selector
+	out     reflect.Type // the result type of a service
+	options []Option
+
+	// handle runs the user's function: it sets the call's result or query.
+	handle func(*Call) error
+	// newRows makes what the rows of a selector are fetched into: *[]Row.
+	newRows func() any
+}
+
+// Name is the name the spec was made with, before any group prefix.
+func (s *Spec) Name() string { return s.name }
+
+// Kind is the kind of the spec.
+func (s *Spec) Kind() Kind { return s.kind }
+
+// Service makes a spec of a typed function, usually a mutation. In is the
+// argument struct; its tags give the schema and the validation (package
+// binding). Out becomes the tool's structured result. Whatever error fn
+// returns, a Transaction step around it rolls back.
+//
+//	mcpecho.Service("invoices.create", createInvoice,
+//		mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"))
+func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
+	return &Spec{
+		name: name, kind: KindService, options: opts,
+		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
+		handle: func(c *Call) error {
+			out, err := fn(c, *Args[In](c))
+			if err != nil {
+				return err
+			}
+			c.SetResult(out)
+			return nil
+		},
+	}
+}
+
+// Selector makes a spec of a typed read that lists rows. fn returns a query
+// that nothing has run yet; the steps after it filter, order, page and
+// serialize it. Row is the gorm model. Without a paginate step the result is
+// a bare array of at most [Config.MaxRows] rows.
+func Selector[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error), opts ...Option) *Spec {
+	return selector[Row](name, KindSelector, fn, opts)
+}
+
+// Retrieve makes a spec of a typed read of one row: the first of the query
+// that fn returns. No row is an error of type not_found, or a null result
+// with [Nullable].
+func Retrieve[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error), opts ...Option) *Spec {
+	return selector[Row](name, KindRetrieve, fn, opts)
+}
+
+func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gorm.DB, error), opts []Option) *Spec {
+	return &Spec{
+		name: name, kind: kind, options: opts,
+		in: reflect.TypeFor[In](), row: reflect.TypeFor[Row](),
+		newRows: func() any { return new([]Row) },
+		handle: func(c *Call) error {
+			query, err := fn(c, *Args[In](c))
+			if err != nil {
+				return err
+			}
+			if query == nil {
+				return errNilQuery
+			}
+			if query.Statement.Model == nil {
+				query = query.Model(new(Row))
+			}
+			c.SetQuery(query)
+			return nil
+		},
+	}
+}
+
+// Plain adapts a function that knows no MCP, so that the same service serves
+// HTTP handlers and tools. Its context carries the call: [DB] gives the
+// call's transaction, [CallFromContext] the call itself.
+func Plain[In, Out any](fn func(ctx context.Context, in In) (Out, error)) func(*Call, In) (Out, error) {
+	return func(c *Call, in In) (Out, error) { return fn(c.Ctx(), in) }
+}

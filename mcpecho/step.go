@@ -1,0 +1,126 @@
+package mcpecho
+
+import (
+	"github.com/labstack/echo/v4"
+)
+
+// Stage is the place of a step in the pipeline. Steps are sorted by stage,
+// so the order in which server, group and spec list them does not matter
+// across stages; within a stage the order is server, group, spec.
+type Stage uint8
+
+// The stages, in the order in which a call passes through them. The zero
+// Stage is StageUser, the place for an application's own middleware.
+const (
+	StageUser        Stage = iota // an application's own middleware; runs between StageRateLimit and StageValidate
+	StageObserve                  // traces, metrics, audit of every call, refused ones included
+	StageAuth                     // who is calling
+	StagePermissions              // may they
+	StageRateLimit                // how often
+	StageValidate                 // decode and check the arguments
+	StageTransaction              // begin and end the database transaction
+	StageHandle                   // the service, selector or render function
+	StageFilter                   // rewrite a selector's query: WHERE
+	StageOrder                    // rewrite a selector's query: ORDER BY
+	StagePaginate                 // rewrite a selector's query: LIMIT
+	StageSerialize                // fetch the rows and encode the result
+)
+
+// rank is the running order: StageUser, the zero value, sits in the middle.
+func (s Stage) rank() int {
+	if s == StageUser {
+		return 2*int(StageRateLimit) + 1
+	}
+	return 2 * int(s)
+}
+
+// Kind is the kind of a spec. Kinds combine as bits in [Step.Kinds].
+type Kind uint8
+
+// The kinds of spec.
+const (
+	KindService  Kind = 1 << iota // a typed mutation, or any typed function: [Service]
+	KindSelector                  // a read that lists rows: [Selector]
+	KindRetrieve                  // a read of one row: [Retrieve]
+	anyKind      Kind = 0xff
+)
+
+// String names the kind as its constructor does, in lower case.
+func (k Kind) String() string {
+	switch k {
+	case KindService:
+		return "service"
+	case KindSelector:
+		return "selector"
+	case KindRetrieve:
+		return "retrieve"
+	}
+	return "spec"
+}
+
+// Step is one named middleware of a chain. Package middleware has the
+// ready-made ones; [Named] makes any Echo middleware a step. A Step is a
+// value: the same one may be used by any number of specs, groups and servers.
+//
+// A Step is also an [Option], so it is listed among the options of a spec.
+type Step struct {
+	// Name identifies the step in the printed chain and in [Before], [After],
+	// [Replace] and [Without]. Required.
+	Name string
+
+	// Stage is the step's place. Default: [StageUser].
+	Stage Stage
+
+	// Func is the middleware. Required, unless Describe sets
+	// [Definition.Func].
+	Func echo.MiddlewareFunc
+
+	// Describe, if set, runs once when a spec with this step is added. It may
+	// add arguments to the tool, change its output schema, or build a Func for
+	// this one spec. Its error makes Add fail.
+	Describe func(*Definition) error
+
+	// Kinds are the kinds of spec the step serves. Default: all. A chain
+	// leaves out an inherited step that does not serve its spec; listing such
+	// a step on the spec itself is an error.
+	Kinds Kind
+
+	// Single marks a step of which a chain holds at most one: the one
+	// declared closest to the spec replaces those of the same name that it
+	// would inherit. Default: all steps of a name are kept.
+	Single bool
+
+	// Native promises that Func hands the very [Call] it was given to its
+	// successor and writes nothing to the response except headers. Chains of
+	// native steps need no response capture. Default: false, right for every
+	// middleware written for plain Echo.
+	Native bool
+}
+
+// Named makes any Echo middleware a step of [StageUser] under a name. The
+// middleware is used as it is: what it writes to the response becomes the
+// tool's result when its status is below 400, and an error otherwise.
+func Named(name string, mw echo.MiddlewareFunc) Step {
+	return Step{Name: name, Func: mw}
+}
+
+// Func adapts a function over [Call] to an Echo middleware. Outside of an MCP
+// call the middleware answers with an error that says so.
+func Func(f func(c *Call, next func() error) error) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ec echo.Context) error {
+			c := CallFrom(ec)
+			if c == nil {
+				return errNoCall
+			}
+			return f(c, func() error { return next(ec) })
+		}
+	}
+}
+
+// Names of the steps that the core itself puts into a chain.
+const (
+	stepValidate  = "validate"
+	stepHandle    = "handle"
+	stepSerialize = "serialize"
+)
