@@ -241,7 +241,7 @@ type Group struct {
 	server *Server
 	parent *Group
 	prefix string
-	steps []Step
+	steps  []Step
 }
 
 // Group makes a group inside the group: prefixes join, steps add up.
