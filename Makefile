@@ -1,0 +1,43 @@
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+ADDR ?= localhost:8080
+DB ?= invoices.db
+
+.DEFAULT_GOAL := check
+.PHONY: help check format vet lint race test run bench fuzz conformance
+
+help: ## show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+check: format vet lint race ## everything a change must pass (the default)
+
+format: ## fail when a file is not gofmt'ed
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
+
+vet: ## go vet
+	go vet ./...
+
+lint: ## staticcheck
+	go run $(STATICCHECK) ./...
+
+race: ## all tests with the race detector
+	go test -race ./...
+
+test: ## all tests
+	go test ./...
+
+run: ## start the invoicing example (ADDR=localhost:8080 DB=invoices.db)
+	go run ./example/invoicing -addr $(ADDR) -db $(DB)
+
+bench: ## benchmarks, with allocations
+	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./middleware
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME each (default 30s)
+	@go list ./... | while read -r pkg; do \
+	  go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' | while read -r target; do \
+	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+	  done || exit 1; \
+	done
+
+conformance: ## the official MCP conformance suite against a server of ours (needs Node and npm)
+	./integration_test/conformance/run.sh
