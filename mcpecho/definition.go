@@ -21,6 +21,10 @@ type Definition struct {
 	Kind Kind
 	// Row is the gorm schema of a selector's model, nil for other kinds.
 	Row *schema.Schema
+	// Result is the Go type that a service returns, the Row of other kinds.
+	Result reflect.Type
+	// Idempotent says whether the spec is annotated so.
+	Idempotent bool
 	// Func is the middleware of the step being described. Describe may set it
 	// to one built for this spec alone.
 	Func echo.MiddlewareFunc
@@ -28,8 +32,22 @@ type Definition struct {
 	parts  []binding.Part
 	output *jsonschema.Schema
 	wraps  []func(*jsonschema.Schema) *jsonschema.Schema
+	shared map[any]any
 	server *Server
 }
+
+// Set shares a value with the steps that are described after this one, in the
+// order of the chain: paginate uses what order has compiled. Keys follow the
+// rule of context.WithValue.
+func (d *Definition) Set(key, value any) {
+	if d.shared == nil {
+		d.shared = map[any]any{}
+	}
+	d.shared[key] = value
+}
+
+// Get returns what an earlier step has shared under the key, nil when none has.
+func (d *Definition) Get(key any) any { return d.shared[key] }
 
 // Server is the server that the spec is being added to.
 func (d *Definition) Server() *Server { return d.server }

@@ -158,6 +158,9 @@ func (x *exchange) log(subject string, f failure, err error) {
 	}
 	if f.ref == "" {
 		attrs = append(attrs, slog.Int("code", f.code), slog.String("type", f.typ), slog.String("message", f.message))
+		if cause := errors.Unwrap(err); cause != nil {
+			attrs = append(attrs, slog.String("cause", cause.Error()))
+		}
 		logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
 		return
 	}

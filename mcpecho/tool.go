@@ -67,7 +67,7 @@ func (t *tool) build(s *Server, inherited []Step) error {
 	if err != nil {
 		return err
 	}
-	def, err := t.define(s)
+	def, err := t.define(s, &set)
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,9 @@ func (t *tool) build(s *Server, inherited []Step) error {
 }
 
 // define starts the definition with what the spec's own types say.
-func (t *tool) define(s *Server) (*Definition, error) {
+func (t *tool) define(s *Server, set *settings) (*Definition, error) {
 	def := &Definition{Name: t.name, Kind: t.kind, server: s, parts: []binding.Part{{Type: t.spec.in}}}
+	def.Idempotent = t.annotations(set.annotations)["idempotentHint"]
 	result := t.spec.out
 	if t.spec.row != nil {
 		row, err := s.modelSchema(t.spec.row)
@@ -112,6 +113,7 @@ func (t *tool) define(s *Server) (*Definition, error) {
 	if result.Kind() == reflect.Pointer && t.kind == KindService {
 		result = result.Elem() // a service that succeeds returns a value
 	}
+	def.Result = result
 	if err := def.SetOutput(result); err != nil {
 		return nil, err
 	}
