@@ -26,17 +26,19 @@ type Session struct {
 	ClientVersion string
 	Capabilities  []byte // the client's, as a JSON object; never modified in place
 	LogLevel      string
-	Created, Seen time.Time // Create sets both when they are zero
+	Created, Seen time.Time // set by the store
 }
 
 // Sessions stores sessions.
 type Sessions interface {
-	// Create stores s. It returns ErrSessionLimit when a cap refuses it and ErrSessionExists when the id is taken.
+	// Create stores a copy of s and sets its Created and Seen to now. It returns ErrSessionLimit when a cap refuses it and ErrSessionExists when the id is taken, and
+	// then changes nothing of the session that has it.
 	Create(ctx context.Context, s Session) error
 	// Get returns the session and counts as a use of it: Seen moves to now. It returns ErrNotFound when the id is unknown or expired.
 	Get(ctx context.Context, id string) (Session, error)
-	// Update changes a session atomically: no other Update of the same session runs between the read and the write. ID, Owner and Created cannot be changed.
-	// It counts as a use. It returns ErrNotFound when the id is unknown or expired.
+	// Update changes a session atomically: no other Update of the same session comes between the read and the write. change may run several times, each time on a
+	// fresh copy, so it must do nothing else; what it does to ID, Owner, Created and Seen is ignored. Update counts as a use. It returns ErrNotFound, without running
+	// change, when the id is unknown or expired.
 	Update(ctx context.Context, id string, change func(*Session)) error
 	// Delete ends a session. Delete of an unknown id is a no-op and returns nil.
 	Delete(ctx context.Context, id string) error

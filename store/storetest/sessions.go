@@ -1,0 +1,221 @@
+// Package storetest holds the contract of package store as tests, for every implementation to run.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/mcpecho/kit/store"
+)
+
+// Sessions runs the contract of store.Sessions. Each call of open must give a store without sessions that admits at least 100 for one owner and does not expire them
+// within the test.
+func Sessions(t *testing.T, open func() store.Sessions) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, store.Sessions)
+	}{
+		{"Get returns what Create stored", getReturnsCreated},
+		{"Create refuses an id in use and leaves its session alone", createRefusesIDInUse},
+		{"Unknown ids are ErrNotFound", unknownIsNotFound},
+		{"Get moves Seen and leaves Created", getMovesSeen},
+		{"Update changes what it may and nothing else", updateChanges},
+		{"Updates at the same time lose nothing", updatesLoseNothing},
+		{"Delete ends one session and may be repeated", deleteEndsOne},
+		{"The caller's bytes are not kept", callersBytesAreNotKept},
+		{"All methods may run at the same time", concurrent},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open()) })
+	}
+}
+
+func session(id string) store.Session {
+	return store.Session{
+		ID: id, Owner: "https://issuer.example|alice", Protocol: "2025-11-25", ClientName: "client", ClientVersion: "1.2.3",
+		Capabilities: []byte(`{"sampling":{}}`), LogLevel: "info",
+	}
+}
+
+func create(t *testing.T, sessions store.Sessions, s store.Session) {
+	t.Helper()
+	if err := sessions.Create(t.Context(), s); err != nil {
+		t.Fatalf("Create: %v", err)
+	}
+}
+
+func get(t *testing.T, sessions store.Sessions, id string) store.Session {
+	t.Helper()
+	s, err := sessions.Get(t.Context(), id)
+	if err != nil {
+		t.Fatalf("Get(%q): %v", id, err)
+	}
+	return s
+}
+
+// same compares all but the times.
+func same(a, b store.Session) bool {
+	return a.ID == b.ID && a.Owner == b.Owner && a.Protocol == b.Protocol && a.ClientName == b.ClientName && a.ClientVersion == b.ClientVersion &&
+		string(a.Capabilities) == string(b.Capabilities) && a.LogLevel == b.LogLevel
+}
+
+func getReturnsCreated(t *testing.T, sessions store.Sessions) {
+	for _, want := range []store.Session{session("a"), session("b"), {ID: "bare"}} {
+		create(t, sessions, want)
+		got := get(t, sessions, want.ID)
+		if !same(got, want) {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		if got.Created.IsZero() || got.Seen.Before(got.Created) {
+			t.Errorf("created %v, seen %v", got.Created, got.Seen)
+		}
+	}
+}
+
+func createRefusesIDInUse(t *testing.T, sessions store.Sessions) {
+	create(t, sessions, session("a"))
+	thief := session("a")
+	thief.Owner = "mallory"
+	if err := sessions.Create(t.Context(), thief); !errors.Is(err, store.ErrSessionExists) {
+		t.Errorf("got %v, want ErrSessionExists", err)
+	}
+	if got := get(t, sessions, "a"); !same(got, session("a")) {
+		t.Errorf("the session became %+v", got)
+	}
+}
+
+func unknownIsNotFound(t *testing.T, sessions store.Sessions) {
+	create(t, sessions, session("a"))
+	for _, id := range []string{"", "b", "A", "a "} {
+		if s, err := sessions.Get(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("Get(%q) = %+v, %v", id, s, err)
+		}
+		ran := false
+		if err := sessions.Update(t.Context(), id, func(*store.Session) { ran = true }); !errors.Is(err, store.ErrNotFound) || ran {
+			t.Errorf("Update(%q) = %v, ran %v", id, err, ran)
+		}
+		if err := sessions.Delete(t.Context(), id); err != nil {
+			t.Errorf("Delete(%q) = %v", id, err)
+		}
+	}
+	get(t, sessions, "a")
+}
+
+func getMovesSeen(t *testing.T, sessions store.Sessions) {
+	create(t, sessions, session("a"))
+	before := get(t, sessions, "a")
+	after := get(t, sessions, "a")
+	if after.Seen.Before(before.Seen) {
+		t.Errorf("Seen went from %v back to %v", before.Seen, after.Seen)
+	}
+	if !after.Created.Equal(before.Created) {
+		t.Errorf("Created went from %v to %v", before.Created, after.Created)
+	}
+}
+
+func updateChanges(t *testing.T, sessions store.Sessions) {
+	create(t, sessions, session("a"))
+	before := get(t, sessions, "a")
+	err := sessions.Update(t.Context(), "a", func(s *store.Session) {
+		if !same(*s, before) {
+			t.Errorf("change sees %+v", *s)
+		}
+		s.LogLevel, s.Capabilities = "error", []byte(`{"roots":{}}`)
+		s.ID, s.Owner, s.Created = "b", "mallory", s.Created.AddDate(1, 0, 0)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := session("a")
+	want.LogLevel, want.Capabilities = "error", []byte(`{"roots":{}}`)
+	got := get(t, sessions, "a")
+	if !same(got, want) || !got.Created.Equal(before.Created) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if _, err := sessions.Get(t.Context(), "b"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the session can be had under a second id: %v", err)
+	}
+}
+
+func updatesLoseNothing(t *testing.T, sessions store.Sessions) {
+	const workers, times = 8, 25
+	create(t, sessions, session("a"))
+	err := sessions.Update(t.Context(), "a", func(s *store.Session) { s.LogLevel = "" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for range times {
+				if err := sessions.Update(t.Context(), "a", func(s *store.Session) { s.LogLevel += "x" }); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(get(t, sessions, "a").LogLevel); n != workers*times {
+		t.Errorf("%d of %d updates are left", n, workers*times)
+	}
+}
+
+func deleteEndsOne(t *testing.T, sessions store.Sessions) {
+	create(t, sessions, session("a"))
+	create(t, sessions, session("b"))
+	for range 2 {
+		if err := sessions.Delete(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := sessions.Get(t.Context(), "a"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("Get of a deleted session: %v", err)
+	}
+	get(t, sessions, "b")
+	create(t, sessions, session("a"))
+	get(t, sessions, "a")
+}
+
+func callersBytesAreNotKept(t *testing.T, sessions store.Sessions) {
+	created, updated := session("a"), []byte(`{"roots":{}}`)
+	create(t, sessions, created)
+	created.Capabilities[2] = 'X'
+	if got := get(t, sessions, "a"); string(got.Capabilities) != `{"sampling":{}}` {
+		t.Errorf("after Create: %s", got.Capabilities)
+	}
+	if err := sessions.Update(t.Context(), "a", func(s *store.Session) { s.Capabilities = updated }); err != nil {
+		t.Fatal(err)
+	}
+	updated[2] = 'X'
+	if got := get(t, sessions, "a"); string(got.Capabilities) != `{"roots":{}}` {
+		t.Errorf("after Update: %s", got.Capabilities)
+	}
+}
+
+func concurrent(t *testing.T, sessions store.Sessions) {
+	ctx := context.WithoutCancel(t.Context())
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			for i := range 30 {
+				id := fmt.Sprintf("s%d", (w+i)%10)
+				if err := sessions.Create(ctx, session(id)); err != nil && !errors.Is(err, store.ErrSessionExists) {
+					t.Error(err)
+				}
+				if s, err := sessions.Get(ctx, id); err == nil && s.ID != id || err != nil && !errors.Is(err, store.ErrNotFound) {
+					t.Errorf("Get(%q) = %+v, %v", id, s, err)
+				}
+				if err := sessions.Update(ctx, id, func(s *store.Session) { s.LogLevel = "debug" }); err != nil && !errors.Is(err, store.ErrNotFound) {
+					t.Error(err)
+				}
+				if err := sessions.Delete(ctx, id); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
