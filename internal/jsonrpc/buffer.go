@@ -43,7 +43,9 @@ func (b *Buffer) ReadAll(r io.Reader, contentLength, max int64) error {
 		return ErrTooLarge
 	}
 	// More room than announced, so that the read that finds the end needs no growth.
-	b.B = slices.Grow(b.B, int(min(maxTrusted, contentLength, max))+minRead)
+	if need := int(min(maxTrusted, contentLength, max)) + minRead; cap(b.B) < need {
+		b.B = make([]byte, 0, need)
+	}
 	for {
 		if len(b.B) == cap(b.B) {
 			b.B = slices.Grow(b.B, len(b.B))
