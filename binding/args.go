@@ -1,8 +1,11 @@
 package binding
 
 import (
-	"net/url"
+	"fmt"
 	"reflect"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -11,42 +14,196 @@ import (
 type Part struct {
 	// Type is a struct type; its fields are arguments, named as encoding/json/v2 names them. Required.
 	Type reflect.Type
-	// Schema replaces the generated schema of the properties it names. Optional.
+	// Schema replaces the generated schema of the properties it names. The decoder still goes by the Go types, so the
+	// schema must not promise more than they take. Optional.
 	Schema map[string]*jsonschema.Schema
 	// Check gets a pointer to the decoded value of Type once its own fields hold no error. It returns the rules that
-	// are broken, and may normalise the value. Optional.
+	// are broken, and may normalise the value (clamp a limit). Optional.
 	Check func(v any) []FieldError
 }
 
 // Args is the compiled declaration of a set of arguments. It is immutable and safe for concurrent use.
-type Args struct{}
+type Args struct {
+	parts  []Part
+	object *object // the fields of all parts
+	schema []byte
+	hand   *handwritten // nil when the schema is generated
+}
 
-// Compile joins parts into one set of arguments.
-func Compile(parts ...Part) (*Args, error) { return nil, errSkeleton }
+// Compile joins parts into one set of arguments. It returns an error that names the type, the field and the fix for a
+// name that two parts claim, an unknown or inapplicable rule, a bad default, a required field with a default, and a type
+// that JSON cannot hold.
+func Compile(parts ...Part) (*Args, error) {
+	a := &Args{parts: parts}
+	g, root, err := a.join(parts)
+	if err != nil {
+		return nil, err
+	}
+	root.Defs = g.defs
+	if _, err := root.Resolve(nil); err != nil {
+		return nil, fmt.Errorf("binding: the schema of %s is not valid: %w", parts[0].Type, err)
+	}
+	a.schema, err = encodeSchema(root)
+	return a, err
+}
 
-// CompileWithSchema is Compile with a hand-written JSON Schema for the arguments of the first part.
-func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) { return nil, errSkeleton }
+// join compiles parts into a.object and returns the schema of all their properties.
+func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
+	if a.object == nil {
+		a.object = &object{byName: map[string]int{}}
+	}
+	b := newBuilder(false)
+	first := len(a.parts) - len(parts)
+	start := len(a.object.fields)
+	overrides := map[string]*jsonschema.Schema{}
+	for p, part := range parts {
+		if part.Type == nil || part.Type.Kind() != reflect.Struct {
+			return nil, nil, fmt.Errorf("binding: part %d has type %v; give it a struct type, whose fields are the arguments", first+p, part.Type)
+		}
+		n, err := b.build(part.Type, part.Type.String())
+		if err != nil {
+			return nil, nil, err
+		}
+		if n.kind != structure {
+			return nil, nil, fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct", part.Type)
+		}
+		if err := a.addPart(first+p, n.object); err != nil {
+			return nil, nil, err
+		}
+		for name, s := range part.Schema {
+			if _, ok := n.object.byName[name]; !ok {
+				return nil, nil, fmt.Errorf("binding: Part.Schema names %q, which is no argument of %s; its arguments are %s", name, part.Type, strings.Join(n.object.names, ", "))
+			}
+			overrides[name] = s
+		}
+	}
+	g := &generator{names: map[reflect.Type]string{}}
+	root := g.object(&object{fields: a.object.fields[start:]})
+	for name, s := range overrides {
+		root.Properties[name] = s.CloneSchemas()
+	}
+	return g, root, nil
+}
 
-// Schema returns the JSON Schema of the arguments. The caller must not change it.
-func (a *Args) Schema() []byte { return nil }
+// addPart takes over the fields of a part.
+func (a *Args) addPart(p int, o *object) error {
+	offset := len(a.object.fields)
+	for _, f := range o.fields {
+		if prev, taken := a.object.byName[f.name]; taken {
+			return fmt.Errorf("binding: the argument %q is claimed by %s and by %s; rename one of them with a json tag",
+				f.name, a.parts[a.object.fields[prev].part].Type, a.parts[p].Type)
+		}
+		f.part = p
+		if f.checks != nil {
+			shifted := &checks{tag: f.checks.tag, names: f.checks.names}
+			for _, c := range f.checks.cross {
+				refs := make([]int, len(c.refs))
+				for i, ref := range c.refs {
+					refs[i] = ref + offset
+				}
+				shifted.cross = append(shifted.cross, crossRule{rule: c.rule, refs: refs})
+			}
+			f.checks = shifted
+		}
+		a.object.add(f)
+	}
+	return nil
+}
 
-// Decode decodes one JSON object into dst, pointers in the order of the parts. Bad input is reported as an *Error.
-func (a *Args) Decode(data []byte, dst ...any) error { return errSkeleton }
+// Schema returns the JSON Schema of the arguments as compact JSON: an object that lists its properties in the order of
+// declaration and allows no others. The caller must not change it.
+func (a *Args) Schema() []byte { return a.schema }
 
-// Query turns a query string into the JSON object that Decode takes.
-func (a *Args) Query(q url.Values) ([]byte, error) { return nil, errSkeleton }
+// Decode decodes data, one JSON object (nil and empty mean {}), into dst: pointers to zero values of the types of the
+// parts, in their order. Absent fields are left as they are, or get their default. Bad input is reported as an *Error
+// that lists every bad field; any other error means that dst does not fit the parts. After an error dst is undefined.
+func (a *Args) Decode(data []byte, dst ...any) error {
+	if len(dst) != len(a.parts) {
+		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts", len(dst), len(a.parts))
+	}
+	w := newWalker()
+	defer w.release()
+	roots := w.root[:0]
+	for i, d := range dst {
+		v := reflect.ValueOf(d)
+		if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem() != a.parts[i].Type {
+			return fmt.Errorf("binding: Decode got %T as destination %d; it needs a *%s", d, i, a.parts[i].Type)
+		}
+		roots = append(roots, v.Elem())
+	}
+	if len(data) == 0 {
+		data = []byte("{}")
+	}
+	if a.hand != nil {
+		a.hand.decode(a, w, data, roots)
+	} else {
+		w.arguments(data, a.object, roots)
+	}
+	a.check(w, dst)
+	return w.result()
+}
 
-// DecodeJSON decodes data into a T; see Args.Decode.
-func DecodeJSON[T any](data []byte) (v T, err error) { return v, errSkeleton }
+// arguments reads data, which must be an object.
+func (w *walker) arguments(data []byte, o *object, roots []reflect.Value) {
+	w.top, w.roots = o, roots
+	w.read(data, nil)
+}
 
-// OutputSchema describes what Marshal writes for values of type t.
-func OutputSchema(t reflect.Type) (*jsonschema.Schema, error) { return nil, errSkeleton }
+func (w *walker) readArguments() error {
+	if w.dec.PeekKind() != '{' {
+		return w.notObject()
+	}
+	return w.object(w.top, w.roots)
+}
 
-// Marshal encodes v.
-func Marshal(v any) ([]byte, error) { return nil, errSkeleton }
+func (w *walker) notObject() error {
+	w.fail("type", "the arguments must be a JSON object")
+	return w.dec.SkipValue()
+}
 
-// AppendMarshal appends the encoding of v to dst.
-func AppendMarshal(dst []byte, v any) ([]byte, error) { return nil, errSkeleton }
+// check runs the Check of each part whose fields hold no error.
+func (a *Args) check(w *walker, dst []any) {
+	if w.stop != nil {
+		return
+	}
+	found := len(w.errs)
+	for p, part := range a.parts {
+		if part.Check == nil || slices.ContainsFunc(w.errs[:found], func(e placedError) bool { return e.part == p || e.part == everyPart }) {
+			continue
+		}
+		for _, e := range part.Check(dst[p]) {
+			w.errs = append(w.errs, placedError{e, w.position(e.Path), p})
+		}
+	}
+}
 
-// Nearest returns the name in known that is nearest to name, or "" when none is near.
-func Nearest(name string, known []string) string { return "" }
+// position finds where the argument at the head of path stood in the document.
+func (w *walker) position(path string) int64 {
+	if end := strings.IndexAny(path, ".["); end >= 0 {
+		path = path[:end]
+	}
+	i, ok := w.top.byName[path]
+	seen := w.seen[:len(w.top.fields)] // the outermost object was the last to use it
+	if !ok || seen[i] == 0 {
+		return atEnd
+	}
+	return max(seen[i], -seen[i])
+}
+
+var compiled sync.Map // reflect.Type to func() (*Args, error)
+
+// DecodeJSON decodes data, one JSON object, into a T as Args.Decode does. T is compiled once. It returns an *Error for bad
+// input, and the error of Compile when T cannot be compiled.
+func DecodeJSON[T any](data []byte) (T, error) {
+	var v T
+	t := reflect.TypeFor[T]()
+	get, ok := compiled.Load(t)
+	if !ok {
+		get, _ = compiled.LoadOrStore(t, sync.OnceValues(func() (*Args, error) { return Compile(Part{Type: t}) }))
+	}
+	a, err := get.(func() (*Args, error))()
+	if err != nil {
+		return v, err
+	}
+	return v, a.Decode(data, &v)
+}

@@ -1,14 +1,15 @@
 package binding
 
 import (
-	"errors"
+	"reflect"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Opt is a field that tells three cases apart: absent, null and a value. Its zero value is absent. In a partial update
-// absent means "leave it", null means "clear it".
+// absent means "leave it" and null means "clear it". In an output, give the field the option omitzero, or absent is
+// written as null.
 type Opt[T any] struct {
 	value T
 	state optState
@@ -70,4 +71,27 @@ func (o *Opt[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-var errSkeleton = errors.New("binding: not built yet")
+// option is how the decoder reaches into an Opt of any type.
+type option interface {
+	elem() reflect.Type
+	setNull()
+	setValue() any // makes it hold a value and returns the pointer to it
+	valuePtr() any // the pointer to the value, nil when there is none
+}
+
+var optionType = reflect.TypeFor[option]()
+
+func (o *Opt[T]) elem() reflect.Type { return reflect.TypeFor[T]() }
+func (o *Opt[T]) setNull()           { *o = Null[T]() }
+
+func (o *Opt[T]) setValue() any {
+	*o = Opt[T]{state: optValue}
+	return &o.value
+}
+
+func (o *Opt[T]) valuePtr() any {
+	if o.state != optValue {
+		return nil
+	}
+	return &o.value
+}

@@ -1,0 +1,155 @@
+package binding
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// checkValue checks the rules of a present field that concern its value alone. It reports whether they hold.
+func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
+	p := valuePointer(f.node, v)
+	if p == nil {
+		return true
+	}
+	err := validate.Var(p, f.checks.tag)
+	if err == nil {
+		return true
+	}
+	broken, ok := errors.AsType[validator.ValidationErrors](err)
+	if !ok {
+		w.report(f, at, "", "validate", "cannot be checked")
+		return false
+	}
+	if f.node.base().hasMap() {
+		slices.SortStableFunc(broken, func(a, b validator.FieldError) int { return strings.Compare(a.Namespace(), b.Namespace()) })
+	}
+	for _, b := range broken {
+		name := b.Tag()
+		if name == nonEmpty {
+			name = "required"
+		}
+		w.report(f, at, clip(b.Namespace()), name, message(b.ActualTag(), b.Param(), b.Kind(), f.checks.names))
+	}
+	return false
+}
+
+func (w *walker) report(f *field, at int64, suffix, rule, message string) {
+	w.path = append(w.path, step{name: f.name, index: -1})
+	w.failAt(at, w.pathText()+suffix, rule, message)
+	w.path = w.path[:len(w.path)-1]
+}
+
+// valuePointer returns a pointer to the value to check, nil when it is null. A pointer costs no allocation, and the
+// validator looks behind it.
+func valuePointer(n *node, v reflect.Value) any {
+	if n.kind == optional {
+		return v.Addr().Interface().(option).valuePtr()
+	}
+	return v.Addr().Interface()
+}
+
+func (n *node) hasMap() bool {
+	return n.kind == mapping || (n.kind == slice || n.kind == array) && n.elem.base().hasMap()
+}
+
+// compileCross resolves the fields that a rule names.
+func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, error) {
+	c := crossRule{rule: r}
+	names := strings.Fields(r.param)
+	if strings.HasSuffix(r.name, "_if") || strings.HasSuffix(r.name, "_unless") {
+		var keys []string
+		for i := 0; i < len(names); i += 2 {
+			keys = append(keys, names[i])
+		}
+		names = keys
+	}
+	for _, name := range names {
+		i := slices.IndexFunc(o.fields, func(other field) bool { return other.goName == name })
+		if i < 0 {
+			if _, ok := t.FieldByName(strings.SplitN(name, ".", 2)[0]); !ok || c.byPresence() {
+				return c, fmt.Errorf("its rule %q names %s, which is no argument of %s; use the Go name of a field", r.text, name, t)
+			}
+			c.refs = nil
+			break
+		}
+		c.refs = append(c.refs, i)
+		if c.compares() && o.fields[i].node.kind == optional {
+			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there", r.text, name)
+		}
+	}
+	if c.compares() && (f.node.base().kind == structure || f.node.base().typ.Kind() == reflect.Struct && f.node.base().typ != timeType) {
+		return c, fmt.Errorf("its rule %q cannot be checked on the struct %s", r.text, f.node.typ)
+	}
+	if c.byPresence() {
+		return c, nil
+	}
+	return c, try(r.text, reflect.New(f.node.base().typ).Interface(), reflect.New(t).Interface())
+}
+
+func (c *crossRule) requires() bool { return strings.HasPrefix(c.name, "required_") }
+func (c *crossRule) excludes() bool { return strings.HasPrefix(c.name, "excluded_") }
+func (c *crossRule) compares() bool { return !c.requires() && !c.excludes() }
+
+// byPresence tells rules about which fields are present, which the decoder knows better than the validator.
+func (c *crossRule) byPresence() bool {
+	return strings.Contains(c.name, "_with")
+}
+
+// orders tells rules that have no answer while the other field is absent.
+func (c *crossRule) orders() bool {
+	return slices.Contains([]string{"gtfield", "gtefield", "ltfield", "ltefield"}, c.name)
+}
+
+// checkCross checks a rule of field i that looks at other fields.
+func (w *walker) checkCross(o *object, i int, c *crossRule, roots []reflect.Value, seen []int64) {
+	f := &o.fields[i]
+	present := seen[i] > 0
+	if c.requires() == present || c.requires() && f.def != nil {
+		return
+	}
+	for _, ref := range c.refs {
+		other := &o.fields[ref]
+		if seen[ref] < 0 || c.orders() && seen[ref] == 0 && other.def == nil {
+			return
+		}
+	}
+	if len(c.refs) == 0 && slices.ContainsFunc(seen, func(at int64) bool { return at < 0 }) {
+		return
+	}
+	parent := roots[f.part].Addr().Interface()
+	var broken bool
+	switch {
+	case c.byPresence():
+		broken = o.presence(c, seen)
+	case c.requires(): // 0 stands for the absent value, whatever its type
+		broken = validate.VarWithValue(0, parent, c.text) != nil
+	case c.excludes():
+		broken = validate.VarWithValue(1, parent, c.text) != nil
+	default:
+		p := valuePointer(f.node, fieldByIndex(roots[f.part], f.index))
+		broken = p != nil && validate.VarWithValue(p, parent, c.text) != nil
+	}
+	switch {
+	case !broken:
+	case present:
+		w.report(f, seen[i], "", c.name, message(c.name, c.param, f.node.base().typ.Kind(), f.checks.names))
+	default:
+		w.missing(f, c.name, message(c.name, c.param, f.node.base().typ.Kind(), f.checks.names))
+	}
+}
+
+// presence evaluates the conditions _with, _with_all, _without and _without_all.
+func (o *object) presence(c *crossRule, seen []int64) bool {
+	_, mode, _ := strings.Cut(c.name, "_")
+	want := strings.HasPrefix(mode, "with") && !strings.HasPrefix(mode, "without")
+	hit := func(ref int) bool { return (seen[ref] != 0 || o.fields[ref].def != nil) == want }
+	if strings.HasSuffix(mode, "_all") {
+		return !slices.ContainsFunc(c.refs, func(ref int) bool { return !hit(ref) })
+	}
+	return slices.ContainsFunc(c.refs, hit)
+}

@@ -1,0 +1,185 @@
+package binding
+
+import (
+	"reflect"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// object decodes a JSON object into roots, one struct per part, and then checks its rules.
+func (w *walker) object(o *object, roots []reflect.Value) error {
+	if w.dec.StackDepth() >= maxDepth {
+		return w.tooDeep()
+	}
+	if _, err := w.dec.ReadToken(); err != nil {
+		return err
+	}
+	base := len(w.seen)
+	for range o.fields {
+		w.seen = append(w.seen, 0)
+	}
+	next := 0 // callers tend to keep the declared order
+	for w.dec.PeekKind() != '}' {
+		quoted, err := w.dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		i, ok := o.lookup(quoted, next)
+		if !ok {
+			if err := w.unknown(o, quoted); err != nil {
+				return err
+			}
+			continue
+		}
+		next = i + 1
+		f := &o.fields[i]
+		w.path = append(w.path, step{name: f.name, index: -1})
+		at, errs := w.dec.InputOffset(), len(w.errs)
+		if w.seen[base+i] != 0 {
+			w.fail("duplicate", "is given more than once")
+			err = w.dec.SkipValue()
+		} else {
+			err = w.value(f.node, fieldByIndex(roots[f.part], f.index))
+		}
+		if err != nil {
+			return err
+		}
+		w.path = w.path[:len(w.path)-1]
+		w.seen[base+i] = at
+		if len(w.errs) > errs {
+			w.seen[base+i] = -at
+		}
+	}
+	if _, err := w.dec.ReadToken(); err != nil {
+		return err
+	}
+	w.finish(o, roots, w.seen[base:])
+	w.seen = w.seen[:base]
+	return nil
+}
+
+// lookup finds a field by its quoted name, first at index next.
+func (o *object) lookup(quoted jsontext.Value, next int) (int, bool) {
+	name := quoted[1 : len(quoted)-1]
+	if next < len(o.names) && string(name) == o.names[next] {
+		return next, true
+	}
+	for _, c := range name {
+		if c == '\\' {
+			name, _ = jsontext.AppendUnquote(nil, quoted)
+			break
+		}
+	}
+	i, ok := o.byName[string(name)]
+	return i, ok
+}
+
+func (w *walker) unknown(o *object, quoted jsontext.Value) error {
+	name, err := jsontext.AppendUnquote(nil, quoted)
+	if err != nil {
+		return err
+	}
+	message := "is not an argument"
+	if near := Nearest(string(name), o.names); near != "" {
+		message += `; did you mean "` + near + `"?`
+	}
+	w.path = append(w.path, step{name: string(name), index: -1})
+	w.fail("unknown", message)
+	w.path = w.path[:len(w.path)-1]
+	return w.dec.SkipValue()
+}
+
+// fieldByIndex is v.FieldByIndex, but makes the embedded structs it passes.
+func fieldByIndex(v reflect.Value, index []int) reflect.Value {
+	for i, x := range index {
+		if i > 0 && v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				v.Set(reflect.New(v.Type().Elem()))
+			}
+			v = v.Elem()
+		}
+		v = v.Field(x)
+	}
+	return v
+}
+
+// finish fills defaults and checks the rules of one object; seen tells which fields were present, and where.
+func (w *walker) finish(o *object, roots []reflect.Value, seen []int64) {
+	for i := range o.fields {
+		f := &o.fields[i]
+		switch {
+		case seen[i] != 0:
+		case f.required:
+			w.missing(f, "required", "is required")
+		case f.def != nil:
+			f.def.fill(w, f.node, fieldByIndex(roots[f.part], f.index))
+		}
+	}
+	for i := range o.fields {
+		f := &o.fields[i]
+		if f.checks == nil || seen[i] < 0 {
+			continue
+		}
+		if seen[i] > 0 && f.checks.tag != "" {
+			if !w.checkValue(f, fieldByIndex(roots[f.part], f.index), seen[i]) {
+				seen[i] = -seen[i]
+				continue
+			}
+		}
+		for c := range f.checks.cross {
+			w.checkCross(o, i, &f.checks.cross[c], roots, seen)
+		}
+	}
+}
+
+func (w *walker) missing(f *field, rule, message string) {
+	w.path = append(w.path, step{name: f.name, index: -1})
+	w.failAt(atEnd, w.pathText(), rule, message)
+	w.path = w.path[:len(w.path)-1]
+}
+
+// defaultValue is the value of an absent field.
+type defaultValue struct {
+	raw   jsontext.Value
+	plain reflect.Value // holds the decoded value when copies of it share no memory
+}
+
+func (d *defaultValue) fill(w *walker, n *node, v reflect.Value) {
+	if d.plain.IsValid() {
+		v.Set(d.plain)
+		return
+	}
+	inner := newWalker()
+	defer inner.release()
+	inner.read(d.raw, func() error { return inner.value(n, v) }) // proven good when it was compiled
+}
+
+// compile decodes the default once, to find out that it is good.
+func (d *defaultValue) compile(f *field) error {
+	probe := &object{fields: []field{*f}, names: []string{f.name}, byName: map[string]int{f.name: 0}}
+	probe.fields[0].index, probe.fields[0].part, probe.fields[0].def = []int{0}, 0, nil
+	if f.checks != nil {
+		probe.fields[0].checks = &checks{tag: f.checks.tag, names: f.checks.names}
+	}
+	holder := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "F", Type: f.node.typ}})).Elem()
+	w := newWalker()
+	defer w.release()
+	quoted, err := jsontext.AppendQuote(nil, f.name)
+	if err != nil {
+		return err
+	}
+	doc := append(append(append(append([]byte("{"), quoted...), ':'), d.raw...), '}')
+	w.read(doc, func() error { return w.object(probe, []reflect.Value{holder}) })
+	if err := w.result(); err != nil {
+		return err
+	}
+	switch f.node.kind {
+	case text, boolean, integer, unsigned, float:
+		d.plain = holder.Field(0)
+	case custom:
+		if f.node.leaf == leafTime {
+			d.plain = holder.Field(0)
+		}
+	}
+	return nil
+}

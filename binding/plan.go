@@ -1,0 +1,355 @@
+package binding
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// node is the compiled form of a Go type: how to decode it and what its schema is.
+type node struct {
+	kind      kind
+	typ       reflect.Type
+	elem      *node   // of slice, array, map, pointer, opt
+	key       *node   // of map
+	object    *object // of structure
+	leaf      leaf    // of custom
+	tag       jsonTag // of formatted: the options string and format
+	recursive bool    // a structure that contains itself
+	building  bool
+}
+
+type kind uint8
+
+const (
+	text kind = iota + 1
+	boolean
+	integer
+	unsigned
+	float
+	custom    // decoded by its own methods, or by the json package
+	formatted // changed by the json options string or format
+	anything
+	structure
+	slice
+	array
+	mapping
+	pointer
+	optional
+)
+
+// leaf tells custom types apart.
+type leaf uint8
+
+const (
+	leafTime leaf = iota + 1
+	leafBytes
+	leafText // has text methods
+	leafJSON // has JSON methods: any shape
+)
+
+// object is the compiled form of a struct, or of all parts of an Args together.
+type object struct {
+	fields   []field
+	names    []string
+	byName   map[string]int
+	fallback *node // output only: embedded map or raw value
+}
+
+type field struct {
+	name     string
+	goName   string
+	part     int
+	index    []int
+	node     *node
+	required bool
+	optional bool // output only: may be left out
+	doc      string
+	header   string
+	example  jsontext.Value
+	def      *defaultValue
+	rules    *ruleSet
+	checks   *checks
+}
+
+// builder compiles types, each once.
+type builder struct {
+	output bool
+	nodes  map[reflect.Type]*node
+}
+
+func newBuilder(output bool) *builder {
+	return &builder{output: output, nodes: map[reflect.Type]*node{}}
+}
+
+var (
+	timeType     = reflect.TypeFor[time.Time]()
+	durationType = reflect.TypeFor[time.Duration]()
+	rawType      = reflect.TypeFor[jsontext.Value]()
+
+	jsonMethods = []reflect.Type{
+		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.MarshalerTo](),
+		reflect.TypeFor[json.Unmarshaler](), reflect.TypeFor[json.UnmarshalerFrom](),
+	}
+	textMethods = []reflect.Type{
+		reflect.TypeFor[encoding.TextMarshaler](), reflect.TypeFor[encoding.TextAppender](),
+		reflect.TypeFor[encoding.TextUnmarshaler](),
+	}
+)
+
+func implementsAny(t reflect.Type, methods []reflect.Type) bool {
+	for _, m := range methods {
+		if t.Implements(m) || reflect.PointerTo(t).Implements(m) {
+			return true
+		}
+	}
+	return false
+}
+
+func customJSON(t reflect.Type) bool {
+	return implementsAny(t, jsonMethods) || implementsAny(t, textMethods)
+}
+
+// customLeaf reports how t decodes itself (encodes itself, for output), or 0.
+func (b *builder) customLeaf(t reflect.Type) leaf {
+	jm, tm := jsonMethods[2:], textMethods[2:]
+	if b.output {
+		jm, tm = jsonMethods[:2], textMethods[:2]
+	}
+	switch {
+	case t == timeType:
+		return leafTime
+	case t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer:
+		return 0
+	case implementsAny(t, jm):
+		return leafJSON
+	case implementsAny(t, tm):
+		return leafText
+	case (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8 && !customJSON(t.Elem()):
+		return leafBytes
+	}
+	return 0
+}
+
+// build compiles t; where names the field for errors.
+func (b *builder) build(t reflect.Type, where string) (*node, error) {
+	if n := b.nodes[t]; n != nil {
+		n.recursive = n.recursive || n.building
+		return n, nil
+	}
+	n := &node{typ: t, building: true}
+	b.nodes[t] = n
+	defer func() { n.building = false }()
+	if t == rawType {
+		n.kind = anything
+		return n, nil
+	}
+	if t == durationType {
+		return nil, fmt.Errorf("binding: %s is a time.Duration, which has no JSON form of its own; use an integer field (for instance seconds), or a json tag such as `json:\"timeout,format:sec\"`", where)
+	}
+	if reflect.PointerTo(t).Implements(optionType) {
+		n.kind = optional
+		return n, b.buildElem(n, reflect.New(t).Interface().(option).elem(), where)
+	}
+	if n.leaf = b.customLeaf(t); n.leaf != 0 {
+		n.kind = custom
+		return n, nil
+	}
+	switch t.Kind() {
+	case reflect.String:
+		n.kind = text
+	case reflect.Bool:
+		n.kind = boolean
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		n.kind = integer
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
+		n.kind = unsigned
+	case reflect.Float32, reflect.Float64:
+		n.kind = float
+	case reflect.Interface:
+		if !b.output && t.NumMethod() > 0 {
+			return nil, fmt.Errorf("binding: %s is the interface %s, which cannot be decoded into; use a struct, or any", where, t)
+		}
+		n.kind = anything
+	case reflect.Struct:
+		n.kind = structure
+		n.object = &object{byName: map[string]int{}} // fields that contain t again point at it
+		return n, b.buildObject(t, n.object)
+	case reflect.Slice:
+		n.kind = slice
+		return n, b.buildElem(n, t.Elem(), where)
+	case reflect.Array:
+		n.kind = array
+		return n, b.buildElem(n, t.Elem(), where)
+	case reflect.Pointer:
+		n.kind = pointer
+		return n, b.buildElem(n, t.Elem(), where)
+	case reflect.Map:
+		n.kind = mapping
+		var err error
+		if n.key, err = b.build(t.Key(), where); err != nil {
+			return nil, err
+		}
+		switch n.key.kind {
+		case text, integer, unsigned, custom:
+		default:
+			return nil, fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys", where, t.Key())
+		}
+		return n, b.buildElem(n, t.Elem(), where)
+	default:
+		return nil, fmt.Errorf("binding: %s has type %s, which JSON cannot hold; change its type or leave it out with `json:\"-\"`", where, t)
+	}
+	return n, nil
+}
+
+func (b *builder) buildElem(n *node, t reflect.Type, where string) (err error) {
+	n.elem, err = b.build(t, where)
+	return err
+}
+
+func (b *builder) buildObject(t reflect.Type, o *object) error {
+	fields, fallback, err := flatten(t)
+	if err != nil {
+		return err
+	}
+	if fallback != nil {
+		if !b.output {
+			return fmt.Errorf("binding: %s embeds %s, but arguments must be declared; use a named map field", t, fallback)
+		}
+		if o.fallback, err = b.build(fallback, "the embedded field of "+t.String()); err != nil {
+			return err
+		}
+	}
+	for _, g := range fields {
+		f, err := b.buildField(t, g)
+		if err != nil {
+			return err
+		}
+		o.add(f)
+	}
+	if b.output {
+		return nil
+	}
+	// The json package knows what is wrong with a tag; ask it instead of checking twice.
+	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface(), decodeOptions); err != nil && len(fields) > 0 {
+		return fmt.Errorf("binding: %s cannot be decoded, correct its json tags: %w", t, err)
+	}
+	for i, g := range fields {
+		if err := o.compileRules(t, i); err != nil {
+			return err
+		}
+		if err := o.compileValues(&o.fields[i], g.Tag); err != nil {
+			return fmt.Errorf("binding: field %s of %s: %w", g.Name, t, err)
+		}
+	}
+	return nil
+}
+
+// compileValues reads the tags that hold a value of the field.
+func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
+	if example, ok := tag.Lookup("example"); ok {
+		if f.example, err = f.node.parseTag(example); err != nil {
+			return fmt.Errorf("its example tag is bad: %w", err)
+		}
+	}
+	def, ok := tag.Lookup("default")
+	if !ok {
+		return nil
+	}
+	if f.required {
+		return errors.New("it is required and has a default, which would never be used; drop one of the two")
+	}
+	raw, err := f.node.parseTag(def)
+	if err != nil {
+		return fmt.Errorf("its default tag is bad: %w", err)
+	}
+	d := &defaultValue{raw: raw}
+	if err := d.compile(f); err != nil {
+		return fmt.Errorf("its default breaks its own rules: %w", err)
+	}
+	f.def = d
+	return nil
+}
+
+func (o *object) add(f field) {
+	o.byName[f.name] = len(o.fields)
+	o.names = append(o.names, f.name)
+	o.fields = append(o.fields, f)
+}
+
+func (b *builder) buildField(t reflect.Type, g goField) (field, error) {
+	where := fmt.Sprintf("field %s of %s", g.Name, t)
+	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader")}
+	var err error
+	if g.tag.asString || g.tag.format != "" {
+		f.node, err = b.buildFormatted(g, where)
+	} else {
+		f.node, err = b.build(g.Type, where)
+	}
+	if err != nil {
+		return f, err
+	}
+	if b.output {
+		f.optional = g.tag.omit || g.optional
+		return f, nil
+	}
+	if f.rules, err = parseRules(g.Tag.Get("validate")); err != nil {
+		return f, fmt.Errorf("binding: %s: %w", where, err)
+	}
+	f.required = f.rules.required
+	return f, nil
+}
+
+// base is the node behind pointers and Opt.
+func (n *node) base() *node {
+	for n.kind == pointer || n.kind == optional {
+		n = n.elem
+	}
+	return n
+}
+
+// nullable reports whether the value may be null.
+func (n *node) nullable() bool {
+	return n.kind == anything || n.kind == optional || n.kind == pointer && n.elem.nullable()
+}
+
+// parseTag turns the text of a default or example tag into JSON: strings are written bare, everything else as JSON.
+func (n *node) parseTag(s string) (jsontext.Value, error) {
+	raw := jsontext.Value(s)
+	if n.base().isString() {
+		quoted, err := jsontext.AppendQuote(nil, s)
+		if err != nil {
+			return nil, err
+		}
+		raw = quoted
+	}
+	if !raw.IsValid() {
+		return nil, fmt.Errorf("it is not %s", n.want())
+	}
+	w := newWalker()
+	defer w.release()
+	w.read(raw, func() error { return w.value(n, reflect.New(n.typ).Elem()) })
+	if err := w.result(); err != nil {
+		return nil, fmt.Errorf("it %s", err.(*Error).Fields[0].Message)
+	}
+	_ = raw.Compact()
+	return raw, nil
+}
+
+// isString reports whether the JSON form is always a string.
+func (n *node) isString() bool {
+	switch n.kind {
+	case text:
+		return true
+	case custom:
+		return n.leaf != leafJSON
+	case formatted:
+		return n.shape(false).Type == "string"
+	}
+	return false
+}

@@ -1,0 +1,101 @@
+package binding
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Query turns the query string of a REST request into the JSON object that Decode takes, by the types of the
+// arguments: numbers, true and false become themselves, and a list is written as repeated keys or, with one key, as
+// values between commas. Objects are written as JSON. What does not fit is kept as a string, and names that no part
+// declares are kept too, so that Decode reports them all. It returns an *Error for text that is not UTF-8.
+func (a *Args) Query(q url.Values) ([]byte, error) {
+	b := []byte{'{'}
+	var err error
+	write := func(name string, n *node, values []string) {
+		if len(values) == 0 || err != nil {
+			return
+		}
+		repeat := [][]string{values}
+		if n != nil && n.base().kind != slice && n.base().kind != array && n.base().kind != anything {
+			repeat = slices.Collect(slices.Chunk(values, 1)) // a scalar given twice is a duplicate name
+		}
+		for _, v := range repeat {
+			if len(b) > 1 {
+				b = append(b, ',')
+			}
+			if b, err = jsontext.AppendQuote(b, name); err != nil {
+				return
+			}
+			b = append(b, ':')
+			if b, err = appendQuery(b, n, v); err != nil {
+				return
+			}
+		}
+	}
+	for i := range a.object.fields {
+		f := &a.object.fields[i]
+		write(f.name, f.node, q[f.name])
+	}
+	var others []string
+	for name := range q {
+		if _, known := a.object.byName[name]; !known {
+			others = append(others, name)
+		}
+	}
+	slices.Sort(others)
+	for _, name := range others {
+		write(name, nil, q[name])
+	}
+	if err != nil {
+		return nil, Errorf("", "json", "the query string is not valid UTF-8")
+	}
+	return append(b, '}'), nil
+}
+
+func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
+	if n == nil {
+		n = &node{kind: anything}
+	}
+	base := n.base()
+	if base.kind == slice || base.kind == array || len(values) > 1 {
+		if len(values) == 1 {
+			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ',' })
+		}
+		elem := base
+		if base.elem != nil {
+			elem = base.elem
+		}
+		b = append(b, '[')
+		for i, v := range values {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			var err error
+			if b, err = appendQuery(b, elem, []string{v}); err != nil {
+				return b, err
+			}
+		}
+		return append(b, ']'), nil
+	}
+	value := values[0]
+	raw := jsontext.Value(value)
+	bare := false
+	switch base.kind {
+	case boolean:
+		bare = value == "true" || value == "false"
+	case integer, unsigned, float:
+		bare = raw.Kind() == '0'
+	case structure, mapping:
+		bare = raw.Kind() == '{'
+	case formatted:
+		bare = !base.isString() && (raw.Kind() == '0' || raw.Kind() == '[')
+	}
+	if bare = bare || value == "null" && n.nullable() && !base.isString() && base.kind != anything; bare && raw.IsValid() {
+		return append(b, value...), nil
+	}
+	return jsontext.AppendQuote(b, value)
+}
