@@ -41,9 +41,7 @@ type Error struct {
 	// Reference finds the details of an internal error in the server's log.
 	Reference string `json:"reference"`
 	// More are the other members of the error object.
-	More jsontext.Value `json:",unknown"`
-
-	RetryAfterMs int64 `json:"retryAfterMs"`
+	More jsontext.Value `json:",embed"`
 }
 
 func (e *Error) Error() string {
@@ -112,14 +110,17 @@ func (c *Client) Do(tool string, args any) *Result {
 func decodeError(t testing.TB, tool, text string) *Error {
 	t.Helper()
 	var wrapper struct {
-		Error *Error `json:"error"`
+		Error *struct {
+			Error
+			RetryAfterMs int64 `json:"retryAfterMs"`
+		} `json:"error"`
 	}
 	if err := json.Unmarshal([]byte(text), &wrapper); err != nil || wrapper.Error == nil {
 		t.Fatalf("mcptest: %s: the text of the failed call has no error object (%v)\n%s", tool, err, text)
 	}
-	e := wrapper.Error
-	e.RetryAfter = time.Duration(e.RetryAfterMs) * time.Millisecond
-	return e
+	e := wrapper.Error.Error
+	e.RetryAfter = time.Duration(wrapper.Error.RetryAfterMs) * time.Millisecond
+	return &e
 }
 
 // headerValue encodes what a header cannot hold as it is.
