@@ -225,3 +225,25 @@ func TestTextReadsStringsAlone(t *testing.T) {
 		}
 	}
 }
+
+func TestPlainLenFindsTheFirstSpecialByte(t *testing.T) {
+	for length := range 40 {
+		for at := range length + 1 {
+			for c := range 256 {
+				b := []byte(strings.Repeat("\u0080!#[]\u00ff ~", 5)[:length])
+				want := length
+				if at < length {
+					if b[at] = byte(c); c < ' ' || c == '"' || c == '\\' {
+						want = at
+					}
+					if at+1 < length && want == at {
+						b[at+1] = '"'
+					}
+				}
+				if got := plainLen(b); got != want {
+					t.Fatalf("plainLen(%q) = %d, want %d", b, got, want)
+				}
+			}
+		}
+	}
+}

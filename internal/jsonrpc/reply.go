@@ -23,13 +23,13 @@ func AppendResult(dst, id []byte, result ...[]byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendError appends an error reply. A nil id is written as null, for a message whose id could not be read; data, a JSON value, is left out when nil.
+// AppendError appends an error reply. A nil id, of a message whose id could not be read, is left out: the schemas of all revisions make it optional and refuse null.
+// data, a JSON value, is left out when nil.
 func AppendError(dst, id []byte, code int, message string, data []byte) []byte {
-	dst = append(dst, opening...)
-	if id == nil {
-		dst = append(dst, "null"...)
+	dst = append(dst, `{"jsonrpc":"2.0"`...)
+	if id != nil {
+		dst = append(append(dst, `,"id":`...), id...)
 	}
-	dst = append(dst, id...)
 	dst = append(dst, `,"error":{"code":`...)
 	dst = strconv.AppendInt(dst, int64(code), 10)
 	dst = append(dst, `,"message":`...)

@@ -2,6 +2,8 @@ package jsonrpc
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"slices"
 	"strconv"
 	"sync"
@@ -26,7 +28,7 @@ const (
 )
 
 // scanner is one pass over a body by recursive descent. It is written by hand because the checks of depth, count, NUL and repeated names in nested values need
-// every token, and the token reader of a general decoder takes several times as long.
+// every token, and the token reader of a general decoder takes about twice as long before any of those checks.
 type scanner struct {
 	body    []byte
 	pos     int
@@ -252,23 +254,31 @@ func repeated(names [][]byte) bool {
 	return false
 }
 
-// plain marks the bytes that need no look inside a string. UTF-8 was checked for the whole body.
-var plain = func() (t [256]bool) {
-	for c := range t {
-		t[c] = c >= ' ' && c != '"' && c != '\\'
+// plainLen is how many bytes b begins with that need no look inside a string: all but quotes, backslashes and control characters. UTF-8 was checked for the whole body.
+func plainLen(b []byte) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	// Eight bytes at a time: a byte of v-n*ones &^ v has its high bit set where v is below n. A borrow can set one too many, but only above the first.
+	for ; len(b)-i >= 8; i += 8 {
+		v := binary.LittleEndian.Uint64(b[i:])
+		quote, slash := v^('"'*ones), v^('\\'*ones)
+		if special := ((v-' '*ones)&^v | (quote-ones)&^quote | (slash-ones)&^slash) & highs; special != 0 {
+			return i + bits.TrailingZeros64(special)/8
+		}
 	}
-	return t
-}()
+	for ; i < len(b); i++ {
+		if c := b[i]; c < ' ' || c == '"' || c == '\\' {
+			break
+		}
+	}
+	return i
+}
 
 // text reads a string and reports whether it holds escapes.
 func (s *scanner) text() (escaped bool, _ *Error) {
 	s.pos++
 	for {
-		i := s.pos
-		for i < len(s.body) && plain[s.body[i]] {
-			i++
-		}
-		s.pos = i
+		s.pos += plainLen(s.body[s.pos:])
 		if s.pos == len(s.body) {
 			return escaped, s.fault("a string does not end")
 		}
