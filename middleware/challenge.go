@@ -1,0 +1,102 @@
+package middleware
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/labstack/echo/v4"
+)
+
+// challenge builds the WWW-Authenticate header of one authenticator. It is
+// kept in the echo.Context, so that a refusal deep inside a chain names the
+// same realm and metadata as one at the door.
+type challenge struct {
+	realm    string
+	metadata string // absolute URL, or ""
+}
+
+const (
+	challengeKey = "mcpecho.challenge"
+	defaultRealm = "mcp"
+)
+
+var plainChallenge = &challenge{realm: defaultRealm}
+
+func challengeFrom(ec echo.Context) *challenge {
+	if ch, ok := ec.Get(challengeKey).(*challenge); ok {
+		return ch
+	}
+	return plainChallenge
+}
+
+// set puts the challenge into the response. Empty parameters are left out:
+// code must be empty when the request carried no token.
+// (RFC 6750 section 3, RFC 9728 section 5.1)
+func (ch *challenge) set(ec echo.Context, code, description, scope string) {
+	var b strings.Builder
+	b.WriteString(`Bearer realm="` + quotable.Replace(ch.realm) + `"`)
+	for _, p := range [...][2]string{
+		{"error", code}, {"error_description", description}, {"scope", scope}, {"resource_metadata", ch.metadata},
+	} {
+		if p[1] != "" {
+			b.WriteString(", " + p[0] + `="` + quotable.Replace(p[1]) + `"`)
+		}
+	}
+	ec.Response().Header().Set(echo.HeaderWWWAuthenticate, b.String())
+}
+
+// quotable escapes what would end a quoted-string. (RFC 9110 section 5.6.4)
+var quotable = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
+
+// refuse answers 401 outside of any MCP message. Without a code the request
+// carried no token, and the challenge then says neither what was wrong nor why.
+func (ch *challenge) refuse(ec echo.Context, code, description, scope string) error {
+	if code == "" {
+		ch.set(ec, "", "", scope)
+		code = "unauthorized"
+	} else {
+		ch.set(ec, code, description, scope)
+	}
+	body, err := json.Marshal(struct {
+		Error       string `json:"error"`
+		Description string `json:"error_description"`
+	}{code, description})
+	if err != nil {
+		return err
+	}
+	return ec.JSONBlob(http.StatusUnauthorized, body)
+}
+
+// checkScopes refuses what could not be written into a challenge.
+// (RFC 6749 section 3.3)
+func checkScopes(scopes []string) error {
+	for _, s := range scopes {
+		bad := func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }
+		if s == "" || strings.ContainsFunc(s, bad) {
+			return fmt.Errorf("middleware: %q is not an OAuth scope: use one or more printable ASCII characters without space, quote or backslash, one scope per string", s)
+		}
+	}
+	return nil
+}
+
+// checkQuotable refuses what a header cannot carry.
+func checkQuotable(field, value string) error {
+	if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return fmt.Errorf("middleware: %s %q must be printable ASCII: it is sent in a header", field, value)
+	}
+	return nil
+}
+
+func checkMetadata(address string) error {
+	if address == "" {
+		return nil
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
+		return fmt.Errorf("middleware: ResourceMetadata %q must be an absolute URL, as https://api.example.com/.well-known/oauth-protected-resource/mcp", address)
+	}
+	return checkQuotable("ResourceMetadata", address)
+}

@@ -1,0 +1,39 @@
+package middleware
+
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/filters"
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// Filter is a step of [mcpecho.StageFilter] that adds the fields of F to a
+// selector's arguments and narrows its query by those that a caller gives.
+// Package filters has the form of F. A field that does not fit the selector's
+// rows makes Add fail. A chain may hold several, each with an F of its own.
+//
+//	type InvoiceFilter struct {
+//		Sent      *bool  `json:"sent"`
+//		MinAmount *int64 `json:"min_amount" filter:"amount_cents,gte"`
+//	}
+//
+// There is nothing to configure, so this is its only form.
+func Filter[F any]() mcpecho.Step {
+	return mcpecho.Step{
+		Name: "filter", Stage: mcpecho.StageFilter, Kinds: mcpecho.KindSelector, Native: true,
+		Describe: func(d *mcpecho.Definition) error {
+			f, err := filters.Compile[F](d.Row)
+			if err != nil {
+				return err
+			}
+			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(ec echo.Context) error {
+					c := mcpecho.CallFrom(ec)
+					c.SetQuery(f.Apply(c.Query(), mcpecho.Args[F](c)))
+					return next(ec)
+				}
+			}
+			return d.AddArguments(f.Part())
+		},
+	}
+}

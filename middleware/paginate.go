@@ -1,0 +1,175 @@
+package middleware
+
+import (
+	"fmt"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm/clause"
+
+	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/ordering"
+	"github.com/mcpecho/kit/paginate"
+)
+
+// PaginateConfig configures [PaginateWithConfig].
+type PaginateConfig struct {
+	// Limit is the number of rows of a page when the caller names none.
+	// Default: 20, or MaxLimit when that is less.
+	Limit int
+	// MaxLimit is the most rows of a page: a caller who asks for more gets this
+	// many. Default: 100, or Limit when that is more.
+	MaxLimit int
+	// Keyset continues after the last row by a sealed cursor instead of
+	// counting pages. It costs neither a COUNT nor an OFFSET. The selector's own
+	// ORDER BY is then replaced by that of the [Order] step before it, by the
+	// primary key without one. Cursors belong to their caller, tool and
+	// arguments, and are sealed with [mcpecho.Config.Keys]. Default: false.
+	Keyset bool
+}
+
+// DefaultPaginateConfig has the defaults of [Paginate].
+var DefaultPaginateConfig = PaginateConfig{Limit: 20, MaxLimit: 100}
+
+// Paginate is a step of [mcpecho.StagePaginate] that cuts a selector's list
+// into numbered pages of limit rows. It adds the arguments "page" and "limit"
+// and puts the rows into an envelope with items, page, limit, total,
+// totalPages and hasNext. A caller may ask for up to 100 rows, or limit when
+// that is more.
+//
+// A chain holds one: that of the spec replaces an inherited one. It panics
+// unless limit is positive.
+func Paginate(limit int) mcpecho.Step {
+	if limit <= 0 {
+		panic(fmt.Sprintf("middleware: paginate limit %d must be positive", limit))
+	}
+	return PaginateWithConfig(PaginateConfig{Limit: limit})
+}
+
+// PaginateWithConfig is [Paginate] with a configuration. It panics when that
+// is wrong; [PaginateConfig.ToStep] returns the error.
+func PaginateWithConfig(cfg PaginateConfig) mcpecho.Step {
+	return must(cfg.ToStep())
+}
+
+// ToStep makes the step, or says what is wrong with the configuration.
+func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
+	if cfg.MaxLimit == 0 {
+		cfg.MaxLimit = max(cfg.Limit, DefaultPaginateConfig.MaxLimit)
+	}
+	if cfg.Limit == 0 {
+		cfg.Limit = min(DefaultPaginateConfig.Limit, cfg.MaxLimit)
+	}
+	if cfg.Limit < 0 || cfg.MaxLimit < cfg.Limit {
+		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be positive and at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
+	}
+	random, err := paginate.NewKeys() // for servers that have none configured
+	if err != nil {
+		return mcpecho.Step{}, err
+	}
+	step := mcpecho.Step{
+		Name: "paginate", Stage: mcpecho.StagePaginate, Kinds: mcpecho.KindSelector, Native: true, Single: true,
+		Describe: func(d *mcpecho.Definition) error { return cfg.describe(d, random) },
+	}
+	return step, nil
+}
+
+func (cfg PaginateConfig) describe(d *mcpecho.Definition, keys *paginate.Keys) (err error) {
+	if shared := d.Server().Config().Keys; len(shared) > 0 {
+		if keys, err = paginate.NewKeys(shared...); err != nil {
+			return err
+		}
+	}
+	p, err := paginate.Compile(paginate.Config{
+		Limit: cfg.Limit, MaxLimit: cfg.MaxLimit, Keyset: cfg.Keyset, Row: d.Row, Keys: keys,
+	})
+	if err != nil {
+		return err
+	}
+	d.WrapOutput(func(list *jsonschema.Schema) *jsonschema.Schema {
+		if list.Items == nil {
+			return list
+		}
+		return p.EnvelopeSchema(list.Items)
+	})
+	if cfg.Keyset {
+		order, _ := d.Get(orderKey{}).(*ordering.Order)
+		terms := func(c *mcpecho.Call) []clause.OrderByColumn {
+			if order == nil {
+				return nil
+			}
+			return order.Terms(mcpecho.Args[ordering.Input](c))
+		}
+		d.Set(keysetKey{}, keysetTerms(terms))
+		d.Func = keysetPages(p, terms)
+	} else {
+		d.Func = numberedPages(p)
+	}
+	return d.AddArguments(p.Part())
+}
+
+// keysetKey is where a chain's paginate step leaves its keysetTerms: the
+// order by which cursors continue, whose columns must be fetched.
+type keysetKey struct{}
+
+type keysetTerms func(*mcpecho.Call) []clause.OrderByColumn
+
+func numberedPages(p *paginate.Paginator) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ec echo.Context) error {
+			c := mcpecho.CallFrom(ec)
+			if err := turnPage(c, p, mcpecho.Args[paginate.Input](c), paginate.Walk{}); err != nil {
+				return err
+			}
+			return next(ec)
+		}
+	}
+}
+
+func keysetPages(p *paginate.Paginator, terms keysetTerms) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ec echo.Context) error {
+			c := mcpecho.CallFrom(ec)
+			arguments, err := otherArguments(c.Arguments())
+			if err != nil {
+				return err
+			}
+			walk := paginate.Walk{
+				Terms: terms(c),
+				Owner: []byte(c.Principal().Key() + "\x00" + c.Name()),
+				Args:  []any{arguments},
+			}
+			if err := turnPage(c, p, mcpecho.Args[paginate.CursorInput](c), walk); err != nil {
+				return err
+			}
+			return next(ec)
+		}
+	}
+}
+
+func turnPage(c *mcpecho.Call, p *paginate.Paginator, in any, walk paginate.Walk) error {
+	query, page, err := p.Run(c.Query(), in, walk)
+	if err != nil {
+		return err
+	}
+	c.SetQuery(query)
+	c.SetEnvelope(page.Wrap)
+	return nil
+}
+
+// otherArguments are those that choose the rows of a walk, as sent: all but
+// the place in it and the size of the page.
+func otherArguments(raw []byte) (map[string]jsontext.Value, error) {
+	others := map[string]jsontext.Value{}
+	if len(raw) == 0 {
+		return others, nil
+	}
+	if err := json.Unmarshal(raw, &others); err != nil {
+		return nil, err
+	}
+	delete(others, "cursor")
+	delete(others, "limit")
+	return others, nil
+}

@@ -1,0 +1,19 @@
+package middleware
+
+import "github.com/labstack/echo/v4"
+
+// Skipper decides for one request that a middleware does nothing, as in Echo:
+// a Skipper of Echo's own middleware package fits. Steps that shape what a tool
+// promises in its schemas have none.
+type Skipper = func(ec echo.Context) bool
+
+func skips(s Skipper, ec echo.Context) bool { return s != nil && s(ec) }
+
+// must is the difference between XWithConfig, which a program calls while it
+// starts, and ToStep or ToMiddleware, which return what is wrong.
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err.Error())
+	}
+	return v
+}
