@@ -33,6 +33,7 @@ func And(stmt *gorm.Statement, exprs ...clause.Expression) {
 	if len(exprs) == 0 {
 		return
 	}
+	addModelClauses(stmt)
 	if c, ok := stmt.Clauses["WHERE"]; ok {
 		if w, ok := c.Expression.(clause.Where); ok && len(w.Exprs) > 0 {
 			c.Expression = clause.Where{Exprs: []clause.Expression{group(w)}}
@@ -40,6 +41,22 @@ func And(stmt *gorm.Statement, exprs ...clause.Expression) {
 		}
 	}
 	stmt.AddClause(clause.Where{Exprs: []clause.Expression{group{Exprs: exprs}}})
+}
+
+// addModelClauses adds the conditions of the model, such as the one of a soft delete, before they would be otherwise.
+// They too put parentheses around what they find, but in a way that joins Or("b").Where("a") by AND where plain gorm
+// joins it by OR; their way has to win whether or not something is added here.
+func addModelClauses(stmt *gorm.Statement) {
+	model := stmt.Model
+	if model == nil {
+		model = stmt.Dest
+	}
+	if model == nil || stmt.Parse(model) != nil {
+		return
+	}
+	for _, c := range stmt.Schema.QueryClauses {
+		stmt.AddClause(c)
+	}
 }
 
 // group writes a whole WHERE condition in parentheses, joined as it would be without them.

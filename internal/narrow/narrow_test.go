@@ -19,6 +19,14 @@ type row struct {
 	Deleted gorm.DeletedAt
 }
 
+// bare is row without soft delete.
+type bare struct {
+	ID      int64
+	A, B, C bool
+}
+
+func (bare) TableName() string { return "rows" }
+
 // setup stores one row for each combination of a, b and c.
 func setup(t *testing.T) *gorm.DB {
 	t.Helper()
@@ -39,20 +47,24 @@ func setup(t *testing.T) *gorm.DB {
 
 func TestAndOnlyTakesRowsAway(t *testing.T) {
 	base := setup(t)
+	plain := base.Model(&bare{}).Session(&gorm.Session{})
 	or := func(db *gorm.DB) *gorm.DB { return db.Where("a").Or("b") }
 	tests := map[string]struct {
 		query *gorm.DB
 		holds func(row) bool
 	}{
-		"no condition":     {base, func(r row) bool { return true }},
-		"one condition":    {base.Where("a"), func(r row) bool { return r.A }},
-		"a or b":           {base.Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
-		"or comes first":   {base.Or("b").Where("a"), func(r row) bool { return r.A || r.B }},
-		"only or":          {base.Or("b"), func(r row) bool { return r.B }},
-		"or in one string": {base.Where("a OR b"), func(r row) bool { return r.A || r.B }},
-		"or in a scope":    {base.Scopes(or), func(r row) bool { return r.A || r.B }},
-		"not":              {base.Not("a").Or("b"), func(r row) bool { return !r.A || r.B }},
-		"unscoped":         {base.Unscoped().Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
+		"no condition":                   {base, func(r row) bool { return true }},
+		"one condition":                  {base.Where("a"), func(r row) bool { return r.A }},
+		"a or b":                         {base.Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
+		"or comes first":                 {base.Or("b").Where("a"), func(r row) bool { return r.A || r.B }},
+		"only or":                        {base.Or("b"), func(r row) bool { return r.B }},
+		"or in one string":               {base.Where("a OR b"), func(r row) bool { return r.A || r.B }},
+		"or in a scope":                  {base.Scopes(or), func(r row) bool { return r.A || r.B }},
+		"not":                            {base.Not("a").Or("b"), func(r row) bool { return !r.A || r.B }},
+		"or comes first, no soft delete": {plain.Or("b").Where("a"), func(r row) bool { return r.A || r.B }},
+		"no soft delete":                 {plain.Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
+		"no model":                       {base.Table("rows").Model(nil).Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
+		"unscoped":                       {base.Unscoped().Where("a").Or("b"), func(r row) bool { return r.A || r.B }},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
