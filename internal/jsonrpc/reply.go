@@ -23,8 +23,8 @@ func AppendResult(dst, id []byte, result ...[]byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendError appends an error reply. A nil id, of a message whose id could not be read, is left out: the schemas of all revisions make it optional and refuse null.
-// data, a JSON value, is left out when nil.
+// AppendError appends an error reply. A nil id, of a message whose id could not be read, is left out: since 2025-11-25 the schema makes it optional, and no revision takes
+// the null of plain JSON-RPC. data, a JSON value, is left out when nil.
 func AppendError(dst, id []byte, code int, message string, data []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0"`...)
 	if id != nil {
