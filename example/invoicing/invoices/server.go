@@ -1,0 +1,48 @@
+package invoices
+
+import (
+	"log/slog"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/mcpecho"
+	mw "github.com/mcpecho/kit/middleware"
+)
+
+// MinKeyBytes is how long a key for HS256 should be (RFC 7518 section 3.2).
+const MinKeyBytes = 32
+
+// New puts the application together: an Echo with MCP at /mcp and REST at
+// /invoices, both behind the same tokens, which key signs. It panics when key
+// is empty.
+func New(db *gorm.DB, key []byte, log *slog.Logger) (*echo.Echo, *mcpecho.Server) {
+	srv := mcpecho.New(mcpecho.Config{
+		Name: "invoicing", Version: "1.0.0", Title: "Invoicing",
+		Instructions: "Amounts are in cents. Numbers are unique. Find an invoice with invoices.list before changing it.",
+		DB:           db,
+		Logger:       log,
+	})
+	srv.Add(Specs(log)...)
+
+	e := echo.New()
+	e.Use(echomw.Recover())
+	authenticate := bearer(key)
+	e.GET("/invoices", list(db), authenticate)
+	srv.Mount(e.Group("/mcp", authenticate))
+	return e, srv
+}
+
+// bearer is mw.Bearer(key) for an operator who chooses the key: one that is
+// shorter than mw.Bearer wants still works, and main warns about it.
+func bearer(key []byte) echo.MiddlewareFunc {
+	if len(key) == 0 || len(key) >= MinKeyBytes {
+		return mw.Bearer(key)
+	}
+	return mw.BearerWithConfig(mw.BearerConfig{
+		Keyfunc:    func(*jwt.Token) (any, error) { return key, nil },
+		Algorithms: []string{jwt.SigningMethodHS256.Alg()},
+	})
+}
