@@ -95,7 +95,8 @@ func (a *Args) addPart(p int, o *object) error {
 		}
 		f.part = p
 		if f.checks != nil {
-			shifted := &checks{tag: f.checks.tag, names: f.checks.names}
+			shifted := *f.checks
+			shifted.cross = nil
 			for _, c := range f.checks.cross {
 				refs := make([]int, len(c.refs))
 				for i, ref := range c.refs {
@@ -103,7 +104,7 @@ func (a *Args) addPart(p int, o *object) error {
 				}
 				shifted.cross = append(shifted.cross, crossRule{rule: c.rule, refs: refs})
 			}
-			f.checks = shifted
+			f.checks = &shifted
 		}
 		a.object.add(f)
 	}

@@ -12,6 +12,9 @@ import (
 
 // checkValue checks the rules of a present field that concern its value alone. It reports whether they hold.
 func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
+	if f.checks.quick.accept(v) {
+		return true
+	}
 	p := valuePointer(f.node, v)
 	if p == nil {
 		return true

@@ -84,7 +84,7 @@ func amount(verb, param string, k reflect.Kind) string {
 }
 
 // compare words that need a number, and what they mean for a time without one.
-var bounds = map[string]struct{ verb, time string }{
+var comparisons = map[string]struct{ verb, time string }{
 	"min": {"at least", "now or later"}, "gte": {"at least", "now or later"},
 	"max": {"at most", "now or earlier"}, "lte": {"at most", "now or earlier"},
 	"gt": {"more than", "in the future"}, "lt": {"less than", "in the past"},
@@ -152,7 +152,7 @@ var parameterized = map[string]string{
 
 // message words a broken rule so that the reader can correct the value. names maps Go field names to argument names.
 func message(tag, param string, k reflect.Kind, names map[string]string) string {
-	if b, ok := bounds[tag]; ok {
+	if b, ok := comparisons[tag]; ok {
 		if param == "" {
 			return "must be " + b.time
 		}

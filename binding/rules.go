@@ -99,6 +99,7 @@ func unescapeParam(s string) string {
 // checks are the compiled rules of a field.
 type checks struct {
 	tag   string // rules about the value alone, in the validator's words; "" for none
+	quick *bounds
 	cross []crossRule
 	names map[string]string // Go field name to argument name, for messages
 }
@@ -119,7 +120,7 @@ func (o *object) compileRules(t reflect.Type, i int) error {
 		return wrap(err)
 	}
 	if tag != "" || len(f.rules.cross) > 0 {
-		f.checks = &checks{tag: tag, names: map[string]string{}}
+		f.checks = &checks{tag: tag, quick: newBounds(f.node, f.rules), names: map[string]string{}}
 		for _, other := range o.fields {
 			f.checks.names[other.goName] = other.name
 		}

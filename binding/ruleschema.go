@@ -10,7 +10,7 @@ import (
 )
 
 // applyRules says rules in JSON Schema and returns the ones it cannot say, which stay checks at run time.
-func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet, doc string) (notes []string) {
+func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) {
 	if rules == nil {
 		return nil
 	}
@@ -32,10 +32,10 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet, doc string) (note
 			if s.PropertyNames == nil {
 				s.PropertyNames = &jsonschema.Schema{}
 			}
-			describe(s.PropertyNames, "", applyRules(s.PropertyNames, n.key, rules.elem.keys, ""))
+			describe(s.PropertyNames, "", applyRules(s.PropertyNames, n.key, rules.elem.keys))
 		}
 	}
-	describe(inner, "", applyRules(inner, n.elem.base(), rules.elem, ""))
+	describe(inner, "", applyRules(inner, n.elem.base(), rules.elem))
 	return notes
 }
 

@@ -144,7 +144,7 @@ func (g *generator) property(f *field) *jsonschema.Schema {
 		s = g.schema(f.node)
 	} else {
 		s = g.schema(f.node.base())
-		notes := applyRules(s, f.node.base(), f.rules, f.doc)
+		notes := applyRules(s, f.node.base(), f.rules)
 		for _, r := range f.rules.cross {
 			notes = append(notes, r.text)
 		}
