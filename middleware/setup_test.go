@@ -112,3 +112,7 @@ func panics(t testing.TB, f func()) (text string) {
 
 var ann = &mcpecho.Principal{Issuer: "https://issuer", Subject: "ann", Scopes: []string{"invoices:read"}}
 var bob = &mcpecho.Principal{Issuer: "https://issuer", Subject: "bob"}
+
+func logTo(w io.Writer) func(*mcpecho.Config) {
+	return func(cfg *mcpecho.Config) { cfg.Logger = slog.New(slog.NewTextHandler(w, nil)) }
+}

@@ -1,0 +1,156 @@
+package middleware_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcptest"
+	mw "github.com/mcpecho/kit/middleware"
+)
+
+func TestScopesChallengesWhoLacksOne(t *testing.T) {
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok, mw.Scopes("invoices:read", "invoices:write")))
+	both := &mcpecho.Principal{Subject: "eve", Scopes: []string{"invoices:write", "x", "invoices:read"}}
+
+	for name, tc := range map[string]struct {
+		as        *mcpecho.Principal
+		status    int
+		message   string
+		data      string
+		challenge string
+	}{
+		"all scopes": {as: both, status: http.StatusOK},
+		"anonymous": {nil, http.StatusUnauthorized, "authentication required", "",
+			`Bearer realm="mcp", scope="invoices:read invoices:write"`},
+		"one of two": {ann, http.StatusForbidden, "insufficient scope", `{"requiredScopes":["invoices:read","invoices:write"]}`,
+			`Bearer realm="mcp", error="insufficient_scope", scope="invoices:read invoices:write"`},
+		"none": {bob, http.StatusForbidden, "insufficient scope", `{"requiredScopes":["invoices:read","invoices:write"]}`,
+			`Bearer realm="mcp", error="insufficient_scope", scope="invoices:read invoices:write"`},
+	} {
+		for wire, option := range map[string]mcptest.Option{"modern": mcptest.Modern(), "dated": mcptest.Dated()} {
+			t.Run(name+"/"+wire, func(t *testing.T) {
+				r := mcptest.New(t, srv, option).As(tc.as).Do("tool", nil)
+				equal(t, "status", r.Status, tc.status)
+				equal(t, "challenge", r.Header.Get("WWW-Authenticate"), tc.challenge)
+				if tc.status == http.StatusOK {
+					equal(t, "text", r.Text, `{"ok":true}`)
+					return
+				}
+				equal(t, "code", r.RPCError.Code, tc.status)
+				equal(t, "message", r.RPCError.Message, tc.message)
+				equal(t, "data", string(r.RPCError.Data), tc.data)
+			})
+		}
+	}
+}
+
+func TestScopesChallengesInTheRealmOfBearer(t *testing.T) {
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok, mw.Scopes("admin"), mcpecho.Before("scopes", mcpecho.Named("foreign",
+		func(next echo.HandlerFunc) echo.HandlerFunc { return next }))))
+	e := echo.New()
+	srv.Mount(e.Group("/mcp", mw.BearerWithConfig(mw.BearerConfig{
+		Key: key, Realm: "billing", ResourceMetadata: "https://api.example.com/metadata",
+	})))
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"tool","_meta":{` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))
+	for name, value := range map[string]string{
+		"Content-Type": "application/json", "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
+		"Mcp-Name": "tool", "Authorization": "Bearer " + hs256(t, nil),
+	} {
+		r.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, r)
+	equal(t, "status", rec.Code, http.StatusForbidden)
+	equal(t, "challenge", rec.Header().Get("WWW-Authenticate"),
+		`Bearer realm="billing", error="insufficient_scope", scope="admin", resource_metadata="https://api.example.com/metadata"`)
+}
+
+func TestPermit(t *testing.T) {
+	for name, tc := range map[string]struct {
+		verdict error
+		status  int
+		message string
+	}{
+		"nil allows":               {nil, http.StatusOK, ""},
+		"any error is 403":         {errors.New("secret cause"), http.StatusForbidden, "not permitted"},
+		"a tool error too":         {mcpecho.Errorf("secret cause"), http.StatusForbidden, "not permitted"},
+		"an HTTP 404 too":          {echo.NewHTTPError(http.StatusNotFound, "secret cause"), http.StatusForbidden, "not permitted"},
+		"a protocol error passes":  {&mcpecho.Error{Code: http.StatusForbidden, Message: "invoices are frozen"}, http.StatusForbidden, "invoices are frozen"},
+		"an HTTP 401 passes":       {echo.NewHTTPError(http.StatusUnauthorized, "log in again"), http.StatusUnauthorized, "log in again"},
+		"an HTTP 403 passes":       {echo.NewHTTPError(http.StatusForbidden, "not on Sundays"), http.StatusForbidden, "not on Sundays"},
+		"a code that is no status": {&mcpecho.Error{Code: 409, Message: "busy"}, http.StatusOK, "busy"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log strings.Builder
+			srv := newServer(nil, logTo(&log))
+			srv.Add(mcpecho.Service("tool", ok, mw.Permit(func(c *mcpecho.Call) error {
+				equal(t, "caller", c.Principal().Subject, "ann")
+				return tc.verdict
+			})))
+			r := mcptest.New(t, srv).As(ann).Do("tool", nil)
+			equal(t, "status", r.Status, tc.status)
+			if tc.verdict == nil {
+				equal(t, "text", r.Text, `{"ok":true}`)
+				return
+			}
+			equal(t, "message", r.RPCError.Message, tc.message)
+			if strings.Contains(string(r.Body), "secret") {
+				t.Errorf("the cause is in the reply: %s", r.Body)
+			}
+			if tc.message == "not permitted" {
+				contains(t, "log", log.String(), "secret cause")
+			}
+		})
+	}
+}
+
+func TestPublicIsSeenInTheChainAndPermitsEveryone(t *testing.T) {
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok, mw.Public("health check of load balancers")))
+	chain, _ := srv.Chain("tool")
+	equal(t, "chain", chain.String(), "public → validate → handle → serialize")
+	equal(t, "text", mcptest.New(t, srv).Do("tool", nil).Text, `{"ok":true}`)
+}
+
+func TestSkipperOfAPermissionLetsPass(t *testing.T) {
+	all := func(echo.Context) bool { return true }
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok,
+		mw.ScopesWithConfig(mw.ScopesConfig{Scopes: []string{"admin"}, Skipper: all}),
+		mw.PermitWithConfig(mw.PermitConfig{Permit: func(*mcpecho.Call) error { return errors.New("no") }, Skipper: all})))
+	equal(t, "text", mcptest.New(t, srv).Do("tool", nil).Text, `{"ok":true}`)
+}
+
+func TestStepsRefuseArgumentsThatMakeNoSense(t *testing.T) {
+	for want, f := range map[string]func(){
+		"middleware: scopes requires at least one scope":     func() { mw.Scopes() },
+		`middleware: "a b" is not an OAuth scope`:            func() { mw.Scopes("a b") },
+		`middleware: "" is not an OAuth scope`:               func() { mw.Scopes("") },
+		"middleware: permit requires a function":             func() { mw.Permit(nil) },
+		"middleware: public requires a reason":               func() { mw.Public(" ") },
+		"middleware: ratelimit of 0 calls per second":        func() { mw.RateLimit(0) },
+		"middleware: ratelimit of -1 calls per second":       func() { mw.RateLimit(-1) },
+		"middleware: ratelimit of NaN calls per second":      func() { mw.RateLimit(nan()) },
+		"middleware: ratelimit of +Inf calls per second":     func() { mw.RateLimit(inf()) },
+		"Burst, MaxKeys or IdleExpiry is negative":           func() { mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 1, Burst: -1}) },
+		"middleware: timeout of 0s must be positive":         func() { mw.Timeout(0) },
+		"middleware: transaction Retries 11 must be between": func() { mw.TransactionWithConfig(mw.TransactionConfig{Retries: 11}) },
+		"middleware: transaction Isolation 99 is not a":      func() { mw.TransactionWithConfig(mw.TransactionConfig{Isolation: 99}) },
+		"middleware: order requires at least one field":      func() { mw.Order() },
+		"middleware: paginate limit 0 must be positive":      func() { mw.Paginate(0) },
+		"middleware: paginate Limit 50 must be positive and": func() { mw.PaginateWithConfig(mw.PaginateConfig{Limit: 50, MaxLimit: 10}) },
+		"middleware: serialize requires a function":          func() { mw.Serialize[Invoice, string](nil) },
+	} {
+		contains(t, "panic", panics(t, f), want)
+	}
+}
