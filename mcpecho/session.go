@@ -53,6 +53,9 @@ func (x *exchange) ownSession(id string) (store.Session, error) {
 	return session, nil
 }
 
+// maxCapabilities bounds what one session can make the server remember.
+const maxCapabilities = 16 << 10
+
 // initialize opens a session.
 // (specification 2025-11-25, basic/lifecycle, section Initialization)
 func (x *exchange) initialize() error {
@@ -66,6 +69,9 @@ func (x *exchange) initialize() error {
 	}
 	if err := json.Unmarshal(x.msg.Params, &params); err != nil || params.ProtocolVersion == "" {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "initialize needs params with a protocolVersion, capabilities and clientInfo"}
+	}
+	if len(params.Capabilities) > maxCapabilities {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "params.capabilities must be smaller than 16 KiB"}
 	}
 	version := params.ProtocolVersion
 	if !slices.Contains(datedVersions, version) {
