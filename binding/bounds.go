@@ -25,6 +25,11 @@ func newBounds(n *node, rules *ruleSet) *bounds {
 	for n.kind == pointer {
 		n = n.elem
 	}
+	switch n.kind {
+	case text, integer, unsigned, float:
+	default:
+		return nil
+	}
 	s := &jsonschema.Schema{}
 	if len(applyRules(s, n, rules)) > 0 {
 		return nil
