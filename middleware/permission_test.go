@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -55,21 +54,10 @@ func TestScopesChallengesInTheRealmOfBearer(t *testing.T) {
 	srv := newServer(nil)
 	srv.Add(mcpecho.Service("tool", ok, mw.Scopes("admin"), mcpecho.Before("scopes", mcpecho.Named("foreign",
 		func(next echo.HandlerFunc) echo.HandlerFunc { return next }))))
-	e := echo.New()
-	srv.Mount(e.Group("/mcp", mw.BearerWithConfig(mw.BearerConfig{
-		Key: key, Realm: "billing", ResourceMetadata: "https://api.example.com/metadata",
-	})))
-	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"tool","_meta":{` +
-		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
-	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))
-	for name, value := range map[string]string{
-		"Content-Type": "application/json", "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
-		"Mcp-Name": "tool", "Authorization": "Bearer " + hs256(t, nil),
-	} {
-		r.Header.Set(name, value)
-	}
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, r)
+	rec := post(t, srv, "tool", map[string]string{"Authorization": "Bearer " + hs256(t, nil)},
+		mw.BearerWithConfig(mw.BearerConfig{
+			Key: key, Realm: "billing", ResourceMetadata: "https://api.example.com/metadata",
+		}))
 	equal(t, "status", rec.Code, http.StatusForbidden)
 	equal(t, "challenge", rec.Header().Get("WWW-Authenticate"),
 		`Bearer realm="billing", error="insufficient_scope", scope="admin", resource_metadata="https://api.example.com/metadata"`)

@@ -1,11 +1,8 @@
 package middleware_test
 
 import (
-	"context"
 	"fmt"
 	"math"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,8 +144,6 @@ func TestRateLimitForgetsWhoWasQuietLongest(t *testing.T) {
 func TestRateLimitOfAnonymousCallersIsByNetwork(t *testing.T) {
 	srv := newServer(nil)
 	srv.Add(mcpecho.Service("tool", ok, mw.RateLimitWithConfig(slowly(1))))
-	e := echo.New()
-	srv.Mount(e.Group("/mcp"))
 	for i, tc := range []struct {
 		forwarded string
 		refused   bool
@@ -157,17 +152,7 @@ func TestRateLimitOfAnonymousCallersIsByNetwork(t *testing.T) {
 		{"2001:db8::1", false}, {"2001:db8::2", true}, {"2001:db8:0:1::1", false},
 		{"made up", false}, {"made up otherwise", true}, // both are the connection's own address
 	} {
-		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"tool","_meta":{` +
-			`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
-		r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/mcp", strings.NewReader(body))
-		for name, value := range map[string]string{
-			"Content-Type": "application/json", "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call",
-			"Mcp-Name": "tool", "X-Forwarded-For": tc.forwarded,
-		} {
-			r.Header.Set(name, value)
-		}
-		rec := httptest.NewRecorder()
-		e.ServeHTTP(rec, r)
+		rec := post(t, srv, "tool", map[string]string{"X-Forwarded-For": tc.forwarded})
 		equal(t, fmt.Sprint(i, " ", tc.forwarded), strings.Contains(rec.Body.String(), "rate_limited"), tc.refused)
 	}
 }

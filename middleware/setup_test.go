@@ -3,11 +3,14 @@ package middleware_test
 import (
 	"io"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/labstack/echo/v4"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -115,4 +118,25 @@ var bob = &mcpecho.Principal{Issuer: "https://issuer", Subject: "bob"}
 
 func logTo(w io.Writer) func(*mcpecho.Config) {
 	return func(cfg *mcpecho.Config) { cfg.Logger = slog.New(slog.NewTextHandler(w, nil)) }
+}
+
+// post sends one tools/call of the modern wire to a server behind the
+// middlewares.
+func post(t testing.TB, srv *mcpecho.Server, tool string, header map[string]string, door ...echo.MiddlewareFunc) *httptest.ResponseRecorder {
+	t.Helper()
+	e := echo.New()
+	srv.Mount(e.Group("/mcp", door...))
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","_meta":{` +
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
+	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Mcp-Protocol-Version", "2026-07-28")
+	r.Header.Set("Mcp-Method", "tools/call")
+	r.Header.Set("Mcp-Name", tool)
+	for name, value := range header {
+		r.Header.Set(name, value)
+	}
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, r)
+	return rec
 }

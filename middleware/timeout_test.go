@@ -1,0 +1,68 @@
+package middleware_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcptest"
+	mw "github.com/mcpecho/kit/middleware"
+)
+
+func deadline(c *mcpecho.Call, _ nothing) (int64, error) {
+	at, _ := c.Ctx().Deadline()
+	return int64(time.Until(at).Round(time.Minute).Minutes()), nil
+}
+
+func TestTimeoutShortensAndNeverLengthens(t *testing.T) {
+	srv := newServer(nil, func(cfg *mcpecho.Config) { cfg.CallTimeout = 10 * time.Minute })
+	srv.Use(mw.Timeout(7 * time.Minute))
+	srv.Add(
+		mcpecho.Service("inherited", deadline),
+		mcpecho.Service("closest", deadline, mw.Timeout(8*time.Minute)),
+		mcpecho.Service("longer", deadline, mw.Timeout(time.Hour)),
+		mcpecho.Service("skipped", deadline, mw.TimeoutWithConfig(mw.TimeoutConfig{
+			Timeout: time.Minute, Skipper: func(echo.Context) bool { return true },
+		})))
+	c := mcptest.New(t, srv)
+	for name, want := range map[string]int64{"inherited": 7, "closest": 8, "longer": 10, "skipped": 10} {
+		equal(t, name, mcptest.Call[int64](c, name, nil), want)
+	}
+	chain, _ := srv.Chain("closest")
+	equal(t, "chain", chain.String(), "timeout → validate → handle → serialize")
+}
+
+func TestTimeoutIsUndoneAfterTheChain(t *testing.T) {
+	srv := newServer(nil)
+	var restored bool
+	srv.Add(mcpecho.Service("tool", ok, mw.Timeout(time.Minute),
+		mcpecho.Before("timeout", mcpecho.Named("look", func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(ec echo.Context) error {
+				before := ec.Request()
+				err := next(ec)
+				restored = ec.Request() == before && ec.Request().Context().Err() == nil
+				return err
+			}
+		}))))
+	mcptest.New(t, srv).Do("tool", nil)
+	equal(t, "restored", restored, true)
+}
+
+func TestTimeoutCancelsTheStatementThatIsRunning(t *testing.T) {
+	srv := newServer(openDB(t))
+	srv.Add(mcpecho.Service("slow", func(c *mcpecho.Call, _ nothing) (int64, error) {
+		var n int64
+		err := c.DB().Raw("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n) SELECT count(*) FROM n").Scan(&n).Error
+		return n, err
+	}, mw.Timeout(50*time.Millisecond)))
+	began := time.Now()
+	r := mcptest.New(t, srv).Do("slow", nil)
+	if r.Error == nil || r.Error.Type != mcpecho.TypeTimeout {
+		t.Errorf("not a timeout: %s", r.Body)
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %s", took)
+	}
+}
