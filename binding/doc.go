@@ -1,2 +1,36 @@
-// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema.
+// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema. It knows nothing of
+// MCP and serves any Echo handler.
+//
+// # Declaring
+//
+// A struct is the single source of decoding, of validation and of the schema:
+//
+//	type CreateInvoice struct {
+//		Number string            `json:"number" validate:"required,max=32" doc:"Unique number."`
+//		Amount int64             `json:"amount_cents" validate:"required,gte=0"`
+//		Status string            `json:"status" validate:"oneof=draft paid" default:"draft"`
+//		Note   binding.Opt[string] `json:"note"`
+//	}
+//
+// The tag json names the arguments as encoding/json/v2 does. The tag validate holds rules of go-playground/validator; an
+// unknown one fails in Compile. The tags doc, default and example fill the schema, mcpheader adds x-mcp-header.
+// [Compile] joins several such structs into one set of arguments.
+//
+// # Decoding
+//
+// [Args.Decode] is strict: names are case-sensitive, unknown and duplicate names are refused, integers are exact and have
+// no fraction, null is refused unless the field is an [Opt] (or any, or jsontext.Value), and nesting ends at 64 levels.
+// Every error is reported at once, in the order of the document, in an [Error] that never repeats a value.
+//
+// # Rules
+//
+// JSON tells absent from zero, so rules are about presence: required means present (and, for a string, not empty), and
+// accepts 0 and false. Other rules are checked when the field is present, be its value zero or not. Rules of nested
+// structs are always checked, with or without dive. Rules that compare sizes with another field (gtfield, ltefield, ...)
+// are checked when both fields are present. Rules that name fields (…field, …csfield, required_if, ...) use Go names of
+// the same struct. What JSON Schema can say of the rules stands in the schema, the rest in the descriptions.
+//
+// # Encoding
+//
+// [Marshal] is the one encoder of results, and [OutputSchema] describes what it writes.
 package binding

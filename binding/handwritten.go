@@ -2,8 +2,10 @@ package binding
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -14,7 +16,10 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-const maxSubschemas = 1000
+const (
+	maxSubschemas = 1000
+	draft         = "https://json-schema.org/draft/2020-12/schema"
+)
 
 // handwritten is a schema that was given, for the arguments of the first part.
 type handwritten struct {
@@ -107,11 +112,8 @@ func parseHandwritten(raw []byte) (*handwritten, error) {
 	if root.Type != "object" {
 		return nil, errors.New(`its root must have "type": "object", since arguments are an object`)
 	}
-	if err := checkKeywords(h.tree); err != nil {
+	if err := checkSchemas(root, new(int)); err != nil {
 		return nil, err
-	}
-	if n := countSchemas(h.tree); n > maxSubschemas {
-		return nil, fmt.Errorf("it has over %d subschemas; make it simpler", maxSubschemas)
 	}
 	var err error
 	if h.resolved, err = root.Resolve(nil); err != nil {
@@ -140,45 +142,52 @@ func parseHandwritten(raw []byte) (*handwritten, error) {
 	return h, nil
 }
 
-// checkKeywords refuses references that leave the document.
-func checkKeywords(v any) error {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, keyword := range []string{"$ref", "$dynamicRef"} {
-			if ref, ok := v[keyword].(string); ok && !strings.HasPrefix(ref, "#") {
-				return fmt.Errorf("its %s %q leaves the document; copy what it names to $defs and use #/$defs/...", keyword, ref)
-			}
+var typeNames = []string{"null", "boolean", "object", "array", "number", "integer", "string"}
+
+// checkSchemas visits s and its subschemas. It refuses what would not be enforced: another draft, a type that does not
+// exist, a reference that leaves the document; and a schema too large to check on every call. count starts at 0.
+func checkSchemas(s *jsonschema.Schema, count *int) error {
+	if s == nil {
+		return nil
+	}
+	if *count++; *count > maxSubschemas {
+		return fmt.Errorf("it has over %d subschemas; make it simpler", maxSubschemas)
+	}
+	if s.Schema != "" && strings.TrimSuffix(s.Schema, "#") != draft {
+		return fmt.Errorf("its $schema is %q; only %s is supported", s.Schema, draft)
+	}
+	for _, ref := range []string{s.Ref, s.DynamicRef} {
+		if ref != "" && !strings.HasPrefix(ref, "#") {
+			return fmt.Errorf("its $ref %q leaves the document; copy what it names to $defs and use #/$defs/...", ref)
 		}
-		for _, inner := range v {
-			if err := checkKeywords(inner); err != nil {
+	}
+	for _, name := range append([]string{cmp.Or(s.Type, "object")}, s.Types...) {
+		if !slices.Contains(typeNames, name) {
+			return fmt.Errorf("its type %q does not exist; types are %s", name, strings.Join(typeNames, ", "))
+		}
+	}
+	v := reflect.ValueOf(s).Elem()
+	for i := range v.NumField() {
+		switch inner := v.Field(i).Interface().(type) {
+		case *jsonschema.Schema:
+			if err := checkSchemas(inner, count); err != nil {
 				return err
 			}
-		}
-	case []any:
-		for _, inner := range v {
-			if err := checkKeywords(inner); err != nil {
-				return err
+		case []*jsonschema.Schema:
+			for _, s := range inner {
+				if err := checkSchemas(s, count); err != nil {
+					return err
+				}
+			}
+		case map[string]*jsonschema.Schema:
+			for _, name := range slices.Sorted(maps.Keys(inner)) {
+				if err := checkSchemas(inner[name], count); err != nil {
+					return err
+				}
 			}
 		}
 	}
 	return nil
-}
-
-// countSchemas counts the objects of a schema, an upper bound of its subschemas.
-func countSchemas(v any) int {
-	n := 0
-	switch v := v.(type) {
-	case map[string]any:
-		n = 1
-		for _, inner := range v {
-			n += countSchemas(inner)
-		}
-	case []any:
-		for _, inner := range v {
-			n += countSchemas(inner)
-		}
-	}
-	return n
 }
 
 // member is one name and value of an object, in the order of the document.

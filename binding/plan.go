@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -21,7 +22,6 @@ type node struct {
 	leaf      leaf    // of custom
 	tag       jsonTag // of formatted: the options string and format
 	recursive bool    // a structure that contains itself
-	building  bool
 }
 
 type kind uint8
@@ -81,6 +81,7 @@ type field struct {
 type builder struct {
 	output bool
 	nodes  map[reflect.Type]*node
+	open   []*node // being built, outermost first
 }
 
 func newBuilder(output bool) *builder {
@@ -139,12 +140,12 @@ func (b *builder) customLeaf(t reflect.Type) leaf {
 // build compiles t; where names the field for errors.
 func (b *builder) build(t reflect.Type, where string) (*node, error) {
 	if n := b.nodes[t]; n != nil {
-		n.recursive = n.recursive || n.building
-		return n, nil
+		return n, b.closeCycle(n, where)
 	}
-	n := &node{typ: t, building: true}
+	n := &node{typ: t}
 	b.nodes[t] = n
-	defer func() { n.building = false }()
+	b.open = append(b.open, n)
+	defer func() { b.open = b.open[:len(b.open)-1] }()
 	if t == rawType {
 		n.kind = anything
 		return n, nil
@@ -207,6 +208,24 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 	return n, nil
 }
 
+// closeCycle marks the structures between n and here when n is still being built.
+func (b *builder) closeCycle(n *node, where string) error {
+	start := slices.Index(b.open, n)
+	if start < 0 {
+		return nil
+	}
+	found := false
+	for _, open := range b.open[start:] {
+		if open.kind == structure {
+			open.recursive, found = true, true
+		}
+	}
+	if !found {
+		return fmt.Errorf("binding: %s has type %s, which contains itself and nothing else; put a struct in between", where, n.typ)
+	}
+	return nil
+}
+
 func (b *builder) buildElem(n *node, t reflect.Type, where string) (err error) {
 	n.elem, err = b.build(t, where)
 	return err
@@ -232,12 +251,12 @@ func (b *builder) buildObject(t reflect.Type, o *object) error {
 		}
 		o.add(f)
 	}
-	if b.output {
-		return nil
-	}
 	// The json package knows what is wrong with a tag; ask it instead of checking twice.
 	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface(), decodeOptions); err != nil && len(fields) > 0 {
-		return fmt.Errorf("binding: %s cannot be decoded, correct its json tags: %w", t, err)
+		return fmt.Errorf("binding: %s has a bad json tag: %w", t, err)
+	}
+	if b.output {
+		return nil
 	}
 	for i, g := range fields {
 		if err := o.compileRules(t, i); err != nil {

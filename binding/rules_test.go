@@ -180,6 +180,8 @@ func TestCrossFieldRules(t *testing.T) {
 	}
 }
 
+type selfish []*selfish
+
 func TestCompileRefusesWhatCannotWork(t *testing.T) {
 	type recursive struct {
 		Next *recursive `json:"next"`
@@ -221,7 +223,8 @@ func TestCompileRefusesWhatCannotWork(t *testing.T) {
 		}](), []string{"field V", "example"}},
 		{"bad json tag", reflect.TypeFor[struct {
 			V string `json:"v,omitEmpty"`
-		}](), []string{"json tags", "omitempty"}},
+		}](), []string{"json tag", "omitempty"}},
+		{"type of nothing but itself", reflect.TypeFor[struct{ V selfish }](), []string{"field V", "selfish", "struct in between"}},
 		{"embedded type with methods", reflect.TypeFor[struct {
 			time.Time
 			V int

@@ -1,0 +1,55 @@
+package binding_test
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/mcpecho/kit/binding"
+)
+
+// Whatever comes in, Decode does not panic; what it accepts passes the schema, and decodes to the same value again after
+// it was encoded.
+func FuzzDecode(f *testing.F) {
+	type in struct {
+		Number string              `json:"number" validate:"required,max=8"`
+		Amount int64               `json:"amount" validate:"gte=0"`
+		Rate   float64             `json:"rate"`
+		Opt    binding.Opt[string] `json:"opt,omitzero" validate:"min=1"`
+		Lines  []line              `json:"lines,omitzero" validate:"max=2"`
+		Labels map[string]*int8    `json:"labels,omitzero" validate:"dive,keys,max=3,endkeys,gte=1"`
+		Tree   *tree               `json:"tree,omitzero"`
+		Status string              `json:"status,omitzero" validate:"oneof=a b"`
+	}
+	for _, seed := range []string{
+		`{"number":"A-1","amount":9007199254740993}`, `{"number":"","amont":-1}`, `{"number":null,"number":1}`, `{"number":"x","opt":null}`,
+		`{"number":"x","lines":[{"sku":"a","qty":1},{"sku":"","qty":0,"x":[{}]}],"labels":{"a":1,"b":300,"c":null}}`, `[`, `nul`, `{}{}`, "{\"\\u0000\":\"\xff\"}",
+		`{"number":"x","tree":{"name":"x","children":[{"name":"y","children":[],"any":{"a":{"b":[1,2]}}}]}}`, `{"number":"x","amount":1e3,"rate":1e400}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	a, err := binding.Compile(binding.Part{Type: reflect.TypeFor[in]()})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var v in
+		if err := a.Decode(data, &v); err != nil {
+			e, ok := err.(*binding.Error)
+			if !ok || len(e.Fields) == 0 {
+				t.Fatalf("%q: %v", data, err)
+			}
+			return
+		}
+		out, err := binding.Marshal(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again in
+		if err := a.Decode(out, &again); err != nil {
+			t.Fatalf("%q encodes as %s, which is refused: %v", data, out, err)
+		}
+		if !reflect.DeepEqual(v, again) {
+			t.Fatalf("%q: %+v and %+v differ", data, v, again)
+		}
+	})
+}
