@@ -52,11 +52,11 @@ func TestSerializeMapsEachKindOfResult(t *testing.T) {
 }
 
 type card struct {
-	Title  string    `json:"number"` // by its column
-	Sent   bool      `json:"is_sent"`
-	When   time.Time `json:"created_at"`
-	_      int
-	Note   string `json:"-"`
+	Title string    `json:"number"` // by its column
+	Sent  bool      `json:"is_sent"`
+	When  time.Time `json:"created_at"`
+	_     int
+	Note  string `json:"-"`
 }
 
 // statements records the SQL that gorm runs.

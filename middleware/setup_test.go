@@ -48,18 +48,21 @@ func openDB(t testing.TB) *gorm.DB {
 		}
 		_ = pool.Close()
 	})
-	if err := db.AutoMigrate(&Invoice{}); err != nil {
-		t.Fatal(err)
-	}
-	seed := []Invoice{
-		{Number: "A-1", AmountCents: 100, Secret: "s1"},
-		{Number: "A-2", AmountCents: 300, Secret: "s2", Sent: true},
-		{Number: "A-3", AmountCents: 200, Secret: "s3"},
-	}
-	if err := db.Create(&seed).Error; err != nil {
+	if err := seed(db); err != nil {
 		t.Fatal(err)
 	}
 	return db
+}
+
+func seed(db *gorm.DB) error {
+	if err := db.AutoMigrate(&Invoice{}); err != nil {
+		return err
+	}
+	return db.Create(&[]Invoice{
+		{Number: "A-1", AmountCents: 100, Secret: "s1"},
+		{Number: "A-2", AmountCents: 300, Secret: "s2", Sent: true},
+		{Number: "A-3", AmountCents: 200, Secret: "s3"},
+	}).Error
 }
 
 func newServer(db *gorm.DB, change ...func(*mcpecho.Config)) *mcpecho.Server {
