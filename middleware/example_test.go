@@ -55,12 +55,12 @@ func ExampleScopes() {
 	client := mcptest.New(exampleTest(), srv)
 	for _, p := range []*mcpecho.Principal{{Subject: "ann", Scopes: []string{"greet:all"}}, {Subject: "bob"}, nil} {
 		r := client.As(p).Do("greet", nil)
-		fmt.Println(r.Status, r.Header.Get("WWW-Authenticate"), r.Text)
+		fmt.Printf("%d %q\n", r.Status, r.Header.Get("WWW-Authenticate"))
 	}
 	// Output:
-	// 200  {"ok":true}
-	// 403 Bearer realm="mcp", error="insufficient_scope", scope="greet:all"
-	// 401 Bearer realm="mcp", scope="greet:all"
+	// 200 ""
+	// 403 "Bearer realm=\"mcp\", error=\"insufficient_scope\", scope=\"greet:all\""
+	// 401 "Bearer realm=\"mcp\", scope=\"greet:all\""
 }
 
 func ExamplePermit() {
@@ -183,6 +183,24 @@ func ExampleSerialize() {
 		mw.Serialize(func(i Invoice) string { return i.Number })))
 	fmt.Println(mcptest.New(exampleTest(), srv).Do("invoices.numbers", nil).Text)
 	// Output: ["A-1","A-2","A-3"]
+}
+
+// Only the columns of Out are fetched.
+func ExampleAs() {
+	type Summary struct {
+		Number string `json:"number"`
+		Sent   bool   `json:"sent"`
+	}
+	db, done := exampleDB()
+	defer done()
+	srv := newServer(db)
+	srv.Add(mcpecho.Retrieve[Invoice]("invoices.get", func(c *mcpecho.Call, in struct {
+		Number string `json:"number"`
+	}) (*gorm.DB, error) {
+		return c.DB().Where("number = ?", in.Number), nil
+	}, mw.As[Summary]()))
+	fmt.Println(mcptest.New(exampleTest(), srv).Do("invoices.get", args{"number": "A-2"}).Text)
+	// Output: {"number":"A-2","sent":true}
 }
 
 func ExampleTimeout() {
