@@ -164,7 +164,7 @@ func (w *walker) notObject() error {
 
 // check runs the Check of each part whose fields hold no error.
 func (a *Args) check(w *walker, dst []any) {
-	if w.stop != nil {
+	if w.stop != nil || w.failures > len(w.errs) {
 		return
 	}
 	found := len(w.errs)
@@ -173,7 +173,7 @@ func (a *Args) check(w *walker, dst []any) {
 			continue
 		}
 		for _, e := range part.Check(dst[p]) {
-			w.errs = append(w.errs, placedError{e, w.position(e.Path), p})
+			w.add(placedError{e, w.position(e.Path), p})
 		}
 	}
 }

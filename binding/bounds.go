@@ -37,7 +37,7 @@ func newBounds(n *node, rules *ruleSet) *bounds {
 	rest := *s
 	rest.MinLength, rest.MaxLength, rest.Enum = nil, nil, nil
 	rest.Minimum, rest.Maximum, rest.ExclusiveMinimum, rest.ExclusiveMaximum = nil, nil, nil, nil
-	if !reflect.DeepEqual(rest, jsonschema.Schema{}) {
+	if !reflect.DeepEqual(rest, jsonschema.Schema{}) || s.Enum != nil && len(s.Enum) == 0 {
 		return nil
 	}
 	b := &bounds{maxLength: math.MaxInt, lo: math.MinInt64, hi: math.MaxInt64, min: math.Inf(-1), max: math.Inf(1)}

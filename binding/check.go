@@ -81,6 +81,9 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 			break
 		}
 		c.refs = append(c.refs, i)
+		if k := o.fields[i].node.base().typ.Kind(); c.sameKind() && k != f.node.base().typ.Kind() {
+			return c, fmt.Errorf("its rule %q compares a %s with %s, which is a %s; give both the same type", r.text, f.node.base().typ.Kind(), name, k)
+		}
 		if c.compares() && o.fields[i].node.kind == optional {
 			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there", r.text, name)
 		}
@@ -97,6 +100,11 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 func (c *crossRule) requires() bool { return strings.HasPrefix(c.name, "required_") }
 func (c *crossRule) excludes() bool { return strings.HasPrefix(c.name, "excluded_") }
 func (c *crossRule) compares() bool { return !c.requires() && !c.excludes() }
+
+// sameKind tells comparisons, which the validator refuses between different kinds.
+func (c *crossRule) sameKind() bool {
+	return c.compares() && !strings.HasPrefix(c.name, "field") && !strings.HasPrefix(c.name, "postcode")
+}
 
 // byPresence tells rules about which fields are present, which the decoder knows better than the validator.
 func (c *crossRule) byPresence() bool {

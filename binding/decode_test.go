@@ -306,3 +306,42 @@ func TestMapsTakeOtherKeys(t *testing.T) {
 	_, errs = decode[in](t, a, `{"by_id":{"x":"a"}}`)
 	equal(t, "bad key", errs, "by_id[x]|keys|must be a name that is an integer")
 }
+
+func TestErrorsAreBounded(t *testing.T) {
+	a := compile[invoice](t)
+	var b strings.Builder
+	b.WriteString(`{"number":"A"`)
+	for range 50_000 {
+		b.WriteString(`,"numbr":1`)
+	}
+	b.WriteString(`}`)
+	_, errs := decode[invoice](t, a, b.String())
+	if strings.Count(errs, "\n") != 100 || !strings.HasSuffix(errs, "\n|more|there are more errors; correct these first") {
+		t.Errorf("got %d lines: %.200s", strings.Count(errs, "\n"), errs)
+	}
+}
+
+func TestNamesAreThoseOfTheJSONPackage(t *testing.T) {
+	type Deep struct {
+		A string `json:"a"`
+		B string
+		C string
+	}
+	type Other struct {
+		C string
+		D string `json:"b-d"`
+	}
+	type simple struct {
+		A string `json:"a"`
+		Deep
+		Q string `json:"a.b"`
+		Other
+	}
+	a := compile[simple](t)
+	got, errs := decode[simple](t, a, `{"a":"1","B":"2","a.b":"3","b-d":"4"}`)
+	if errs != "" || got.A != "1" || got.Deep.A != "" || got.B != "2" || got.Q != "3" || got.D != "4" {
+		t.Errorf("got %+v %s", got, errs)
+	}
+	_, errs = decode[simple](t, a, `{"C":"x"}`) // two fields of one depth hide each other
+	equal(t, "ambiguous name", errs, "C|unknown|is not an argument")
+}

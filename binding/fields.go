@@ -27,7 +27,7 @@ func parseJSONTag(f reflect.StructField) jsonTag {
 		t.skip = true
 		return t
 	}
-	name, options := cutTagName(tag)
+	name, options, _ := strings.Cut(tag, ",")
 	if name != "" {
 		t.name, t.named = name, true
 	}
@@ -52,17 +52,7 @@ func parseJSONTag(f reflect.StructField) jsonTag {
 	return t
 }
 
-// cutTagName splits a json tag behind its name, which may be quoted.
-func cutTagName(tag string) (name, options string) {
-	if strings.HasPrefix(tag, "'") {
-		if end := strings.Index(tag[1:], "'"); end >= 0 {
-			return unquoteTag(tag[:end+2]), strings.TrimPrefix(tag[end+2:], ",")
-		}
-	}
-	name, options, _ = strings.Cut(tag, ",")
-	return name, options
-}
-
+// unquoteTag reads a format, which may stand in single quotes.
 func unquoteTag(s string) string {
 	if len(s) < 2 || s[0] != '\'' {
 		return s

@@ -34,7 +34,7 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 		next = i + 1
 		f := &o.fields[i]
 		w.path = append(w.path, step{name: f.name, index: -1})
-		at, errs := w.dec.InputOffset(), len(w.errs)
+		at, failures := w.dec.InputOffset(), w.failures
 		if w.seen[base+i] != 0 {
 			w.fail("duplicate", "is given more than once")
 			err = w.dec.SkipValue()
@@ -46,7 +46,7 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 		}
 		w.path = w.path[:len(w.path)-1]
 		w.seen[base+i] = at
-		if len(w.errs) > errs {
+		if w.failures > failures {
 			w.seen[base+i] = -at
 		}
 	}
@@ -79,14 +79,20 @@ func (w *walker) unknown(o *object, quoted jsontext.Value) error {
 	if err != nil {
 		return err
 	}
-	message := "is not an argument"
-	if near := Nearest(string(name), o.names); near != "" {
-		message += `; did you mean "` + near + `"?`
-	}
 	w.path = append(w.path, step{name: string(name), index: -1})
-	w.fail("unknown", message)
+	w.fail("unknown", w.unknownMessage(string(name), o.names))
 	w.path = w.path[:len(w.path)-1]
 	return w.dec.SkipValue()
+}
+
+func (w *walker) unknownMessage(name string, known []string) string {
+	message := "is not an argument"
+	if w.failures < maxErrors { // later ones are not reported
+		if near := Nearest(name, known); near != "" {
+			message += `; did you mean "` + near + `"?`
+		}
+	}
+	return message
 }
 
 // fieldByIndex is v.FieldByIndex, but makes the embedded structs it passes.

@@ -80,6 +80,10 @@ func TestMarshalledValuesConformToTheOutputSchema(t *testing.T) {
 		row{model: model{ID: math.MaxUint64, Created: now, Deleted: deleted{true}}, Number: "z", Amount: &amount, Sent: &now, Tags: []string{"x"}, Empty: []string{"y"},
 			Map: map[string]int{"b": 1, "a": 2}, ByID: map[int]bool{1: true}, Addr: addr, AddrP: &addr, Blob: []byte("hi"), Any: []any{1, nil}, Raw: rawValue(`{"a":1}`),
 			Big: -5, BigP: &amount, Inf: math.Inf(-1), Bytes: []byte{1, 255}, NilList: []int{1}, Opt: binding.Some("x"), OptZ: binding.Null[int](), Lines: []line{{}}, LineP: &line{}, Audit: &Audit{}},
+		struct {
+			A string         `json:"a"`
+			M map[string]int `json:",embed"`
+		}{M: map[string]int{"x": 1}},
 		[]row{}, []row(nil), []*line{nil, {}}, map[string]row{"a": {}}, (*row)(nil), "text", 5, 2.5, true, struct{}{}, [][]string{nil, {"a"}},
 		struct {
 			Items []line `json:"items"`

@@ -138,6 +138,31 @@ func TestFormatsAreEnforcedAndDescribed(t *testing.T) {
 	}
 }
 
+func TestPresenceRules(t *testing.T) {
+	type in struct {
+		A *int   `json:"a"`
+		B *int   `json:"b"`
+		C *int   `json:"c" validate:"required_with_all=A B"`
+		D *int   `json:"d" validate:"required_without_all=A B"`
+		E *int   `json:"e" validate:"excluded_without=A"`
+		F *int   `json:"f" validate:"excluded_if=G x"`
+		G string `json:"g"`
+		H *int   `json:"h" validate:"required_unless=G ''"`
+	}
+	a := compile[in](t)
+	for _, tt := range []struct{ data, want string }{
+		{`{"a":0}`, ""},
+		{`{"a":0,"b":0}`, "c|required_with_all|is required with a and b"},
+		{`{}`, "d|required_without_all|is required without a and b"},
+		{`{"b":1,"e":0}`, "e|excluded_without|must be left out without a"},
+		{`{"a":1,"f":0,"g":"x","h":1}`, "f|excluded_if|must be left out when g is x"},
+		{`{"a":1,"f":0,"g":"y","h":1}`, ""},
+	} {
+		_, got := decode[in](t, a, tt.data)
+		equal(t, tt.data, got, tt.want)
+	}
+}
+
 type booking struct {
 	Start  time.Time `json:"start"`
 	End    time.Time `json:"end" validate:"gtfield=Start"`
@@ -208,6 +233,24 @@ func TestCompileRefusesWhatCannotWork(t *testing.T) {
 		{"dive on a string", typeWith(reflect.TypeFor[string](), "dive,min=1"), []string{"field V", "dive"}},
 		{"unique on any", typeWith(reflect.TypeFor[[]any](), "unique"), []string{"field V", "unique", "compared"}},
 		{"cross rule without field", typeWith(reflect.TypeFor[string](), "eqfield=Nope"), []string{"field V", "Nope", "Go name"}},
+		{"comparison of kinds that never match", reflect.TypeFor[struct {
+			A int
+			B string `validate:"eqfield=A"`
+		}](), []string{"field B", "eqfield=A", "same type"}},
+		{"comparison with Opt", reflect.TypeFor[struct {
+			A binding.Opt[int]
+			B int `validate:"gtfield=A"`
+		}](), []string{"field B", "null"}},
+		{"rule behind dive on Opt", typeWith(reflect.TypeFor[[]binding.Opt[string]](), "dive,min=1"), []string{"field V", "dive", "Opt"}},
+		{"odd parameters", reflect.TypeFor[struct {
+			A string
+			B string `validate:"required_if=A"`
+		}](), []string{"field B", "required_if"}},
+		{"keys on a list", typeWith(reflect.TypeFor[[]string](), "dive,keys,min=1,endkeys"), []string{"field V", "keys"}},
+		{"keys without end", typeWith(reflect.TypeFor[map[string]int](), "dive,keys,min=1"), []string{"field V", "endkeys"}},
+		{"map embedded in arguments", reflect.TypeFor[struct {
+			M map[string]int `json:",embed"`
+		}](), []string{"embeds", "declared"}},
 		{"empty rule", typeWith(reflect.TypeFor[string](), "min=1,"), []string{"field V", "comma"}},
 		{"required and default", reflect.TypeFor[struct {
 			V int `validate:"required" default:"1"`

@@ -143,7 +143,7 @@ func TestHandWrittenSchemaIsKeptAndEnforced(t *testing.T) {
 		{`{"name":"a","method":"SECRET","nam":1}`, "name|minLength|breaks the rule \"minLength\": 2 of the schema\n" +
 			"method|enum|breaks the rule \"enum\": [\"mail\",\"phone\"] of the schema\nnam|unknown|is not an argument; did you mean \"name\"?"},
 		{`{"name":"ab","method":"phone"}`, "|required|breaks the rule \"required\": [\"phone\"] of the schema"},
-		{`{"name":"ab","name":"cd"}`, "[name]|duplicate|is given more than once"},
+		{`{"name":"ab","name":"cd"}`, "name|duplicate|is given more than once"},
 		{`[]`, "|type|the arguments must be a JSON object"},
 		{`{"name":`, "|json|the arguments are not valid JSON (byte 8)"},
 	} {
@@ -170,6 +170,8 @@ func TestHandWrittenSchemaJoinsOtherParts(t *testing.T) {
 		t.Errorf("got %v %v", m, l)
 	}
 	equal(t, "bad", decodeInto(t, a, `{"qty":0,"name":"a"}`, new(map[string]any), new(line)),
+		"qty|gte|must be at least 1\nname|minLength|breaks the rule \"minLength\": 2 of the schema\nsku|required|is required")
+	equal(t, "bad in the other order", decodeInto(t, a, `{"name":"a", "qty":0}`, new(map[string]any), new(line)),
 		"name|minLength|breaks the rule \"minLength\": 2 of the schema\nqty|gte|must be at least 1\nsku|required|is required")
 }
 

@@ -28,10 +28,13 @@ type walker struct {
 	path []step
 	seen []int64 // per open object one entry per field: 0 absent, else its position, negative when it had an error
 	errs []placedError
-	stop error // broken JSON
+	// failures counts all errors; errs holds the first maxErrors of them.
+	failures int
+	stop     error // broken JSON
 	// For a document of arguments: what to decode into.
 	top   *object
 	roots []reflect.Value
+	rest  int // the part that names no part declares belong to
 	root  [8]reflect.Value
 }
 
@@ -53,17 +56,24 @@ const (
 	everyPart = -2
 )
 
+// maxErrors bounds the work and the answer that one hostile document can cause.
+const maxErrors = 100
+
 // atEnd is the position of errors about what is not there.
 const atEnd = math.MaxInt64
 
 var walkers = sync.Pool{New: func() any { return new(walker) }}
 
-func newWalker() *walker { return walkers.Get().(*walker) }
+func newWalker() *walker {
+	w := walkers.Get().(*walker)
+	w.rest = noPart
+	return w
+}
 
 func (w *walker) release() {
 	clear(w.path[:cap(w.path)])
 	w.path, w.seen, w.errs = w.path[:0], w.seen[:0], nil
-	w.dec, w.next, w.stop, w.top, w.roots = nil, nil, nil, nil, nil
+	w.dec, w.next, w.stop, w.top, w.roots, w.failures = nil, nil, nil, nil, nil, 0
 	clear(w.root[:])
 	walkers.Put(w)
 }
@@ -106,6 +116,9 @@ func (w *walker) result() error {
 	for i, p := range w.errs {
 		e.Fields[i] = p.FieldError
 	}
+	if w.failures > len(w.errs) {
+		e.Fields = append(e.Fields, FieldError{Rule: "more", Message: "there are more errors; correct these first"})
+	}
 	return e
 }
 
@@ -123,7 +136,13 @@ func (w *walker) fail(rule, message string) {
 }
 
 func (w *walker) failAt(at int64, path, rule, message string) {
-	w.errs = append(w.errs, placedError{FieldError{Path: path, Rule: rule, Message: message}, at, w.part()})
+	w.add(placedError{FieldError{Path: path, Rule: rule, Message: message}, at, w.part()})
+}
+
+func (w *walker) add(e placedError) {
+	if w.failures++; len(w.errs) < maxErrors {
+		w.errs = append(w.errs, e)
+	}
 }
 
 // part finds which part the current path belongs to.
@@ -134,7 +153,7 @@ func (w *walker) part() int {
 	if i, ok := w.top.byName[w.path[0].name]; ok {
 		return w.top.fields[i].part
 	}
-	return noPart
+	return w.rest
 }
 
 func (w *walker) pathText() string {
@@ -145,7 +164,7 @@ func (w *walker) pathText() string {
 			b = append(b, '[')
 			b = strconv.AppendInt(b, int64(s.index), 10)
 			b = append(b, ']')
-		case s.key:
+		case s.key && len(b) > 0:
 			b = append(append(append(b, '['), clip(s.name)...), ']')
 		default:
 			if len(b) > 0 {
