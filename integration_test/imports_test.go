@@ -1,0 +1,119 @@
+package integration_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/go-json-experiment/json"
+)
+
+const module = "github.com/mcpecho/kit/"
+
+// mayImport is the layering of the library: for each package, the packages of
+// this module and the other modules that it may import. Other modules of a
+// package are open to those above it too; packages of this module are not.
+var mayImport = map[string][]string{
+	"binding":          {"github.com/go-json-experiment/json", "github.com/google/jsonschema-go", "github.com/go-playground/validator/v10"},
+	"filters":          {"gorm.io/gorm", "binding", "internal/narrow"},
+	"ordering":         {"gorm.io/gorm", "binding", "internal/narrow"},
+	"paginate":         {"gorm.io/gorm", "binding", "internal/narrow", "internal/seal"},
+	"store":            {},
+	"store/storetest":  {"store"},
+	"internal/jsonrpc": {"github.com/go-json-experiment/json"},
+	"internal/narrow":  {"gorm.io/gorm"},
+	"internal/seal":    {},
+	"mcpecho":          {"github.com/labstack/echo/v4", "gorm.io/gorm", "binding", "store", "internal/jsonrpc", "internal/seal"},
+	"middleware": {"mcpecho", "filters", "ordering", "paginate", "binding", "store", "internal/narrow",
+		"github.com/golang-jwt/jwt/v5", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2"},
+	"mcptest": {"mcpecho", "binding"},
+}
+
+// free are the folders that may import everything.
+var free = []string{"example/", "integration_test"}
+
+// listed is what the go command says about a package.
+type listed struct {
+	ImportPath string
+	Standard   bool
+	Imports    []string
+	CgoFiles   []string
+}
+
+func goList(t *testing.T, args ...string) (packages []listed) {
+	t.Helper()
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Standard,Imports,CgoFiles"}, args...)...)
+	cmd.Dir = ".."
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for object := range strings.SplitSeq(strings.TrimSpace(string(out)), "\n}\n") {
+		var p listed
+		if err := json.Unmarshal([]byte(strings.TrimSuffix(object, "\n}")+"\n}"), &p); err != nil {
+			t.Fatalf("%v in %s", err, object)
+		}
+		packages = append(packages, p)
+	}
+	return packages
+}
+
+// open collects the other modules that a package may import.
+func open(name string) (modules []string) {
+	for _, m := range mayImport[name] {
+		if _, own := mayImport[m]; own {
+			modules = append(modules, open(m)...)
+		} else {
+			modules = append(modules, m)
+		}
+	}
+	return modules
+}
+
+func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
+	for _, p := range goList(t, "./...") {
+		name, _ := strings.CutPrefix(p.ImportPath, module)
+		if slices.ContainsFunc(free, func(f string) bool { return strings.HasPrefix(name, f) }) || len(p.Imports) == 0 {
+			continue
+		}
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("%s is not in the table of imports: decide what it may import", name)
+			continue
+		}
+		for _, imported := range p.Imports {
+			own, isOwn := strings.CutPrefix(imported, module)
+			first, _, _ := strings.Cut(imported, "/")
+			switch {
+			case isOwn && slices.Contains(allowed, own):
+			case !isOwn && !strings.Contains(first, "."):
+				if imported == "encoding/json" {
+					t.Errorf("%s imports encoding/json, which ignores the case of names: use go-json-experiment/json", name)
+				}
+			case !isOwn && slices.ContainsFunc(open(name), func(m string) bool { return imported == m || strings.HasPrefix(imported, m+"/") }):
+			default:
+				t.Errorf("%s imports %s, which is not below it", name, imported)
+			}
+		}
+	}
+}
+
+func TestTheLibraryNeedsNoCgo(t *testing.T) {
+	args := []string{"-deps"}
+	for name := range mayImport {
+		args = append(args, "./"+name)
+	}
+	packages := goList(t, args...)
+	if len(packages) < len(mayImport) {
+		t.Fatalf("go list found %d packages", len(packages))
+	}
+	for _, p := range packages {
+		if !p.Standard && len(p.CgoFiles) > 0 {
+			t.Errorf("the library depends on %s, which is cgo", p.ImportPath)
+		}
+		if strings.HasPrefix(p.ImportPath, "gorm.io/driver/") {
+			t.Errorf("the library depends on %s: a driver is the application's choice", p.ImportPath)
+		}
+	}
+}
