@@ -24,7 +24,8 @@ type TransactionConfig struct {
 	// ReadOnly begins a read-only transaction, on databases that know it:
 	// SQLite does not. Default: false.
 	ReadOnly bool
-	// DB is the database to begin on. Default: [mcpecho.Call.DB].
+	// DB is the database to begin on. Default: [mcpecho.Call.DB]. When neither it
+	// nor [mcpecho.Config.DB] is set, Add fails.
 	DB *gorm.DB
 	// Retries is how often a call is run again, handler included, after the
 	// database has given up on it because of another transaction: serialization
@@ -66,6 +67,9 @@ func (cfg TransactionConfig) ToStep() (mcpecho.Step, error) {
 	step := mcpecho.Step{
 		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService, Native: true, Single: true,
 		Describe: func(d *mcpecho.Definition) error {
+			if cfg.DB == nil && d.Server().Config().DB == nil {
+				return errors.New("middleware: transaction has no database: set mcpecho.Config.DB or TransactionConfig.DB")
+			}
 			own := cfg
 			if !d.Idempotent {
 				own.Retries = 0

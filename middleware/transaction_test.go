@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 	"golang.org/x/time/rate"
+	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -327,11 +328,51 @@ func TestTransactionDoesNotRetryASavepoint(t *testing.T) {
 	equal(t, "rows", count(t, db), 3)
 }
 
-func TestTransactionTakesIsolationAndReadOnly(t *testing.T) {
-	db := openDB(t)
-	srv := newServer(db)
-	srv.Add(mcpecho.Service("insert", insert(nil),
-		mw.TransactionWithConfig(mw.TransactionConfig{Isolation: sql.LevelSerializable})))
-	mcptest.New(t, srv).Do("insert", nil)
-	equal(t, "rows", count(t, db), 4)
+// beginner is a database that remembers how transactions were begun.
+type beginner struct {
+	*sql.DB
+	options []*sql.TxOptions
+}
+
+func (b *beginner) BeginTx(ctx context.Context, options *sql.TxOptions) (*sql.Tx, error) {
+	b.options = append(b.options, options)
+	return b.DB.BeginTx(ctx, options)
+}
+
+func TestTransactionBeginsWithIsolationAndReadOnly(t *testing.T) {
+	for name, cfg := range map[string]mw.TransactionConfig{
+		"neither":   {},
+		"isolation": {Isolation: sql.LevelSerializable},
+		"read-only": {ReadOnly: true},
+	} {
+		pool, err := openDB(t).DB()
+		if err != nil {
+			t.Fatal(err)
+		}
+		spy := &beginner{DB: pool}
+		db, err := gorm.Open(sqlite.New(sqlite.Config{Conn: spy}), &gorm.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		srv := newServer(db)
+		srv.Add(mcpecho.Service("look", ok, mw.TransactionWithConfig(cfg)))
+		equal(t, name, mcptest.New(t, srv).Do("look", nil).Text, `{"ok":true}`)
+		if len(spy.options) != 1 {
+			t.Fatalf("%s: begun %d times", name, len(spy.options))
+		}
+		var got sql.TxOptions
+		if spy.options[0] != nil {
+			got = *spy.options[0]
+		}
+		equal(t, name, got, sql.TxOptions{Isolation: cfg.Isolation, ReadOnly: cfg.ReadOnly})
+	}
+}
+
+func TestTransactionWithoutADatabaseMakesAddFail(t *testing.T) {
+	srv := newServer(nil)
+	err := srv.AddSafely(mcpecho.Service("x", ok, mw.Transaction()))
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	contains(t, "error", err.Error(), "set mcpecho.Config.DB or TransactionConfig.DB")
 }
