@@ -124,7 +124,7 @@ func TestDecodeFillsEveryKindOfField(t *testing.T) {
 		Audit: Audit{"r"}, Number: "A-1", Amount: 9007199254740993, Status: "paid", Sent: &yes, Rate: 1000, Small: -128, Count: 65535,
 		Big: math.MaxUint64, Due: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Addr: netip.IPv6Loopback(), Lines: []line{{"x", 2}},
 		Labels: map[string]string{"a": "b"}, Tags: []string{}, Pair: [2]int{1, 2}, Blob: []byte("hi"),
-		Any: map[string]any{"k": []any{1.0}}, Raw: jsontext.Value(`{"n": 1.0}`), Note: binding.Some("hey"),
+		Any: map[string]any{"k": []any{1.0}}, Raw: jsontext.Value(`{"n": 1.0}`), Note: binding.Some("hey"), hidden: 0,
 	}
 	if errs != "" || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v\nerrors %s", got, want, errs)

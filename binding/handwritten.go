@@ -157,7 +157,7 @@ func checkSchemas(s *jsonschema.Schema, count *int) error {
 	}
 	for _, ref := range []string{s.Ref, s.DynamicRef} {
 		if ref != "" && !strings.HasPrefix(ref, "#") {
-			return fmt.Errorf("its $ref %q leaves the document; copy what it names to $defs and use #/$defs/...", ref)
+			return fmt.Errorf("its $ref %q leaves the document; copy what it names to $defs and point there", ref)
 		}
 	}
 	for _, name := range append([]string{cmp.Or(s.Type, "object")}, s.Types...) {

@@ -59,7 +59,7 @@ type row struct {
 	Day     time.Time           `json:"day,format:DateOnly"`
 	Unix    time.Time           `json:"unix,format:unix"`
 	Wait    time.Duration       `json:"wait,format:units"`
-	Secs    time.Duration       `json:"secs,format:sec"`
+	Short   time.Duration       `json:"secs,format:sec"`
 	Inf     float64             `json:"inf,format:nonfinite"`
 	Bytes   []byte              `json:"bytes,format:array"`
 	NilList []int               `json:"nil_list,format:emitnull"`
@@ -69,8 +69,7 @@ type row struct {
 	Lines   []line              `json:"lines"`
 	LineP   *line               `json:"line_p"`
 	*Audit
-	private int
-	Skip    func() `json:"-"`
+	Skip func() `json:"-"`
 }
 
 func TestMarshalledValuesConformToTheOutputSchema(t *testing.T) {
@@ -142,9 +141,7 @@ func TestOutputSchemaRefusesWhatJSONCannotHold(t *testing.T) {
 	}{
 		{reflect.TypeFor[struct{ Wait time.Duration }](), []string{"field Wait", "time.Duration", "format:sec", "integer"}},
 		{reflect.TypeFor[struct{ C chan int }](), []string{"field C", "chan int"}},
-		{reflect.TypeFor[struct {
-			T time.Time `json:"t,format:"`
-		}](), []string{"field T", "json tag"}},
+		{reflect.StructOf([]reflect.StructField{{Name: "T", Type: reflect.TypeFor[time.Time](), Tag: `json:"t,format:"`}}), []string{"field T", "json tag"}},
 		{reflect.TypeFor[struct {
 			S string `json:"s,format:hex"`
 		}](), []string{"field S", "format:hex"}},

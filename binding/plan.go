@@ -2,7 +2,6 @@ package binding
 
 import (
 	"encoding"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -269,32 +268,6 @@ func (b *builder) buildObject(t reflect.Type, o *object) error {
 	return nil
 }
 
-// compileValues reads the tags that hold a value of the field.
-func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
-	if example, ok := tag.Lookup("example"); ok {
-		if f.example, err = f.node.parseTag(example); err != nil {
-			return fmt.Errorf("its example tag is bad: %w", err)
-		}
-	}
-	def, ok := tag.Lookup("default")
-	if !ok {
-		return nil
-	}
-	if f.required {
-		return errors.New("it is required and has a default, which would never be used; drop one of the two")
-	}
-	raw, err := f.node.parseTag(def)
-	if err != nil {
-		return fmt.Errorf("its default tag is bad: %w", err)
-	}
-	d := &defaultValue{raw: raw}
-	if err := d.compile(f); err != nil {
-		return fmt.Errorf("its default breaks its own rules: %w", err)
-	}
-	f.def = d
-	return nil
-}
-
 func (o *object) add(f field) {
 	o.byName[f.name] = len(o.fields)
 	o.names = append(o.names, f.name)
@@ -335,29 +308,6 @@ func (n *node) base() *node {
 // nullable reports whether the value may be null.
 func (n *node) nullable() bool {
 	return n.kind == anything || n.kind == optional || n.kind == pointer && n.elem.nullable()
-}
-
-// parseTag turns the text of a default or example tag into JSON: strings are written bare, everything else as JSON.
-func (n *node) parseTag(s string) (jsontext.Value, error) {
-	raw := jsontext.Value(s)
-	if n.base().isString() {
-		quoted, err := jsontext.AppendQuote(nil, s)
-		if err != nil {
-			return nil, err
-		}
-		raw = quoted
-	}
-	if !raw.IsValid() {
-		return nil, fmt.Errorf("it is not %s", n.want())
-	}
-	w := newWalker()
-	defer w.release()
-	w.read(raw, func() error { return w.value(n, reflect.New(n.typ).Elem()) })
-	if err := w.result(); err != nil {
-		return nil, fmt.Errorf("it %s", err.(*Error).Fields[0].Message)
-	}
-	_ = raw.Compact()
-	return raw, nil
 }
 
 // isString reports whether the JSON form is always a string.
