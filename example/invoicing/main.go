@@ -13,6 +13,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -31,14 +32,15 @@ func main() {
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *addr, *path, os.Getenv("JWT_SECRET")); err != nil {
+	if err := run(ctx, os.Stdout, *addr, *path, os.Getenv("JWT_SECRET")); err != nil {
 		fmt.Fprintln(os.Stderr, "invoicing:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until ctx ends, then lets the calls in progress finish.
-func run(ctx context.Context, addr, path, secret string) (err error) {
+// run prints the start-up text and serves until ctx ends, then lets the calls
+// in progress finish.
+func run(ctx context.Context, stdout io.Writer, addr, path, secret string) (err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	key := []byte(secret)
 	switch {
@@ -61,7 +63,7 @@ func run(ctx context.Context, addr, path, secret string) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := welcome(os.Stdout, baseURL(addr, listener), path, srv, key, secret == ""); err != nil {
+	if err := welcome(stdout, baseURL(addr, listener), path, srv, key, secret == ""); err != nil {
 		return err
 	}
 	server := &http.Server{
