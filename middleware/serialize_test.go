@@ -115,6 +115,17 @@ func TestAsSelectsOnlyTheColumnsThatAreShown(t *testing.T) {
 	}
 }
 
+func TestAsLeavesTheRowsOfADistinctQuery(t *testing.T) {
+	type sent struct {
+		Sent bool `json:"sent"`
+	}
+	srv := newServer(openDB(t))
+	srv.Add(mcpecho.Selector[Invoice]("list", func(c *mcpecho.Call, _ nothing) (*gorm.DB, error) {
+		return c.DB().Model(&Invoice{}).Joins("JOIN invoices AS twin").Distinct(), nil
+	}, mw.As[sent]()))
+	equal(t, "rows", len(mcptest.Call[[]sent](mcptest.New(t, srv), "list", nil)), 3)
+}
+
 func TestAsPagesAndCounts(t *testing.T) {
 	srv := newServer(openDB(t))
 	srv.Add(mcpecho.Selector[Invoice]("list", invoices, mw.Order("amount_cents"), mw.Paginate(2), mw.As[row]()))

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -65,4 +66,17 @@ func TestTimeoutCancelsTheStatementThatIsRunning(t *testing.T) {
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("took %s", took)
 	}
+}
+
+func TestTimeoutIsReportedWhateverTheDriverCallsIt(t *testing.T) {
+	srv := newServer(nil)
+	for name, err := range map[string]error{"driver": errors.New("interrupted"), "rule": mcpecho.Errorf("no such customer")} {
+		srv.Add(mcpecho.Service(name, func(c *mcpecho.Call, _ nothing) (string, error) {
+			<-c.Ctx().Done()
+			return "", err
+		}, mw.Timeout(10*time.Millisecond)))
+	}
+	c := mcptest.New(t, srv)
+	equal(t, "driver", c.Do("driver", nil).Error.Type, mcpecho.TypeTimeout)
+	equal(t, "rule", c.Do("rule", nil).Error.Message, "no such customer")
 }
