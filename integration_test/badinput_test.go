@@ -256,7 +256,11 @@ func TestAFailureAfterAnInsertLeavesNoRow(t *testing.T) {
 	s := start(t, func(srv *mcpecho.Server) {
 		srv.Add(
 			mishap("panics", func(*mcpecho.Call) (empty, error) { panic(secret) }),
-			mishap("panics.nil_map", func(*mcpecho.Call) (empty, error) { var m map[string]int; m["x"] = 1; return empty{}, nil }),
+			mishap("panics.nil_map", func(*mcpecho.Call) (empty, error) {
+				m := map[string]map[string]int{}
+				m["a"]["b"] = 1
+				return empty{}, nil
+			}),
 			mishap("fails", func(*mcpecho.Call) (empty, error) { return empty{}, errors.New(secret) }),
 			mishap("refuses", func(*mcpecho.Call) (empty, error) { return empty{}, mcpecho.Errorf("the ledger is closed") }),
 			mishap("forbids", func(*mcpecho.Call) (empty, error) {
