@@ -65,25 +65,16 @@ func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
 	if cfg.Limit < 0 || cfg.MaxLimit < cfg.Limit {
 		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be positive and at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
 	}
-	random, err := paginate.NewKeys() // for servers that have none configured
-	if err != nil {
-		return mcpecho.Step{}, err
-	}
 	step := mcpecho.Step{
 		Name: "paginate", Stage: mcpecho.StagePaginate, Kinds: mcpecho.KindSelector, Native: true, Single: true,
-		Describe: func(d *mcpecho.Definition) error { return cfg.describe(d, random) },
+		Describe: cfg.describe,
 	}
 	return step, nil
 }
 
-func (cfg PaginateConfig) describe(d *mcpecho.Definition, keys *paginate.Keys) (err error) {
-	if shared := d.Server().Config().Keys; len(shared) > 0 {
-		if keys, err = paginate.NewKeys(shared...); err != nil {
-			return err
-		}
-	}
+func (cfg PaginateConfig) describe(d *mcpecho.Definition) error {
 	p, err := paginate.Compile(paginate.Config{
-		Limit: cfg.Limit, MaxLimit: cfg.MaxLimit, Keyset: cfg.Keyset, Row: d.Row, Keys: keys,
+		Limit: cfg.Limit, MaxLimit: cfg.MaxLimit, Keyset: cfg.Keyset, Row: d.Row, Keys: d.Server(),
 	})
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ var errStuck = errors.New("paginate: a row came again on the page after it: an o
 
 // keyset is the place of one page in its walk.
 type keyset struct {
-	keys    *Keys
+	keys    Sealer
 	row     *schema.Schema
 	terms   []term
 	context []byte // what the cursors of this walk are bound to

@@ -217,7 +217,7 @@ func TestCursorOpensOnlyForItsOwnWalk(t *testing.T) {
 		Sent    *bool               `json:"sent"`
 	}
 	key := func(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
-	keys := func(b ...byte) *paginate.Keys {
+	keys := func(b ...byte) paginate.Sealer {
 		var all [][]byte
 		for _, b := range b {
 			all = append(all, key(b))
@@ -244,7 +244,7 @@ func TestCursorOpensOnlyForItsOwnWalk(t *testing.T) {
 		t.Fatal(first, err)
 	}
 	for name, tt := range map[string]struct {
-		keys   *paginate.Keys
+		keys   paginate.Sealer
 		cursor string
 		change func(*paginate.Walk)
 		ok     bool

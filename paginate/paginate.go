@@ -25,17 +25,22 @@ type Config struct {
 	Keyset bool
 	// Row is the schema of the rows; see filters.SchemaOf. Required with Keyset, and it must have a primary key.
 	Row *schema.Schema
-	// Keys seal the cursors. Replicas must share them. Default: one random key, so that cursors die with the process.
-	Keys *Keys
+	// Keys seal the cursors: a ring of [NewKeys], or an mcpecho.Server. Replicas must share the keys. Default: one random
+	// key, so that cursors die with the process.
+	Keys Sealer
 }
 
-// Keys seal cursors.
-type Keys = seal.Ring
+// Sealer makes tokens that a client keeps but cannot read or change, and opens them again under the same purpose and
+// context.
+type Sealer interface {
+	Seal(purpose string, plaintext, context []byte) string
+	Open(purpose, token string, context []byte) ([]byte, error)
+}
 
 // NewKeys returns a ring of keys of exactly 32 random bytes each. The first seals and all of them open, so a new key is put
 // in front and an old one kept until its cursors may die. Without keys it has one random key. A key that is too short
 // or repeated is an error.
-func NewKeys(keys ...[]byte) (*Keys, error) { return seal.New(keys...) }
+func NewKeys(keys ...[]byte) (Sealer, error) { return seal.New(keys...) }
 
 // Paginator is a compiled Config. It is immutable and safe for concurrent use.
 type Paginator struct {
