@@ -17,7 +17,8 @@ import (
 type Call struct {
 	echo.Context
 
-	tool      *tool
+	exchange  *exchange
+	entry     *entry
 	server    *Server
 	principal *Principal
 	arguments []byte // raw JSON
@@ -28,8 +29,16 @@ type Call struct {
 	wrap   func(rows, items any) (any, error)
 	result any
 
-	encoded []byte // the finished JSON of the result
-	null    bool   // a Retrieve found no row and is Nullable
+	fetched    any    // what the result was made of: the rows, the row, the service's result
+	structured []byte // the finished JSON of a tool's result
+	text       []byte // its text form, if it is not that JSON
+	items      []byte // the finished JSON array of content, contents or messages
+	format     OutputFormat
+	uri        string // that a resource is read at
+
+	notify   *notifier
+	outcomes map[*link]any
+	then     echo.HandlerFunc // what a chain of guards ends in
 
 	errored     error // what a middleware handed to Error instead of returning it
 	afterCommit []func(context.Context)
@@ -112,14 +121,26 @@ func (c *Call) Ctx() context.Context { return c.Request().Context() }
 // Server is the server that handles the call.
 func (c *Call) Server() *Server { return c.server }
 
-// Name is the full name of the tool.
-func (c *Call) Name() string { return c.tool.name }
+// Name is the full name of the tool, resource or prompt.
+func (c *Call) Name() string { return c.entry.name }
 
-// Kind is the kind of the spec behind the tool.
-func (c *Call) Kind() Kind { return c.tool.kind }
+// Kind is the kind of the spec behind it.
+func (c *Call) Kind() Kind { return c.entry.kind }
 
 // Principal is the verified caller, nil for an anonymous one.
 func (c *Call) Principal() *Principal { return c.principal }
+
+// ClientCapabilities is the raw JSON of what the client has declared that it
+// can do: in this request on the modern wire, in initialize on the dated one.
+func (c *Call) ClientCapabilities() []byte {
+	if c.exchange.wire == modern {
+		return c.exchange.meta.ClientCapabilities
+	}
+	return c.exchange.session.Capabilities
+}
+
+// URI is what a resource is being read at, "" in other calls.
+func (c *Call) URI() string { return c.uri }
 
 // Arguments is the raw JSON of the arguments, as sent; nil when none were.
 func (c *Call) Arguments() []byte { return c.arguments }

@@ -96,12 +96,12 @@ func (c *Call) takeCaptured() error {
 // setEncoded takes JSON that no Go type vouches for: it is checked against
 // the schema that clients were told.
 func (c *Call) setEncoded(b []byte) error {
-	if c.tool.output != nil {
+	if c.entry.output != nil && c.entry.surface == onTools {
 		var v any
 		if err := json.Unmarshal(b, &v); err != nil {
 			return err
 		}
-		if err := c.tool.output.Validate(v); err != nil {
+		if err := c.entry.output.Validate(v); err != nil {
 			return fmt.Errorf("mcpecho: what a middleware wrote does not fit the output schema: %w", err)
 		}
 	}

@@ -122,9 +122,13 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 	}
 }
 
-// compile nests the middlewares, the first step outermost.
-func (ch Chain) compile() echo.HandlerFunc {
-	h := func(echo.Context) error { return nil }
+// only is the chain of the steps that match.
+func (ch Chain) only(match func(Step) bool) Chain {
+	return Chain{slices.DeleteFunc(slices.Clone(ch.steps), func(s Step) bool { return !match(s) })}
+}
+
+// compile nests the middlewares around h, the first step outermost.
+func (ch Chain) compile(h echo.HandlerFunc) echo.HandlerFunc {
 	for _, s := range slices.Backward(ch.steps) {
 		if s.Native {
 			h = s.Func(h)

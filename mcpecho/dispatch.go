@@ -1,30 +1,52 @@
 package mcpecho
 
 import (
+	"bytes"
+	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/store"
 )
 
 // method is one row of the method table.
 type method struct {
 	serve func(*exchange) error
-	wires [2]bool // modern, dated
+	wires [2]bool  // modern, dated
+	needs listKind // the method exists only where the list does
 }
 
 // methods is every request that the server answers.
-var methods = map[string]method{
-	"server/discover": {(*exchange).discover, [2]bool{modern: true}},
-	"initialize":      {(*exchange).initialize, [2]bool{dated: true}},
-	"ping":            {(*exchange).ping, [2]bool{dated: true}},
-	"tools/list":      {(*exchange).listTools, [2]bool{true, true}},
-	"tools/call":      {(*exchange).callTool, [2]bool{true, true}},
+var methods map[string]method
+
+func init() { // the handlers refer back to the table's type
+	both := [2]bool{modern: true, dated: true}
+	methods = map[string]method{
+		"server/discover":          {(*exchange).discover, [2]bool{modern: true}, tools},
+		"initialize":               {(*exchange).initialize, [2]bool{dated: true}, tools},
+		"ping":                     {(*exchange).ping, [2]bool{dated: true}, tools},
+		"logging/setLevel":         {(*exchange).setLogLevel, [2]bool{dated: true}, tools},
+		"tools/list":               {list(tools), both, tools},
+		"tools/call":               {(*exchange).callTool, both, tools},
+		"resources/list":           {list(resources), both, resources},
+		"resources/templates/list": {list(templates), both, resources},
+		"resources/read":           {(*exchange).readResource, both, resources},
+		"resources/subscribe":      {(*exchange).subscribe, [2]bool{dated: true}, resources},
+		"resources/unsubscribe":    {(*exchange).unsubscribe, [2]bool{dated: true}, resources},
+		"prompts/list":             {list(prompts), both, prompts},
+		"prompts/get":              {(*exchange).getPrompt, both, prompts},
+		"completion/complete":      {(*exchange).complete, both, tools},
+	}
 }
 
 func (x *exchange) dispatch() error {
 	switch x.msg.Kind {
 	case jsonrpc.Notification:
+		if x.wire == dated && x.msg.Method == "notifications/cancelled" {
+			x.server.inflight.cancel(x.session.ID, jsonrpc.Member(x.msg.Params, "requestId"))
+		}
 		return x.ec.NoContent(http.StatusAccepted)
 	case jsonrpc.Response:
 		if x.wire == modern {
@@ -33,7 +55,7 @@ func (x *exchange) dispatch() error {
 		return x.ec.NoContent(http.StatusAccepted)
 	}
 	m, ok := methods[x.msg.Method]
-	if !ok || !m.wires[x.wire] {
+	if !ok || !m.wires[x.wire] || !x.server.registry.Load().serves(m.needs) {
 		return x.methodNotFound()
 	}
 	return m.serve(x)
@@ -56,52 +78,68 @@ func (x *exchange) ping() error { return x.result([]byte("{}")) }
 
 func (x *exchange) discover() error { return x.result(x.server.registry.Load().discover) }
 
-// listTools answers with a page that was encoded when the tools last changed.
-// (specification 2026-07-28, server/tools, section Listing Tools)
-func (x *exchange) listTools() error {
-	cursor := ""
-	if x.msg.Cursor != nil {
-		b, ok := jsonrpc.Unquote(x.msg.Cursor)
-		if !ok {
-			return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor must be a string"}
-		}
-		if cursor = string(b); cursor == "" {
-			return errCursor()
-		}
+// setLogLevel asks for log messages of the session's calls.
+// (specification 2025-11-25, server/utilities/logging)
+func (x *exchange) setLogLevel() error {
+	level, ok := jsonrpc.Text(jsonrpc.Member(x.msg.Params, "level"))
+	if !ok || !slices.Contains(logLevels, LogLevel(level)) {
+		return &Error{Code: jsonrpc.InvalidParams, Message: fmt.Sprint("params.level must be one of ", logLevels)}
 	}
-	result := x.server.registry.Load().list(x.wire, cursor)
-	if result == nil {
-		return errCursor()
+	err := x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) { s.LogLevel = level })
+	if err != nil {
+		return errSessionStore(err)
 	}
-	return x.result(result)
+	return x.result([]byte("{}"))
 }
 
-func errCursor() error {
-	return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor is not a cursor of this list: start again without it"}
-}
-
-// callTool runs one tool.
+// callTool serves tools/call.
 // (specification 2026-07-28, server/tools, section Calling Tools)
 func (x *exchange) callTool() error {
 	name, ok := jsonrpc.Text(x.msg.Name)
 	if !ok {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "params.name must be a string: the name of a tool"}
 	}
+	if string(x.msg.Arguments) == "null" {
+		x.msg.Arguments = nil // what clients send that have none
+	}
 	if a := x.msg.Arguments; len(a) > 0 && a[0] != '{' {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object"}
 	}
 	registry := x.server.registry.Load()
-	t, ok := registry.tools[name]
+	e, ok := registry.tools[name]
 	if !ok {
-		message := "unknown tool " + strconv.Quote(clip(name, 128))
-		if near := registry.nearest(clip(name, 128)); near != "" {
-			message += "; did you mean " + strconv.Quote(near) + "?"
-		}
-		return &Error{Code: jsonrpc.InvalidParams, Message: message}
+		return x.unknown("tool", name, registry.lists[tools])
 	}
-	c := &Call{Context: x.ec, tool: t, server: x.server, principal: x.principal, arguments: x.msg.Arguments}
-	if err := t.execute(c); err != nil {
-		return x.failCall(c, err)
+	if err := x.checkParams(e); err != nil {
+		return err
+	}
+	c := x.newCall(e, x.msg.Arguments)
+	if err := c.chooseFormat(); err != nil {
+		return err
+	}
+	if err := e.execute(c); err != nil {
+		return x.failTool(c, err)
 	}
 	return x.toolResult(c, registry.resultTail)
+}
+
+// chooseFormat takes the format that the client wants for this call.
+func (c *Call) chooseFormat() error {
+	c.format = c.entry.format
+	if !bytes.Contains(c.exchange.msg.Params, []byte(`"outputFormat"`)) {
+		return nil
+	}
+	wanted := jsonrpc.Member(c.exchange.msg.Params, "outputFormat")
+	if wanted == nil {
+		return nil
+	}
+	name, _ := jsonrpc.Text(wanted)
+	if c.format = OutputFormat(name); !c.format.valid() {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "params.outputFormat must be json, toon or auto"}
+	}
+	return nil
+}
+
+func (x *exchange) newCall(e *entry, arguments []byte) *Call {
+	return &Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, arguments: arguments}
 }

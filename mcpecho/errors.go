@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -144,6 +145,50 @@ func explain(err error, db *gorm.DB) failure {
 	}
 	ref := strings.ToLower(rand.Text()[:12])
 	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
+}
+
+// asProtocolError gives what would be a tool result the code that it has
+// where there are no tool results: HTTP status numbers, as application codes.
+func (f failure) asProtocolError() failure {
+	if f.code != 0 {
+		return f
+	}
+	data := map[string]any{}
+	maps.Copy(data, f.more)
+	f.status = http.StatusOK
+	switch f.typ {
+	case TypeValidation:
+		f.code, data["fields"] = jsonrpc.InvalidParams, f.fields
+	case TypeNotFound:
+		f.code = http.StatusNotFound
+	case TypeConflict:
+		f.code = http.StatusConflict
+	case TypeTimeout:
+		f.code = http.StatusRequestTimeout
+	case TypeRate:
+		f.code = http.StatusTooManyRequests
+		if f.retry > 0 {
+			data["retryAfterMs"] = f.retry.Milliseconds()
+		}
+	case TypeTooLarge:
+		f.code = http.StatusRequestEntityTooLarge
+	case TypeInternal:
+		f.code, data["reference"] = jsonrpc.InternalError, f.ref
+	default:
+		f.code = http.StatusBadRequest
+	}
+	if len(data) > 0 {
+		f.data = data
+	}
+	return f
+}
+
+// MissingCapability is the error for a call that needs what the client has
+// not declared, as {"sampling": {}}. It answers with HTTP status 400 and code
+// -32021. (specification 2026-07-28, basic, section `_meta`)
+func MissingCapability(required map[string]any) error {
+	return &Error{Code: jsonrpc.MissingCapability, Message: "the client lacks a capability that this call needs",
+		Data: map[string]any{"requiredCapabilities": required}}
 }
 
 // translate turns an error of the SQL driver into gorm's own, also when the

@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"context"
 	"errors"
 	"mime"
 	"net"
@@ -9,10 +10,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/store"
 )
 
 // exchange is one HTTP request on its way through the server. The reply goes
@@ -21,16 +24,28 @@ type exchange struct {
 	server    *Server
 	ec        echo.Context
 	request   *http.Request
+	response  *echo.Response // the real one, also while a chain has a capture
 	msg       jsonrpc.Message
 	meta      *jsonrpc.Meta
 	wire      wire
 	principal *Principal
-	session   string // the version negotiated by the session of a dated request
+	session   store.Session // of a dated request
+
+	stop      context.CancelFunc // ends the call of a dated request
+	cancelled atomic.Bool        // the client asked to end it
 }
+
+// exchange begins one. Until the message says otherwise it is on the dated
+// wire, whose clients understand an HTTP status alone.
+func (s *Server) exchange(ec echo.Context) *exchange {
+	return &exchange{server: s, ec: ec, request: ec.Request(), response: ec.Response(), wire: dated, meta: &noMeta}
+}
+
+var noMeta jsonrpc.Meta
 
 // post serves one JSON-RPC message.
 func (s *Server) post(ec echo.Context) error {
-	x := &exchange{server: s, ec: ec, request: ec.Request()}
+	x := s.exchange(ec)
 	body := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(body)
 	if err := x.serve(body); err != nil {
@@ -145,7 +160,7 @@ func acceptsJSON(accept string) bool {
 // delete ends a dated session of the caller.
 // (specification 2025-11-25, basic/transports, section Session Management)
 func (s *Server) delete(ec echo.Context) error {
-	x := &exchange{server: s, ec: ec, request: ec.Request(), wire: dated}
+	x := s.exchange(ec)
 	if err := s.guard(x.request); err != nil {
 		return x.fail(err)
 	}
@@ -170,7 +185,7 @@ func (s *Server) delete(ec echo.Context) error {
 // methodNotAllowed answers GET, among others: the server offers no standalone
 // event stream.
 func (s *Server) methodNotAllowed(ec echo.Context) error {
-	x := &exchange{server: s, ec: ec, request: ec.Request(), wire: dated}
+	x := s.exchange(ec)
 	if err := s.guard(x.request); err != nil {
 		return x.fail(err)
 	}

@@ -2,11 +2,13 @@ package mcpecho
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 )
 
-// Option configures a spec: [Describe], [Title], [Annotate], [Meta], [Icons],
-// [InputSchema], [Nullable], the chain edits [Before], [After], [Replace] and
+// Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
+// [Icons], [InputSchema], [OutputSchema], [StructuredContent], [Format],
+// [Text], [MIMEType], [Complete], [Nullable], the chain edits [Before], [After], [Replace] and
 // [Without], and every [Step]. Only this package can make new kinds of option.
 type Option interface {
 	apply(*settings)
@@ -20,6 +22,13 @@ type settings struct {
 	icons              []Icon
 	inputSchema        []byte
 	nullable           bool
+	mimeType           string
+	hints              *Hints
+	completers         map[string]Completer
+	format             OutputFormat
+	summary            func(v any) ([]byte, error)
+	summaryOf          reflect.Type
+	structured, schema *bool
 	steps              []Step
 	edits              []edit
 	errs               []string
@@ -123,6 +132,16 @@ func OpenWorld(v bool) Annotation { return Annotation{"openWorldHint", v} }
 // Annotate sets behaviour hints. They win over those derived from the kind.
 func Annotate(hints ...Annotation) Option {
 	return optionFunc(func(s *settings) { s.annotations = append(s.annotations, hints...) })
+}
+
+// Hint sets the annotations of a resource: its audience and priority.
+func Hint(h Hints) Option {
+	return optionFunc(func(s *settings) {
+		if err := h.check(); err != nil {
+			s.errs = append(s.errs, err.Error())
+		}
+		s.hints = &h
+	})
 }
 
 // InputSchema brings a hand-written JSON Schema 2020-12 for the arguments

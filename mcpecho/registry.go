@@ -1,85 +1,73 @@
 package mcpecho
 
 import (
-	"encoding/base64"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/mcpecho/kit/binding"
 )
 
-// registry is the set of tools at one moment. It never changes: a new one
+// registry is the set of entries at one moment. It never changes: a new one
 // takes its place, so readers need no lock.
 type registry struct {
-	order []*tool // as added
-	tools map[string]*tool
+	order []*entry // as added
+	lists [listKinds][]*entry
 
-	pages      [2][]page // of tools/list, for each wire
-	discover   []byte    // result of server/discover
-	initialize []byte    // result of initialize from capabilities on
-	resultTail []byte    // what ends a modern tool result: `_meta` and the closing brace
+	tools   map[string]*entry
+	prompts map[string]*entry
+	fixed   map[string]*entry // resources by URI
+
+	pages [listKinds][2]view // of unfiltered lists, for each wire
+	views views              // of filtered ones
+
+	discover   []byte // result of server/discover
+	initialize []byte // result of initialize from capabilities on
+	resultTail []byte // what ends a modern result: `_meta` and the closing brace
+	readTail   []byte // the same with the caching hints of resources/read
 }
 
-// page is one finished result of tools/list.
-type page struct {
-	after  string // the cursor that asks for it, "" for the first page
-	result []byte
-}
-
-func newRegistry(cfg *Config, tools []*tool) *registry {
-	r := &registry{order: tools, tools: make(map[string]*tool, len(tools))}
-	for _, t := range tools {
-		r.tools[t.name] = t
+func newRegistry(cfg *Config, entries []*entry) *registry {
+	r := &registry{order: entries, tools: map[string]*entry{}, prompts: map[string]*entry{}, fixed: map[string]*entry{}}
+	for _, e := range entries {
+		kind := e.listKind()
+		r.lists[kind] = append(r.lists[kind], e)
+		switch kind {
+		case tools:
+			r.tools[e.name] = e
+		case prompts:
+			r.prompts[e.name] = e
+		case resources:
+			r.fixed[e.spec.uri] = e
+		}
 	}
 	r.encode(cfg)
 	return r
 }
 
-func (r *registry) with(cfg *Config, more []*tool) (*registry, error) {
-	taken := map[string]bool{}
-	for _, t := range more {
-		if r.tools[t.name] != nil || taken[t.name] {
-			return nil, fmt.Errorf("mcpecho: cannot add %s %q: a tool of that name exists: choose another name or Remove it first", t.kind, t.name)
+func (r *registry) with(cfg *Config, more []*entry) (*registry, error) {
+	type place struct {
+		surface surface
+		label   string
+	}
+	taken := map[place]bool{}
+	for _, e := range r.order {
+		taken[place{e.surface, e.label()}] = true
+	}
+	for _, e := range more {
+		here := place{e.surface, e.label()}
+		if taken[here] {
+			return nil, fmt.Errorf("mcpecho: cannot add %s %q: a %s of that name exists: choose another or Remove it first", e.kind, e.label(), e.surface)
 		}
-		taken[t.name] = true
+		taken[here] = true
 	}
 	return newRegistry(cfg, slices.Concat(r.order, more)), nil
 }
 
 func (r *registry) without(cfg *Config, names []string) *registry {
-	kept := slices.DeleteFunc(slices.Clone(r.order), func(t *tool) bool { return slices.Contains(names, t.name) })
+	kept := slices.DeleteFunc(slices.Clone(r.order), func(e *entry) bool {
+		return slices.Contains(names, e.name) || slices.Contains(names, e.label())
+	})
 	return newRegistry(cfg, kept)
-}
-
-// nearest suggests the name of a tool for one that does not exist.
-func (r *registry) nearest(name string) string {
-	names := make([]string, len(r.order))
-	for i, t := range r.order {
-		names[i] = t.name
-	}
-	return binding.Nearest(name, names)
-}
-
-const toolsCursor = "tools:"
-
-// list finds the finished page that a cursor asks for, nil when there is none.
-func (r *registry) list(w wire, cursor string) []byte {
-	after := ""
-	if cursor != "" {
-		b, err := base64.RawURLEncoding.DecodeString(cursor)
-		name, ok := strings.CutPrefix(string(b), toolsCursor)
-		if err != nil || !ok || name == "" {
-			return nil
-		}
-		after = name
-	}
-	for _, p := range r.pages[w] {
-		if p.after == after {
-			return p.result
-		}
-	}
-	return nil
 }
 
 // encode prepares every result that does not depend on the request.
@@ -87,54 +75,51 @@ func (r *registry) encode(cfg *Config) {
 	info := mustMarshal(serverInfo{
 		Name: cfg.Name, Title: cfg.Title, Version: cfg.Version, WebsiteURL: cfg.WebsiteURL, Icons: cfg.Icons,
 	})
-	meta := append([]byte(`"_meta":{"io.modelcontextprotocol/serverInfo":`), info...)
-	meta = append(meta, '}')
-	r.resultTail = append(append([]byte{','}, meta...), '}')
+	meta := fmt.Sprintf(`"_meta":{"io.modelcontextprotocol/serverInfo":%s}`, info)
+	r.resultTail = []byte("," + meta + "}")
+	r.readTail = []byte(`,"ttlMs":0,"cacheScope":"private",` + meta + "}")
 
 	instructions := ""
 	if cfg.Instructions != "" {
 		instructions = `,"instructions":` + string(mustMarshal(cfg.Instructions))
 	}
-	const capabilities = `"capabilities":{"tools":{}}`
+	capabilities := `"capabilities":` + r.capabilities()
 	r.initialize = fmt.Appendf(nil, `%s,"serverInfo":%s%s}`, capabilities, info, instructions)
 	r.discover = fmt.Appendf(nil, `{"resultType":"complete","supportedVersions":%s,%s%s,"ttlMs":%d,"cacheScope":"public",%s}`,
 		mustMarshal(modernVersions), capabilities, instructions, cfg.ListTTL.Milliseconds(), meta)
 
-	for w := range r.pages {
-		r.pages[w] = r.encodePages(wire(w), cfg, meta)
+	for kind := range r.pages {
+		for w := range r.pages[kind] {
+			r.pages[kind][w] = r.encodeView(*cfg, listKind(kind), wire(w), "public", nil)
+		}
 	}
 }
 
-func (r *registry) encodePages(w wire, cfg *Config, meta []byte) []page {
-	var pages []page
-	for after, rest := "", r.order; ; {
-		n := min(len(rest), cfg.ListPageSize)
-		b := []byte(`{`)
-		if w == modern {
-			b = append(b, `"resultType":"complete",`...)
-		}
-		b = append(b, `"tools":[`...)
-		for i, t := range rest[:n] {
-			if i > 0 {
-				b = append(b, ',')
-			}
-			b = append(b, t.entry[w]...)
-		}
-		b = append(b, ']')
-		last := ""
-		if n < len(rest) {
-			last = rest[n-1].name
-			b = fmt.Appendf(b, `,"nextCursor":%q`, base64.RawURLEncoding.EncodeToString([]byte(toolsCursor+last)))
-		}
-		if w == modern {
-			b = fmt.Appendf(b, `,"ttlMs":%d,"cacheScope":"public",%s`, cfg.ListTTL.Milliseconds(), meta)
-		}
-		pages = append(pages, page{after, append(b, '}')})
-		if last == "" {
-			return pages
-		}
-		after, rest = last, rest[n:]
+// capabilities tells clients which methods are worth calling. It promises
+// nothing that is not served.
+func (r *registry) capabilities() string {
+	c := map[string]struct{}{"logging": {}, "tools": {}}
+	if r.serves(resources) {
+		c["resources"] = struct{}{}
 	}
+	if r.serves(prompts) {
+		c["prompts"] = struct{}{}
+	}
+	if slices.ContainsFunc(r.order, func(e *entry) bool { return len(e.completers) > 0 }) {
+		c["completions"] = struct{}{}
+	}
+	return string(mustMarshal(c))
+}
+
+// serves says whether the methods of a list exist: those of tools always do.
+func (r *registry) serves(kind listKind) bool {
+	switch kind {
+	case resources, templates:
+		return len(r.lists[resources])+len(r.lists[templates]) > 0
+	case prompts:
+		return len(r.lists[prompts]) > 0
+	}
+	return true
 }
 
 // serverInfo is an Implementation. (specification 2026-07-28, schema)

@@ -21,7 +21,7 @@ var (
 
 // send writes one finished message.
 func (x *exchange) send(status int, message []byte) error {
-	response := x.ec.Response()
+	response := x.response
 	h := response.Header()
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
@@ -39,58 +39,94 @@ func (x *exchange) result(parts ...[]byte) error {
 	return x.send(http.StatusOK, out.B)
 }
 
-// toolResult replies with the result of a call. The value was encoded once:
-// its bytes are the structured content and, quoted, the text block.
+// toolResult replies with the result of a tool call. The value was encoded
+// once: its bytes are the structured content and, quoted, the text block.
 // (specification 2026-07-28, server/tools, section Structured Content)
 func (x *exchange) toolResult(c *Call, tail []byte) error {
+	if c.items != nil {
+		return x.reply(c, "content", tail)
+	}
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
-	b := x.appendToolHead(out.B)
-	b = jsonrpc.AppendString(b, c.encoded)
+	b := x.appendHead(out.B, "content")
+	b = append(b, `[{"type":"text","text":`...)
+	b = c.appendText(b)
 	b = append(b, `}]`...)
-	if c.tool.output != nil && (x.wire == modern || c.tool.object) {
+	if c.entry.structured && (x.wire == modern || c.entry.object) {
 		b = append(b, `,"structuredContent":`...)
-		b = append(b, c.encoded...)
+		b = append(b, c.structured...)
 	}
-	out.B = x.appendToolTail(b, tail)
-	return x.send(http.StatusOK, out.B)
+	out.B = x.appendTail(b, tail)
+	return x.finish(c, out.B)
 }
 
-func (x *exchange) appendToolHead(b []byte) []byte {
+// reply replies with the finished items of a call.
+func (x *exchange) reply(c *Call, member string, tail []byte) error {
+	out := jsonrpc.GetBuffer()
+	defer jsonrpc.PutBuffer(out)
+	b := x.appendHead(out.B, member)
+	out.B = x.appendTail(append(b, c.items...), tail)
+	return x.finish(c, out.B)
+}
+
+// finish sends the reply of a call: as the last event if the call has opened
+// a stream, and not at all if nobody waits for it.
+func (x *exchange) finish(c *Call, message []byte) error {
+	if x.gone() {
+		return x.leave(c)
+	}
+	if c.notify != nil && c.notify.finish(message) {
+		return nil
+	}
+	return x.send(http.StatusOK, message)
+}
+
+// leave ends an exchange that the client has given up. One that cancelled by
+// message still has an HTTP request to be answered.
+func (x *exchange) leave(c *Call) error {
+	x.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("subject", c.entry.name))
+	if c.notify != nil && c.notify.finish(nil) || x.request.Context().Err() != nil {
+		return nil
+	}
+	return x.ec.NoContent(http.StatusAccepted)
+}
+
+func (x *exchange) appendHead(b []byte, member string) []byte {
 	b = append(b, `{"jsonrpc":"2.0","id":`...)
 	b = append(b, x.msg.ID...)
 	b = append(b, `,"result":{`...)
 	if x.wire == modern {
 		b = append(b, `"resultType":"complete",`...)
 	}
-	return append(b, `"content":[{"type":"text","text":`...)
+	b = append(b, '"')
+	b = append(b, member...)
+	return append(b, `":`...)
 }
 
-func (x *exchange) appendToolTail(b, tail []byte) []byte {
+func (x *exchange) appendTail(b, tail []byte) []byte {
 	if x.wire == modern {
 		return append(append(b, tail...), '}')
 	}
 	return append(b, `}}`...)
 }
 
-// failCall replies to a call that ended with an error: as a JSON-RPC error
-// for what a model cannot mend, as a tool result otherwise.
+// failTool replies to a tool call that ended with an error: as a JSON-RPC
+// error for what a model cannot mend, as a tool result otherwise.
 // (specification 2026-07-28, server/tools, section Error Handling)
-func (x *exchange) failCall(c *Call, err error) error {
-	if x.request.Context().Err() != nil {
-		x.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("tool", c.tool.name))
-		return nil
+func (x *exchange) failTool(c *Call, err error) error {
+	if x.gone() {
+		return x.leave(c)
 	}
 	f := explain(err, x.server.cfg.DB)
-	x.log(c.tool.name, f, err)
+	x.log(c.entry.name, f, err)
 	if f.code != 0 {
-		return x.sendError(f)
+		return x.sendError(c, f)
 	}
 	body := map[string]any{}
 	maps.Copy(body, f.more)
 	if f.retry > 0 {
 		body["retryAfterMs"] = f.retry.Milliseconds()
-		x.ec.Response().Header().Set("Retry-After", retrySeconds(f.retry))
+		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
 	}
 	if f.fields != nil {
 		body["fields"] = f.fields
@@ -98,39 +134,55 @@ func (x *exchange) failCall(c *Call, err error) error {
 	if f.ref != "" {
 		body["reference"] = f.ref
 	}
+	var step *stepFailure
+	if errors.As(err, &step) {
+		body["failedStep"] = step.step
+	}
 	body["type"], body["message"] = f.typ, f.message
 	text, encErr := binding.Marshal(map[string]any{"error": body})
 	if encErr != nil {
-		x.log(c.tool.name, f, encErr)
+		x.log(c.entry.name, f, encErr)
 		text = mustMarshal(map[string]any{"error": map[string]string{"type": f.typ, "message": f.message}})
 	}
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
-	b := x.appendToolHead(out.B)
+	b := x.appendHead(out.B, "content")
+	b = append(b, `[{"type":"text","text":`...)
 	b = jsonrpc.AppendString(b, text)
 	b = append(b, `}],"isError":true`...)
-	out.B = x.appendToolTail(b, x.server.registry.Load().resultTail)
-	return x.send(http.StatusOK, out.B)
+	out.B = x.appendTail(b, x.server.registry.Load().resultTail)
+	return x.finish(c, out.B)
 }
 
 func retrySeconds(d time.Duration) string {
 	return strconv.Itoa(int(math.Ceil(d.Seconds())))
 }
 
-// fail replies to a message that could not be served.
-func (x *exchange) fail(err error) error {
-	if x.request.Context().Err() != nil {
-		return nil
+// failEntry replies to a call of a resource, prompt or completion that ended
+// with an error: the same causes are JSON-RPC errors there.
+func (x *exchange) failEntry(c *Call, err error) error {
+	if x.gone() {
+		return x.leave(c)
 	}
-	f := explain(err, nil)
-	if f.code == 0 { // not a tool: the same causes are JSON-RPC errors
-		f.code, f.status = jsonrpc.InternalError, http.StatusOK
+	f := explain(err, x.server.cfg.DB).asProtocolError()
+	x.log(c.entry.name, f, err)
+	if f.retry > 0 {
+		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
 	}
-	x.log(x.msg.Method, f, err)
-	return x.sendError(f)
+	return x.sendError(c, f)
 }
 
-func (x *exchange) sendError(f failure) error {
+// fail replies to a message that could not be served.
+func (x *exchange) fail(err error) error {
+	if x.gone() {
+		return nil
+	}
+	f := explain(err, nil).asProtocolError()
+	x.log(x.msg.Method, f, err)
+	return x.sendError(nil, f)
+}
+
+func (x *exchange) sendError(c *Call, f failure) error {
 	var data []byte
 	if f.data != nil {
 		var err error
@@ -145,6 +197,9 @@ func (x *exchange) sendError(f failure) error {
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
 	out.B = jsonrpc.AppendError(out.B, x.msg.ID, f.code, f.message, data)
+	if c != nil && c.notify != nil && c.notify.finish(out.B) {
+		return nil
+	}
 	return x.send(f.status, out.B)
 }
 

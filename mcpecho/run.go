@@ -22,12 +22,39 @@ func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
 var errNoResult = errors.New("mcpecho: the chain ended without a result: a step neither called its successor nor set one")
 
-// execute runs the chain of a call and leaves the finished JSON in
-// c.encoded. What middlewares do to the echo.Context is undone.
-func (t *tool) execute(c *Call) (err error) {
+// execute runs the whole chain of a call and leaves the finished JSON in it.
+func (t *entry) execute(c *Call) error {
+	return t.run(c, func(ec echo.Context) error {
+		if err := t.handler(ec); err != nil {
+			return err
+		}
+		if err := c.outcome(); err != nil {
+			return err
+		}
+		if !c.finished() && c.capture != nil {
+			return c.takeCaptured()
+		}
+		if !c.finished() {
+			return errNoResult
+		}
+		c.runAfterCommit()
+		return nil
+	})
+}
+
+// finished says whether a serialize step has left a result.
+func (c *Call) finished() bool { return c.structured != nil || c.items != nil }
+
+// run runs a handler as the call: with its deadline, and with everything
+// undone after that middlewares do to the echo.Context.
+func (t *entry) run(c *Call, h echo.HandlerFunc) (err error) {
 	request := c.Request()
 	ctx, cancel := context.WithTimeout(request.Context(), c.server.cfg.CallTimeout)
 	defer cancel()
+	if err := c.server.inflight.begin(c.exchange, cancel); err != nil {
+		return err
+	}
+	defer c.server.inflight.end(c.exchange)
 	c.ctx = callContext{ctx, c}
 	c.SetRequest(request.WithContext(&c.ctx))
 	if t.foreign {
@@ -45,20 +72,7 @@ func (t *tool) execute(c *Call) (err error) {
 		}
 		c.SetRequest(request)
 	}()
-	if err := t.run(c); err != nil {
-		return err
-	}
-	if err := c.outcome(); err != nil {
-		return err
-	}
-	if c.encoded == nil && c.capture != nil {
-		return c.takeCaptured()
-	}
-	if c.encoded == nil {
-		return errNoResult
-	}
-	c.runAfterCommit()
-	return nil
+	return h(c)
 }
 
 // outcome is the error that a middleware reported without returning it: to
@@ -90,7 +104,7 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc) echo.HandlerFunc {
 }
 
 // coreSteps are the steps that every chain of the kind has.
-func (t *tool) coreSteps() []Step {
+func (t *entry) coreSteps() []Step {
 	return []Step{
 		{Name: stepValidate, Stage: StageValidate, Func: t.validate, Native: true, Single: true},
 		{Name: stepHandle, Stage: StageHandle, Func: t.handle, Native: true},
@@ -98,7 +112,7 @@ func (t *tool) coreSteps() []Step {
 	}
 }
 
-func (t *tool) validate(next echo.HandlerFunc) echo.HandlerFunc {
+func (t *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
 		c.args = make([]any, len(t.parts))
@@ -112,7 +126,7 @@ func (t *tool) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func (t *tool) handle(next echo.HandlerFunc) echo.HandlerFunc {
+func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		if err := t.spec.handle(CallFrom(ec)); err != nil {
 			return err
@@ -131,7 +145,7 @@ func (c *Call) runAfterCommit() {
 			defer func() {
 				if v := recover(); v != nil {
 					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-						slog.String("tool", c.tool.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+						slog.String("subject", c.entry.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 				}
 			}()
 			hook(context.WithoutCancel(c.Ctx()))

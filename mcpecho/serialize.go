@@ -5,8 +5,6 @@ import (
 	"reflect"
 
 	"github.com/labstack/echo/v4"
-
-	"github.com/mcpecho/kit/binding"
 )
 
 // serialize is the core's own serialize step.
@@ -30,9 +28,9 @@ func (c *Call) Serialize(convert func(v any) (any, error)) error {
 		return err
 	}
 	if !found {
-		c.null = true
 		return c.encode(nil)
 	}
+	c.fetched = fetched
 	value := fetched
 	if convert != nil {
 		if value, err = convert(fetched); err != nil {
@@ -49,12 +47,12 @@ func (c *Call) Serialize(convert func(v any) (any, error)) error {
 
 // fetch runs the query of a selector; a service has its result already.
 func (c *Call) fetch() (v any, found bool, err error) {
-	switch c.tool.kind {
+	switch c.entry.kind {
 	case KindSelector:
 		rows, err := c.fetchRows()
 		return rows, true, err
 	case KindRetrieve:
-		rows := c.tool.spec.newRows()
+		rows := c.entry.spec.newRows()
 		if err := c.query.Limit(1).Find(rows).Error; err != nil {
 			return nil, false, err
 		}
@@ -62,13 +60,13 @@ func (c *Call) fetch() (v any, found bool, err error) {
 		if list.Len() > 0 {
 			return list.Index(0).Interface(), true, nil
 		}
-		if c.tool.nullable {
+		if c.entry.nullable {
 			return nil, false, nil
 		}
-		return nil, false, &ToolError{Type: TypeNotFound, Message: c.tool.name + ": no matching row found"}
+		return nil, false, &ToolError{Type: TypeNotFound, Message: c.entry.name + ": no matching row found"}
 	default:
 		if v := reflect.ValueOf(c.result); v.Kind() == reflect.Pointer && v.IsNil() {
-			return nil, false, fmt.Errorf("mcpecho: %s returned a nil %s without an error", c.tool.name, v.Type())
+			return nil, false, fmt.Errorf("mcpecho: %s returned a nil %s without an error", c.entry.name, v.Type())
 		}
 		return c.result, true, nil
 	}
@@ -83,7 +81,7 @@ func (c *Call) fetchRows() (any, error) {
 	if bounded {
 		query = query.Limit(max + 1)
 	}
-	rows := c.tool.spec.newRows()
+	rows := c.entry.spec.newRows()
 	if err := query.Find(rows).Error; err != nil {
 		return nil, err
 	}
@@ -93,18 +91,4 @@ func (c *Call) fetchRows() (any, error) {
 			"more than %d rows match: narrow the arguments", max)}
 	}
 	return list.Interface(), nil
-}
-
-// encode finishes the result.
-func (c *Call) encode(v any) error {
-	b, err := binding.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.tool.name, err)
-	}
-	if max := c.server.cfg.MaxResultBytes; len(b) > max {
-		return &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf(
-			"the result has %d bytes, more than the %d allowed: ask for fewer rows or a smaller page", len(b), max)}
-	}
-	c.encoded = b
-	return nil
 }

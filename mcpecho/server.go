@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,7 +64,19 @@ type Config struct {
 	// that is running. Default: 30 s.
 	CallTimeout time.Duration
 
-	// ListPageSize is the number of entries on one page of tools/list.
+	// OutputFormat is the form of the text block of tool results.
+	// Default: [FormatJSON]. [Format] sets it for one spec.
+	OutputFormat OutputFormat
+	// NoStructuredContent and NoOutputSchema turn these parts of tools off for
+	// the whole server; [StructuredContent] and [OutputSchema] do it for one
+	// spec. Without structured content there is no output schema.
+	NoStructuredContent, NoOutputSchema bool
+
+	// FilterLists makes lists show a caller only what its permission steps
+	// would let it call. Lists are then private to each caller, and a call of
+	// a hidden entry is refused as before. Default: everybody sees everything.
+	FilterLists bool
+	// ListPageSize is the number of entries on one page of a list.
 	// Default: 100.
 	ListPageSize int
 	// ListTTL is how long clients may reuse a list before they ask again,
@@ -101,6 +114,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.Version == "" {
 		cfg.Version = "0.0.0"
 	}
+	if cfg.OutputFormat == "" {
+		cfg.OutputFormat = FormatJSON
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()
 	}
@@ -116,6 +132,9 @@ func (cfg Config) check() error {
 		return errors.New("mcpecho: Config.Name is required")
 	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
 		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
+	}
+	if f := cfg.OutputFormat; f != "" && !f.valid() {
+		return fmt.Errorf("mcpecho: Config.OutputFormat %q must be json, toon or auto", f)
 	}
 	for _, i := range cfg.Icons {
 		if msg := i.check(); msg != "" {
@@ -137,9 +156,12 @@ type Server struct {
 	sealer   *seal.Ring
 	models   sync.Map // gorm's cache of parsed models
 	registry atomic.Pointer[registry]
+	inflight inflight
 
 	mu    sync.Mutex // guards steps, those of groups, and every change of registry
 	steps []Step
+
+	watchers []func(list string)
 }
 
 // New makes a server. It panics when the configuration is wrong, with a
@@ -196,12 +218,38 @@ func (s *Server) Add(specs ...*Spec) { s.Group("").Add(specs...) }
 // AddSafely registers specs, all or none of them.
 func (s *Server) AddSafely(specs ...*Spec) error { return s.Group("").AddSafely(specs...) }
 
-// Remove takes tools out by their full names, also while the server serves;
-// calls that are running finish. Unknown names are ignored.
+// Remove takes tools and prompts out by their full names, and resources by
+// their names or URIs, also while the server serves; calls that are running
+// finish. Unknown names are ignored.
 func (s *Server) Remove(names ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.registry.Store(s.registry.Load().without(&s.cfg, names))
+	s.change(s.registry.Load().without(&s.cfg, names))
+}
+
+// OnListChange calls fn with "tools", "resources" or "prompts" whenever that
+// list has changed. It is called in the goroutine that made the change, with
+// the new list in force, and must not change the server itself.
+func (s *Server) OnListChange(fn func(list string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers = append(s.watchers, fn)
+}
+
+// change puts a new registry in force and tells who watches. The caller holds
+// s.mu.
+func (s *Server) change(next *registry) {
+	before := s.registry.Swap(next)
+	for _, on := range []struct {
+		name  string
+		lists []listKind
+	}{{"tools", []listKind{tools}}, {"resources", []listKind{resources, templates}}, {"prompts", []listKind{prompts}}} {
+		if slices.ContainsFunc(on.lists, func(k listKind) bool { return !slices.Equal(before.lists[k], next.lists[k]) }) {
+			for _, watch := range s.watchers {
+				watch(on.name)
+			}
+		}
+	}
 }
 
 // Mount serves MCP on the group's own path: POST for messages and DELETE for
@@ -215,22 +263,24 @@ func (s *Server) Mount(g *echo.Group) {
 	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch}, "", s.methodNotAllowed)
 }
 
-// Chain returns the chain of a tool by its full name; false when unknown.
+// Chain returns the chain of a tool or prompt by its full name, or of a
+// resource by its URI; false when unknown.
 func (s *Server) Chain(name string) (Chain, bool) {
-	t, ok := s.registry.Load().tools[name]
-	if !ok {
-		return Chain{}, false
+	for _, e := range s.registry.Load().order {
+		if e.label() == name {
+			return e.chain, true
+		}
 	}
-	return t.chain, true
+	return Chain{}, false
 }
 
-// Fprint writes each tool's chain, one line a tool, as
+// Fprint writes each chain, one line a tool, prompt or resource, as
 //
 //	invoices.list  scopes → validate → handle → filter → order → paginate → serialize
 func (s *Server) Fprint(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range s.registry.Load().order {
-		fmt.Fprintf(tw, "%s\t%s\n", t.name, t.chain)
+		fmt.Fprintf(tw, "%s\t%s\n", t.label(), t.chain)
 	}
 	_ = tw.Flush()
 }
@@ -272,19 +322,19 @@ func (g *Group) AddSafely(specs ...*Spec) error {
 	s := g.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	tools := make([]*tool, len(specs))
+	entries := make([]*entry, len(specs))
 	for i, spec := range specs {
-		t, err := newTool(g, spec)
+		t, err := newEntry(g, spec)
 		if err != nil {
 			return err
 		}
-		tools[i] = t
+		entries[i] = t
 	}
-	next, err := s.registry.Load().with(&s.cfg, tools)
+	next, err := s.registry.Load().with(&s.cfg, entries)
 	if err != nil {
 		return err
 	}
-	s.registry.Store(next)
+	s.change(next)
 	return nil
 }
 
@@ -302,15 +352,15 @@ func (s *Server) use(list *[]Step, steps []Step) error {
 	before := *list
 	*list = append(before[:len(before):len(before)], steps...)
 	old := s.registry.Load()
-	tools := make([]*tool, len(old.order))
+	entries := make([]*entry, len(old.order))
 	for i, t := range old.order {
-		again, err := newTool(t.group, t.spec)
+		again, err := newEntry(t.group, t.spec)
 		if err != nil {
 			*list = before
 			return err
 		}
-		tools[i] = again
+		entries[i] = again
 	}
-	s.registry.Store(newRegistry(&s.cfg, tools))
+	s.change(newRegistry(&s.cfg, entries))
 	return nil
 }

@@ -35,7 +35,7 @@ func (x *exchange) joinSession() error {
 	if err != nil {
 		return err
 	}
-	x.session = session.Protocol
+	x.session = session
 	return nil
 }
 

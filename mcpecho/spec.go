@@ -7,9 +7,9 @@ import (
 	"gorm.io/gorm"
 )
 
-// Spec is the unit of registration: what one tool is called, what it runs and
-// which steps surround it. Specs are values made by [Service], [Selector] and
-// [Retrieve]; a domain package can export a list of them and a server adds it.
+// Spec is the unit of registration: what one tool, resource or prompt is
+// called, what it runs and which steps surround it. Specs are values made by
+// [Service], [Selector], [Retrieve], [Resource], [Prompt] and [Finish]; a domain package can export a list of them and a server adds it.
 // A Spec is never changed by adding it, so several servers may share it.
 type Spec struct {
 	name    string
@@ -17,6 +17,9 @@ type Spec struct {
 	in      reflect.Type // the argument struct
 	row     reflect.Type // the gorm model of a selector
 	out     reflect.Type // the result type of a service
+	surface surface
+	uri     string  // of a resource
+	links   []*link // of a sequence
 	options []Option
 
 	// handle runs the user's function: it sets the call's result or query.
@@ -24,6 +27,18 @@ type Spec struct {
 	// newRows makes what the rows of a selector are fetched into: *[]Row.
 	newRows func() any
 }
+
+// surface is where clients find a spec.
+type surface uint8
+
+const (
+	onTools surface = iota
+	onResources
+	onPrompts
+)
+
+// String is the word for what a spec becomes.
+func (s surface) String() string { return [...]string{"tool", "resource", "prompt"}[s] }
 
 // Name is the name the spec was made with, before any group prefix.
 func (s *Spec) Name() string { return s.name }

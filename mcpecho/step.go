@@ -42,7 +42,8 @@ const (
 	KindService  Kind = 1 << iota // a typed mutation, or any typed function: [Service]
 	KindSelector                  // a read that lists rows: [Selector]
 	KindRetrieve                  // a read of one row: [Retrieve]
-	anyKind      Kind = 0xff
+	KindResource                  // something to read at a URI: [Resource]
+	KindPrompt                    // messages for a model: [Prompt]
 )
 
 // String names the kind as its constructor does, in lower case.
@@ -54,6 +55,10 @@ func (k Kind) String() string {
 		return "selector"
 	case KindRetrieve:
 		return "retrieve"
+	case KindResource:
+		return "resource"
+	case KindPrompt:
+		return "prompt"
 	}
 	return "spec"
 }
@@ -95,6 +100,11 @@ type Step struct {
 	// native steps need no response capture. Default: false, right for every
 	// middleware written for plain Echo.
 	Native bool
+}
+
+// guards says whether the step decides if a call may run at all.
+func (s Step) guards() bool {
+	return s.Stage == StageAuth || s.Stage == StagePermissions || s.Stage == StageRateLimit
 }
 
 // Named makes any Echo middleware a step of [StageUser] under a name. The

@@ -277,5 +277,8 @@ func TestUnknownToolSuggestsANearOne(t *testing.T) {
 		t.Errorf("message = %s", r.Error.Message)
 	}
 	expect(t, b.modern("tools/call", `"name":"say","arguments":[]`, "Mcp-Name", "say"), 200, -32602)
-	expect(t, b.modern("tools/call", `"name":"say","arguments":null`, "Mcp-Name", "say"), 200, -32602)
+	for _, falsy := range []string{`""`, `0`, `false`} {
+		expect(t, b.modern("tools/call", `"name":"say","arguments":`+falsy, "Mcp-Name", "say"), 200, -32602)
+	}
+	expect(t, b.modern("tools/call", `"name":"say","arguments":null`, "Mcp-Name", "say"), 200, 0)
 }

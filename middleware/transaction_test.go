@@ -163,7 +163,7 @@ func TestTransactionIsCommittedBeforeTheReply(t *testing.T) {
 				return err
 			}
 		}))))
-	equal(t, "text", mcptest.New(t, srv).Do("insert", nil).Text, `"inserted"`)
+	equal(t, "text", mcptest.New(t, srv).Do("insert", nil).Text, "inserted")
 	equal(t, "rows seen outside, before the reply", seen, 4)
 }
 
@@ -309,7 +309,7 @@ func TestTransactionRetriesAgainstARealLock(t *testing.T) {
 		return "inserted", err
 	}, mw.TransactionWithConfig(mw.TransactionConfig{Retries: 1}), mcpecho.Annotate(mcpecho.Idempotent(true))))
 	r := mcptest.New(t, srv).Do("insert", nil)
-	equal(t, "text", r.Text, `"inserted"`)
+	equal(t, "text", r.Text, "inserted")
 	equal(t, "rows", count(t, db), 4)
 }
 

@@ -26,6 +26,7 @@ type Session struct {
 	ClientVersion string
 	Capabilities  []byte // the client's, as a JSON object; never modified in place
 	LogLevel      string
+	Subscriptions []string  // URIs of the resources that the client watches; replaced as a whole, never changed in place
 	Created, Seen time.Time // set by the store
 }
 

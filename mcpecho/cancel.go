@@ -1,0 +1,73 @@
+package mcpecho
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// inflight holds the running calls of dated sessions, so that a message can
+// cancel one. A call is there only while its handler runs.
+// (specification 2025-11-25, basic/utilities/cancellation)
+type inflight struct {
+	mu      sync.Mutex
+	running map[requestKey]*exchange
+}
+
+// requestKey keeps the id as it was sent: "1" and 1 are two requests.
+type requestKey struct{ session, id string }
+
+func (x *exchange) requestKey() requestKey {
+	return requestKey{x.session.ID, string(x.msg.ID)}
+}
+
+// begin makes a call of a dated session cancellable until end. An id that is
+// in flight already is refused: its cancellation would be ambiguous.
+func (f *inflight) begin(x *exchange, stop context.CancelFunc) error {
+	if x.wire == modern {
+		return nil
+	}
+	x.stop = stop
+	key := x.requestKey()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running[key] != nil {
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "a request with this id is still running")
+	}
+	if f.running == nil {
+		f.running = map[requestKey]*exchange{}
+	}
+	f.running[key] = x
+	return nil
+}
+
+func (f *inflight) end(x *exchange) {
+	if x.wire == modern {
+		return
+	}
+	key := x.requestKey()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running[key] == x {
+		delete(f.running, key)
+	}
+}
+
+// cancel ends a running call of the same session. An unknown id is ignored:
+// the reply may be on its way already.
+func (f *inflight) cancel(session string, id []byte) {
+	f.mu.Lock()
+	x := f.running[requestKey{session, string(id)}]
+	f.mu.Unlock()
+	if x != nil {
+		x.cancelled.Store(true)
+		x.stop()
+	}
+}
+
+// gone says that nobody waits for the reply any more.
+func (x *exchange) gone() bool {
+	return x.cancelled.Load() || x.request.Context().Err() != nil
+}

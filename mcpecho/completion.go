@@ -1,0 +1,170 @@
+package mcpecho
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// maxCompletions is how many values one reply may hold.
+// (specification 2026-07-28, server/utilities/completion, section Completion Results)
+const maxCompletions = 100
+
+// Completer suggests values for an argument whose text so far is value.
+// chosen are the arguments that the user has filled in already. More than 100
+// suggestions are cut, and the client is told that there are more.
+type Completer func(c *Call, value string, chosen map[string]string) ([]string, error)
+
+// Complete adds suggestions for one argument of a prompt or one variable of a
+// resource template. The steps that decide who may call the spec and how
+// often run before fn, so that completion never reveals what a read would
+// refuse.
+func Complete(argument string, fn Completer) Option {
+	return optionFunc(func(s *settings) {
+		if s.completers == nil {
+			s.completers = map[string]Completer{}
+		}
+		if s.completers[argument] != nil {
+			s.errs = append(s.errs, fmt.Sprintf("argument %q has two completers", argument))
+		}
+		s.completers[argument] = fn
+	})
+}
+
+// CompleteColumn is [Complete] with the values of a database column that
+// begin with what was typed, in ascending order. scope returns the rows that
+// the caller may see, usually the query of the spec itself.
+func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Option {
+	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
+		var values []string
+		col := clause.Column{Table: clause.CurrentTable, Name: column}
+		query := scope(c)
+		if value != "" {
+			// The text form of any column, compared without wildcards.
+			query = query.Where("SUBSTR(CAST(? AS "+textType(query)+"), 1, ?) = ?", col, len([]rune(value)), value)
+		}
+		err := query.Distinct(col).Order(col).Limit(maxCompletions+1).Pluck(column, &values).Error
+		return values, err
+	})
+}
+
+// textType is the type that CAST turns any value into text with.
+func textType(db *gorm.DB) string {
+	if db.Dialector != nil && db.Dialector.Name() == "mysql" {
+		return "CHAR"
+	}
+	return "TEXT"
+}
+
+// completing is one completion/complete request.
+type completing struct {
+	Ref struct {
+		Type string `json:"type"`
+		Name string `json:"name"`
+		URI  string `json:"uri"`
+	} `json:"ref"`
+	Argument struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+	} `json:"argument"`
+	Context struct {
+		Arguments map[string]string `json:"arguments"`
+	} `json:"context"`
+	Meta jsontext.Value `json:"_meta"`
+}
+
+// complete serves completion/complete.
+// (specification 2026-07-28, server/utilities/completion)
+func (x *exchange) complete() error {
+	var params completing
+	if err := json.Unmarshal(x.msg.Params, &params); err != nil {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "completion/complete needs params with ref {type, name or uri} and argument {name, value}, all strings"}
+	}
+	e, err := x.completable(&params)
+	if err != nil {
+		return err
+	}
+	completer, ok := e.completers[params.Argument.Name]
+	if !ok {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "this argument has no completion",
+			Data: map[string]any{"completable": e.completable()}}
+	}
+	c := x.newCall(e, nil)
+	var values []string
+	err = e.run(c, e.admit(func(ec echo.Context) (err error) {
+		values, err = completer(CallFrom(ec), params.Argument.Value, params.Context.Arguments)
+		return err
+	}))
+	if err != nil {
+		return x.failEntry(c, err)
+	}
+	more := len(values) > maxCompletions
+	if more {
+		values = values[:maxCompletions]
+	}
+	type completion struct {
+		Values  []string `json:"values"`
+		HasMore bool     `json:"hasMore"`
+	}
+	body, err := binding.Marshal(completion{values, more})
+	if err != nil {
+		return x.failEntry(c, err)
+	}
+	if x.wire == modern {
+		return x.result([]byte(`{"resultType":"complete","completion":`), body, x.server.registry.Load().resultTail)
+	}
+	return x.result([]byte(`{"completion":`), body, []byte("}"))
+}
+
+// completable finds the prompt or resource template that a ref names.
+func (x *exchange) completable(params *completing) (*entry, error) {
+	registry := x.server.registry.Load()
+	switch params.Ref.Type {
+	case "ref/prompt":
+		if e, ok := registry.prompts[params.Ref.Name]; ok {
+			return e, nil
+		}
+		return nil, x.unknown("prompt", params.Ref.Name, registry.lists[prompts])
+	case "ref/resource":
+		i := slices.IndexFunc(registry.lists[templates], func(e *entry) bool { return e.spec.uri == params.Ref.URI })
+		if i >= 0 {
+			return registry.lists[templates][i], nil
+		}
+		return nil, &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.uri is not a resource template of this server"}
+	}
+	return nil, &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.type must be ref/prompt or ref/resource"}
+}
+
+// completable lists the arguments that have a completer.
+func (t *entry) completable() []string {
+	names := []string{}
+	for _, name := range t.args.Names() {
+		if t.completers[name] != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// checkCompleters makes sure that each completer is for an argument.
+func (t *entry) checkCompleters() error {
+	if len(t.completers) > 0 && t.kind != KindPrompt && (t.location == nil || t.location.template == nil) {
+		return fmt.Errorf("completion is for prompts and resource templates")
+	}
+	names := t.args.Names()
+	for argument := range t.completers {
+		if !slices.Contains(names, argument) {
+			return fmt.Errorf("completer for %q: not one of the arguments %s", argument, strings.Join(names, ", "))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package mcpecho
+
+import (
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// listKind is one of the four lists.
+type listKind uint8
+
+const (
+	tools listKind = iota
+	resources
+	templates
+	prompts
+	listKinds
+)
+
+// lists describes each list: the member of its result, and what a cursor of
+// it begins with.
+var lists = [listKinds]struct{ member string }{{"tools"}, {"resources"}, {"resourceTemplates"}, {"prompts"}}
+
+// page is one finished result of a list.
+type page struct {
+	after  string // the name that the cursor asking for it holds, "" for the first page
+	result []byte
+}
+
+// view is the pages of a list for everybody who sees the same entries.
+type view []page
+
+// find returns the page that a cursor asks for, nil when there is none.
+func (v view) find(kind listKind, cursor string) []byte {
+	after := ""
+	if cursor != "" {
+		b, err := base64.RawURLEncoding.DecodeString(cursor)
+		name, ok := strings.CutPrefix(string(b), lists[kind].member+":")
+		if err != nil || !ok || name == "" {
+			return nil
+		}
+		after = name
+	}
+	for _, p := range v {
+		if p.after == after {
+			return p.result
+		}
+	}
+	return nil
+}
+
+// views keeps the encoded views of filtered lists, by who sees what.
+type views struct {
+	mu    sync.RWMutex
+	known map[viewKey]view
+}
+
+type viewKey struct {
+	kind    listKind
+	wire    wire
+	visible string // a bit set
+}
+
+// maxViews bounds the views kept; with more sets of permissions than that,
+// lists are encoded again.
+const maxViews = 256
+
+func (v *views) get(key viewKey, encode func() view) view {
+	v.mu.RLock()
+	found, ok := v.known[key]
+	v.mu.RUnlock()
+	if ok {
+		return found
+	}
+	made := encode()
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.known == nil || len(v.known) >= maxViews {
+		v.known = map[viewKey]view{}
+	}
+	v.known[key] = made
+	return made
+}
+
+// list serves the four list methods with pages that were encoded before.
+// (specification 2026-07-28, server/utilities/pagination and caching)
+func list(kind listKind) func(*exchange) error {
+	return func(x *exchange) error {
+		cursor := ""
+		if x.msg.Cursor != nil {
+			b, ok := jsonrpc.Unquote(x.msg.Cursor)
+			if !ok {
+				return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor must be a string"}
+			}
+			if cursor = string(b); cursor == "" {
+				return errCursor()
+			}
+		}
+		r := x.server.registry.Load()
+		v := r.pages[kind][x.wire]
+		if x.server.cfg.FilterLists {
+			v = x.filtered(r, kind)
+		}
+		result := v.find(kind, cursor)
+		if result == nil {
+			return errCursor()
+		}
+		return x.result(result)
+	}
+}
+
+func errCursor() error {
+	return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor is not a cursor of this list: start again without it"}
+}
+
+// filtered is the view of a caller who sees what it may call.
+func (x *exchange) filtered(r *registry, kind listKind) view {
+	entries := r.lists[kind]
+	visible := make([]byte, (len(entries)+7)/8)
+	// Permission steps set challenges on the response: not on this one.
+	aside := newCapture(x.ec)
+	defer x.ec.SetResponse(aside.response)
+	for i, e := range entries {
+		if x.permit(x.newCall(e, nil)) == nil {
+			visible[i/8] |= 1 << (i % 8)
+		}
+	}
+	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
+	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
+		return r.encodeView(x.server.Config(), kind, x.wire, "private", sees)
+	})
+}
+
+// permit runs the steps that decide whether a caller may use an entry.
+func (x *exchange) permit(c *Call) (err error) {
+	return c.entry.run(c, c.entry.permits)
+}
+
+// admit is the guards of an entry, permissions and limits, before h.
+func (t *entry) admit(h echo.HandlerFunc) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		CallFrom(ec).then = h
+		return t.guards(ec)
+	}
+}
+
+// encodeView writes the pages of a list.
+func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, sees func(i int) bool) view {
+	var entries []*entry
+	for i, e := range r.lists[kind] {
+		if sees == nil || sees(i) {
+			entries = append(entries, e)
+		}
+	}
+	var v view
+	for after := ""; ; {
+		n := min(len(entries), cfg.ListPageSize)
+		b := []byte(`{`)
+		if w == modern {
+			b = append(b, `"resultType":"complete",`...)
+		}
+		b = fmt.Appendf(b, `%q:[`, lists[kind].member)
+		for i, e := range entries[:n] {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(b, e.listed[w]...)
+		}
+		b = append(b, ']')
+		last := ""
+		if n < len(entries) {
+			last = entries[n-1].label()
+			b = fmt.Appendf(b, `,"nextCursor":%q`, base64.RawURLEncoding.EncodeToString([]byte(lists[kind].member+":"+last)))
+		}
+		if w == modern {
+			b = fmt.Appendf(b, `,"ttlMs":%d,"cacheScope":%q%s`, cfg.ListTTL.Milliseconds(), scope, r.resultTail)
+		} else {
+			b = append(b, '}')
+		}
+		v = append(v, page{after, b})
+		if last == "" {
+			return v
+		}
+		after, entries = last, entries[n:]
+	}
+}

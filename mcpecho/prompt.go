@@ -1,0 +1,208 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// Message is one message of a prompt.
+// (specification 2026-07-28, server/prompts, section PromptMessage)
+type Message struct {
+	// Role is "user" or "assistant". Default: "user".
+	Role string
+	// Content is one block of any kind. Required.
+	Content Content
+}
+
+// Prompt makes a spec of a function that renders messages for a model. In is
+// the argument struct; clients send prompt arguments as strings, which are
+// decoded by the types of its fields. Out is a string, a []string (user
+// messages), a [Message] or a []Message.
+func Prompt[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
+	s := Service(name, fn, opts...)
+	s.kind, s.surface = KindPrompt, onPrompts
+	return s
+}
+
+// promptEntry is the form of a prompt in its list.
+// (specification 2026-07-28, server/prompts, section Prompt)
+type promptEntry struct {
+	Name        string           `json:"name"`
+	Title       string           `json:"title,omitzero"`
+	Description string           `json:"description,omitzero"`
+	Arguments   []promptArgument `json:"arguments,omitempty"`
+	Icons       []Icon           `json:"icons,omitempty"`
+	Meta        map[string]any   `json:"_meta,omitempty"`
+}
+
+type promptArgument struct {
+	Name        string `json:"name"`
+	Title       string `json:"title,omitzero"`
+	Description string `json:"description,omitzero"`
+	Required    bool   `json:"required,omitzero"`
+}
+
+func (t *entry) promptEntry(set *settings) (promptEntry, error) {
+	e := promptEntry{Name: t.name, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
+	var schema struct {
+		Properties map[string]jsontext.Value `json:"properties"`
+		Required   []string                  `json:"required"`
+	}
+	if err := json.Unmarshal(t.args.Schema(), &schema); err != nil {
+		return e, err
+	}
+	required := map[string]bool{}
+	for _, name := range schema.Required {
+		required[name] = true
+	}
+	for _, name := range t.args.Names() {
+		var property struct {
+			Title       string `json:"title"`
+			Description string `json:"description"`
+		}
+		if err := json.Unmarshal(schema.Properties[name], &property); err != nil {
+			return e, err
+		}
+		e.Arguments = append(e.Arguments, promptArgument{name, property.Title, property.Description, required[name]})
+	}
+	return e, nil
+}
+
+// getPrompt serves prompts/get.
+// (specification 2026-07-28, server/prompts, section Getting a Prompt)
+func (x *exchange) getPrompt() error {
+	name, ok := jsonrpc.Text(x.msg.Name)
+	if !ok {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "params.name must be a string: the name of a prompt"}
+	}
+	registry := x.server.registry.Load()
+	e, ok := registry.prompts[name]
+	if !ok {
+		return x.unknown("prompt", name, registry.lists[prompts])
+	}
+	sent := map[string]string{}
+	if x.msg.Arguments != nil {
+		if err := json.Unmarshal(x.msg.Arguments, &sent); err != nil || x.msg.Arguments[0] != '{' {
+			return &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"}
+		}
+	}
+	c := x.newCall(e, nil)
+	if err := c.setStrings(sent); err != nil {
+		return err
+	}
+	if err := e.execute(c); err != nil {
+		return x.failPrompt(c, err)
+	}
+	return x.reply(c, "messages", registry.resultTail)
+}
+
+// setStrings takes arguments that are strings on the wire.
+func (c *Call) setStrings(sent map[string]string) error {
+	values := url.Values{}
+	for name, value := range sent {
+		values[name] = []string{value}
+	}
+	arguments, err := c.entry.args.Query(values)
+	if err != nil {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be UTF-8"}
+	}
+	c.arguments = arguments
+	return nil
+}
+
+// failPrompt names the missing arguments apart from the wrong ones.
+func (x *exchange) failPrompt(c *Call, err error) error {
+	var bad *binding.Error
+	if !errors.As(err, &bad) {
+		return x.failEntry(c, err)
+	}
+	data := map[string]any{"fields": bad.Fields}
+	var missing []string
+	for _, f := range bad.Fields {
+		if f.Rule == "required" {
+			missing = append(missing, f.Path)
+		}
+	}
+	if missing != nil {
+		data["missing"] = missing
+	}
+	return x.failEntry(c, &Error{Code: jsonrpc.InvalidParams, Message: summary(bad), Data: data})
+}
+
+// unknown is the answer to a name that does not exist, with the nearest that
+// does, unless the list hides entries from the caller.
+func (x *exchange) unknown(what, name string, known []*entry) error {
+	message := "unknown " + what + " " + strconv.Quote(clip(name, 128))
+	if !x.server.cfg.FilterLists {
+		names := make([]string, len(known))
+		for i, e := range known {
+			names[i] = e.name
+		}
+		if near := binding.Nearest(clip(name, 128), names); near != "" {
+			message += "; did you mean " + strconv.Quote(near) + "?"
+		}
+	}
+	return &Error{Code: jsonrpc.InvalidParams, Message: message}
+}
+
+// wireMessage is a PromptMessage.
+type wireMessage struct {
+	Role    string       `json:"role"`
+	Content contentBlock `json:"content"`
+}
+
+var messageTypes = []reflect.Type{
+	reflect.TypeFor[string](), reflect.TypeFor[[]string](), reflect.TypeFor[Message](), reflect.TypeFor[[]Message](), reflect.TypeFor[any](),
+}
+
+func isMessages(t reflect.Type) bool { return slices.Contains(messageTypes, t) }
+
+// encodeMessages writes what a prompt rendered.
+func encodeMessages(v any) ([]byte, error) {
+	var messages []Message
+	switch v := v.(type) {
+	case string:
+		messages = []Message{{Content: TextContent{Text: v}}}
+	case []string:
+		for _, s := range v {
+			messages = append(messages, Message{Content: TextContent{Text: s}})
+		}
+	case Message:
+		messages = []Message{v}
+	case []Message:
+		messages = v
+	default:
+		return nil, fmt.Errorf("mcpecho: a prompt rendered a %T: return a string, []string, Message or []Message", v)
+	}
+	if len(messages) == 0 {
+		return nil, errors.New("mcpecho: a prompt rendered no message")
+	}
+	out := make([]wireMessage, len(messages))
+	for i, m := range messages {
+		if m.Role == "" {
+			m.Role = "user"
+		}
+		if m.Role != "user" && m.Role != "assistant" {
+			return nil, fmt.Errorf("mcpecho: role %q of message %d must be user or assistant", m.Role, i)
+		}
+		if m.Content == nil {
+			return nil, fmt.Errorf("mcpecho: message %d has no content", i)
+		}
+		block, err := m.Content.block()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = wireMessage{m.Role, block}
+	}
+	return binding.Marshal(out)
+}

@@ -1,0 +1,299 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/store"
+)
+
+// maxURIBytes bounds a URI before it is matched.
+const maxURIBytes = 8 << 10
+
+// Resource makes a spec of something to read at a URI. uriTemplate is a fixed
+// URI or an RFC 6570 template, as "invoices://{pk}", whose variables are the
+// fields of In: decoded, validated and passed like the arguments of a tool.
+// A fixed URI wins over a template that matches too.
+//
+// Out decides the contents: a string is text, []byte and io.Reader are binary,
+// [Contents] or a slice of them say it themselves, everything else is JSON.
+// [MIMEType] sets the type that clients see. To publish a [Selector] or
+// [Retrieve] with the steps it has, use [Spec.AsResource].
+func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
+	s := Service("", fn, opts...)
+	s.name, s.kind, s.surface, s.uri = uriTemplate, KindResource, onResources, uriTemplate
+	return s
+}
+
+// AsResource publishes the spec as a resource at a URI or URI template whose
+// variables are arguments of the spec. The chain is the same, so a resource
+// is never weaker than the tool; the spec itself is unchanged. Options are
+// added to those of the spec.
+func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
+	r := *s
+	r.surface, r.uri = onResources, uriTemplate
+	r.options = append(slices.Clip(s.options), opts...)
+	return &r
+}
+
+// MIMEType sets the type of a resource's contents. Default: text/plain for
+// strings, application/octet-stream for binary, application/json otherwise.
+func MIMEType(t string) Option {
+	return optionFunc(func(s *settings) { s.mimeType = t })
+}
+
+// location is the compiled URI of a resource.
+type location struct {
+	template *uritemplate.Template // nil for a fixed URI
+	vars     []string
+	literal  bool // {+var}: slashes may stand in a value
+}
+
+func newLocation(raw string) (*location, error) {
+	u := raw
+	if i := strings.IndexByte(u, '{'); i >= 0 {
+		u = u[:i]
+	}
+	if scheme, _, ok := strings.Cut(u, ":"); !ok || scheme == "" || len(raw) > maxURIBytes {
+		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", clip(raw, 100))
+	}
+	template, err := uritemplate.New(raw)
+	if err != nil {
+		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
+	}
+	if len(template.Varnames()) == 0 {
+		return &location{}, nil
+	}
+	return &location{
+		template: template, vars: template.Varnames(),
+		literal: strings.Contains(raw, "{+") || strings.Contains(raw, "{#") || strings.Contains(raw, "{/"),
+	}, nil
+}
+
+// checkArguments makes sure that every variable is an argument, and that no
+// argument is required which no URI can give.
+func (l *location) checkArguments(args *binding.Args) error {
+	names := args.Names()
+	for _, v := range l.vars {
+		if !slices.Contains(names, v) {
+			return fmt.Errorf("URI variable {%s} is not an argument of the spec", v)
+		}
+	}
+	return nil
+}
+
+// match extracts the variables of a URI. Values that are paths where a name
+// is expected do not match: whatever a handler builds of them stays inside.
+func (l *location) match(uri string) (url.Values, bool) {
+	found := l.template.Match(uri)
+	if found == nil {
+		return nil, false
+	}
+	values := url.Values{}
+	for _, name := range l.vars {
+		v := found.Get(name)
+		if !v.Valid() {
+			continue
+		}
+		for _, s := range v.V {
+			if !l.safe(s) {
+				return nil, false
+			}
+		}
+		values[name] = v.V
+	}
+	return values, true
+}
+
+func (l *location) safe(s string) bool {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' }) {
+		return false
+	}
+	if !l.literal && strings.Contains(s, "/") {
+		return false
+	}
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// resource finds what is read at a URI: first a fixed one, then the template
+// that was added first.
+func (r *registry) resource(uri string) (*entry, url.Values) {
+	if e, ok := r.fixed[uri]; ok {
+		return e, nil
+	}
+	if len(uri) > maxURIBytes {
+		return nil, nil
+	}
+	for _, e := range r.lists[templates] {
+		if values, ok := e.location.match(uri); ok {
+			return e, values
+		}
+	}
+	return nil, nil
+}
+
+// uri is the params.uri of a request.
+func (x *exchange) uri() (string, error) {
+	uri, ok := jsonrpc.Text(x.msg.URI)
+	if !ok {
+		return "", &Error{Code: jsonrpc.InvalidParams, Message: "params.uri must be a string"}
+	}
+	return uri, nil
+}
+
+// notFound is the answer to a URI that nothing is read at.
+// (specification 2026-07-28, server/resources, section Error Handling; the
+// revisions before it have a code of their own)
+func (x *exchange) notFound(uri string) error {
+	e := &Error{Code: jsonrpc.InvalidParams, Message: "Resource not found", Data: map[string]any{"uri": clip(uri, maxURIBytes)}}
+	if x.wire == dated {
+		e.Code = jsonrpc.ResourceNotFound
+	}
+	return e
+}
+
+// readResource serves resources/read.
+// (specification 2026-07-28, server/resources, section Reading Resources)
+func (x *exchange) readResource() error {
+	uri, err := x.uri()
+	if err != nil {
+		return err
+	}
+	registry := x.server.registry.Load()
+	e, values := registry.resource(uri)
+	if e == nil {
+		return x.notFound(uri)
+	}
+	arguments, err := e.args.Query(values)
+	if err != nil {
+		return x.notFound(uri)
+	}
+	c := x.newCall(e, arguments)
+	c.uri = uri
+	if err := e.execute(c); err != nil {
+		return x.failResource(c, err)
+	}
+	return x.reply(c, "contents", registry.readTail)
+}
+
+// failResource gives the causes that mean that the resource does not exist
+// their protocol code.
+func (x *exchange) failResource(c *Call, err error) error {
+	var bad *binding.Error
+	switch {
+	case explain(err, x.server.cfg.DB).typ == TypeNotFound:
+		return x.failEntry(c, x.notFound(c.uri))
+	case errors.As(err, &bad):
+		return x.failEntry(c, &Error{Code: jsonrpc.InvalidParams, Message: summary(bad),
+			Data: map[string]any{"uri": clip(c.uri, maxURIBytes), "fields": bad.Fields}})
+	}
+	return x.failEntry(c, err)
+}
+
+// maxSubscriptions bounds the resources that one session watches.
+const maxSubscriptions = 100
+
+// subscribe remembers in the session which resource the client watches.
+// (specification 2025-11-25, server/resources, section Subscriptions)
+func (x *exchange) subscribe() error {
+	uri, err := x.uri()
+	if err != nil {
+		return err
+	}
+	e, values := x.server.registry.Load().resource(uri)
+	if e == nil {
+		return x.notFound(uri)
+	}
+	arguments, err := e.args.Query(values)
+	if err != nil {
+		return x.notFound(uri)
+	}
+	if err := x.permit(x.newCall(e, arguments)); err != nil {
+		return err
+	}
+	full := false
+	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+		known := slices.Contains(s.Subscriptions, uri)
+		if full = !known && len(s.Subscriptions) >= maxSubscriptions; !known && !full {
+			s.Subscriptions = append(slices.Clip(s.Subscriptions), uri)
+		}
+	})
+	if err != nil {
+		return errSessionStore(err)
+	}
+	if full {
+		return &Error{Code: http.StatusTooManyRequests, Message: fmt.Sprintf("a session watches at most %d resources: unsubscribe from one first", maxSubscriptions)}
+	}
+	return x.result([]byte("{}"))
+}
+
+func (x *exchange) unsubscribe() error {
+	uri, err := x.uri()
+	if err != nil {
+		return err
+	}
+	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+		s.Subscriptions = slices.DeleteFunc(slices.Clone(s.Subscriptions), func(u string) bool { return u == uri })
+	})
+	if err != nil {
+		return errSessionStore(err)
+	}
+	return x.result([]byte("{}"))
+}
+
+// resourceEntry is the form of a resource, or of a template, in its list.
+// (specification 2026-07-28, server/resources, section Resource)
+type resourceEntry struct {
+	URI         string         `json:"uri,omitzero"`
+	URITemplate string         `json:"uriTemplate,omitzero"`
+	Name        string         `json:"name"`
+	Title       string         `json:"title,omitzero"`
+	Description string         `json:"description,omitzero"`
+	MIMEType    string         `json:"mimeType,omitzero"`
+	Annotations *Hints         `json:"annotations,omitzero"`
+	Icons       []Icon         `json:"icons,omitempty"`
+	Meta        map[string]any `json:"_meta,omitempty"`
+}
+
+func (t *entry) resourceEntry(set *settings) resourceEntry {
+	e := resourceEntry{
+		Name: t.name, Title: set.title, Description: set.description, MIMEType: t.mimeType,
+		Annotations: set.hints, Icons: set.icons, Meta: set.meta,
+	}
+	if t.location.template == nil {
+		e.URI = t.spec.uri
+	} else {
+		e.URITemplate = t.spec.uri
+	}
+	return e
+}
+
+// defaultMIMEType follows the result type.
+func defaultMIMEType(out reflect.Type) string {
+	switch {
+	case out == nil:
+		return "application/json"
+	case out.Kind() == reflect.String:
+		return "text/plain"
+	case isBinary(out):
+		return "application/octet-stream"
+	case isContents(out):
+		return ""
+	}
+	return "application/json"
+}

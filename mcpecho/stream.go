@@ -1,0 +1,181 @@
+package mcpecho
+
+import (
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/sse"
+)
+
+// Bounds on what one call may send before its result. Progress beyond them is
+// held back, and the last held-back report goes out before the result.
+const (
+	notificationsPerSecond = 10
+	notificationsPerCall   = 1000
+)
+
+// notifier sends notifications of a call on its own reply, which the first
+// one turns into an event stream. It exists only once a step used it.
+type notifier struct {
+	mu     sync.Mutex
+	x      *exchange
+	stream *sse.Stream
+	broken bool // the client cannot be written to any more
+	closed bool // the call is over
+
+	progress float64 // the last report
+	reported bool
+	held     []byte // a report that waits for room
+	sent     int
+	room     float64 // a token bucket of notificationsPerSecond
+	filled   time.Time
+}
+
+func (c *Call) notifier() *notifier {
+	if c.notify == nil {
+		c.notify = &notifier{x: c.exchange, room: notificationsPerSecond, filled: time.Now()}
+	}
+	return c.notify
+}
+
+// take says whether there is room for one more notification now.
+func (n *notifier) take() bool {
+	if n.sent >= notificationsPerCall {
+		return false
+	}
+	now := time.Now()
+	n.room = min(notificationsPerSecond, n.room+now.Sub(n.filled).Seconds()*notificationsPerSecond)
+	n.filled = now
+	if n.room < 1 {
+		return false
+	}
+	n.room--
+	n.sent++
+	return true
+}
+
+// send writes a message, opening the stream if it is the first.
+func (n *notifier) send(message []byte) {
+	if n.broken || n.closed || n.x.request.Context().Err() != nil {
+		return
+	}
+	if n.stream == nil {
+		n.stream = sse.Open(n.x.response)
+	}
+	n.broken = n.stream.Send(message) != nil
+}
+
+// finish sends the reply as the last event. It reports false when no stream
+// was opened, so that the reply is an ordinary one.
+func (n *notifier) finish(reply []byte) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.stream == nil {
+		n.closed = true
+		return false
+	}
+	if n.held != nil {
+		n.send(n.held)
+	}
+	if reply != nil {
+		n.send(reply)
+	}
+	n.closed = true
+	n.stream.Close()
+	return true
+}
+
+// Progress reports how far a call has come, to a client that asked for it; to
+// others it costs nothing. done must grow with each report, others are
+// dropped; total is 0 when unknown; message is for people and may be empty.
+// At most 10 reports a second and 1,000 a call are sent; the last one always
+// is. (specification 2026-07-28, basic/patterns/progress)
+func (c *Call) Progress(done, total float64, message string) {
+	token := c.exchange.meta.ProgressToken
+	if token == nil {
+		return
+	}
+	n := c.notifier()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.reported && done <= n.progress || done != done || total != total {
+		return
+	}
+	n.progress, n.reported = done, true
+	params := struct {
+		Token    rawJSON `json:"progressToken"`
+		Progress float64 `json:"progress"`
+		Total    float64 `json:"total,omitzero"`
+		Message  string  `json:"message,omitzero"`
+	}{rawJSON(token), done, total, message}
+	body, err := binding.Marshal(params)
+	if err != nil {
+		return // an infinite number or text that is not UTF-8
+	}
+	event := jsonrpc.AppendNotification(nil, "notifications/progress", body)
+	if !n.take() {
+		n.held = event
+		return
+	}
+	n.held = nil
+	n.send(event)
+}
+
+// LogLevel is a severity of RFC 5424, as [Call.Log] takes it.
+type LogLevel string
+
+// The log levels, least severe first.
+const (
+	LogDebug     LogLevel = "debug"
+	LogInfo      LogLevel = "info"
+	LogNotice    LogLevel = "notice"
+	LogWarning   LogLevel = "warning"
+	LogError     LogLevel = "error"
+	LogCritical  LogLevel = "critical"
+	LogAlert     LogLevel = "alert"
+	LogEmergency LogLevel = "emergency"
+)
+
+var logLevels = []LogLevel{LogDebug, LogInfo, LogNotice, LogWarning, LogError, LogCritical, LogAlert, LogEmergency}
+
+// Log sends a log message to a client that asked for messages of that level,
+// on the reply of the call; for others it does nothing. data is any JSON
+// value. It must not hold credentials, personal data or internals: a model
+// may read it. At most 1,000 messages and reports a call are sent, 10 a
+// second; more are dropped. (specification 2026-07-28, server/utilities/logging)
+func (c *Call) Log(level LogLevel, data any) {
+	asked := slices.Index(logLevels, c.exchange.logLevel())
+	if asked < 0 || slices.Index(logLevels, level) < asked {
+		return
+	}
+	params := struct {
+		Level  LogLevel `json:"level"`
+		Logger string   `json:"logger"`
+		Data   any      `json:"data"`
+	}{level, c.entry.name, data}
+	body, err := binding.Marshal(params)
+	if err != nil {
+		c.server.cfg.Logger.Warn("mcpecho: the data of a log message cannot be encoded",
+			slog.String("subject", c.entry.name), slog.String("error", err.Error()))
+		return
+	}
+	n := c.notifier()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.take() {
+		n.send(jsonrpc.AppendNotification(nil, "notifications/message", body))
+	}
+}
+
+// logLevel is what the client asked for: in the request on the modern wire,
+// once for the session on the dated one. Empty: nothing.
+func (x *exchange) logLevel() LogLevel {
+	if x.wire == modern {
+		return LogLevel(x.meta.LogLevel)
+	}
+	return LogLevel(x.session.LogLevel)
+}
