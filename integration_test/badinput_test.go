@@ -66,7 +66,7 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"params is an array":          {`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}`, 400, -32600},
 		"nested a hundred times":      {spoil(`"B-1"`, strings.Repeat("[", 100)+strings.Repeat("]", 100)), 400, -32600},
 		"arguments is an array":       {spoil(`{"number":"B-1","amount_cents":1}`, `[]`), 200, -32602},
-		"arguments is a number":           {spoil(`{"number":"B-1","amount_cents":1}`, `0`), 200, -32602},
+		"arguments is a number":       {spoil(`{"number":"B-1","amount_cents":1}`, `0`), 200, -32602},
 		"name is another tool":        {spoil("invoices.create", "invoices.list"), 400, -32020},
 		"method is another":           {spoil("tools/call", "tools/list"), 400, -32020},
 		"version is another":          {spoil("2026-07-28", "2099-01-01"), 400, -32020},
