@@ -1,7 +1,7 @@
 package mcptest
 
 import (
-	"encoding/base64"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +20,11 @@ type Result struct {
 	IsError bool
 	// Error is what a failed tool said, nil when it succeeded.
 	Error *Error
-	// Text is the text of the result, which is its JSON.
+	// Text is the text of the first content block, usually the JSON of the
+	// result; empty when that block is no text.
 	Text string
+	// Content are all content blocks.
+	Content []Content
 	// Structured is the structured content, nil when there is none: on the
 	// dated wire only objects have it.
 	Structured jsontext.Value
@@ -65,11 +68,14 @@ func Call[Out any](c *Client, tool string, args any) Out {
 	case r.IsError:
 		c.t.Fatalf("mcptest: %s: %v", tool, r.Error)
 	}
+	var out Out
 	value := r.Structured
-	if value == nil {
+	if s := reflect.ValueOf(&out).Elem(); value == nil && s.Kind() == reflect.String {
+		s.SetString(r.Text) // a string is its own text
+		return out
+	} else if value == nil {
 		value = jsontext.Value(r.Text)
 	}
-	var out Out
 	if err := json.Unmarshal(value, &out); err != nil {
 		c.t.Fatalf("mcptest: %s: the result does not fit %T: %v\n%s", tool, out, err, value)
 	}
@@ -90,17 +96,14 @@ func (c *Client) Do(tool string, args any) *Result {
 		return r
 	}
 	var result struct {
-		Content []struct {
-			Type string `json:"type"`
-			Text string `json:"text"`
-		} `json:"content"`
+		Content    []Content      `json:"content"`
 		Structured jsontext.Value `json:"structuredContent"`
 		IsError    bool           `json:"isError"`
 	}
 	if err := json.Unmarshal(r.Response.Result, &result); err != nil || len(result.Content) == 0 {
 		c.t.Fatalf("mcptest: %s: status %d and no tool result in the answer (%v)\n%s", tool, r.Status, err, r.Body)
 	}
-	r.IsError, r.Structured, r.Text = result.IsError, result.Structured, result.Content[0].Text
+	r.IsError, r.Structured, r.Content, r.Text = result.IsError, result.Structured, result.Content, result.Content[0].Text
 	if r.IsError {
 		r.Error = decodeError(c.t, tool, r.Text)
 	}
@@ -121,14 +124,4 @@ func decodeError(t testing.TB, tool, text string) *Error {
 	e := wrapper.Error.Error
 	e.RetryAfter = time.Duration(wrapper.Error.RetryAfterMs) * time.Millisecond
 	return &e
-}
-
-// headerValue encodes what a header cannot hold as it is.
-// (specification 2026-07-28, basic/transports/streamable-http, section Value Encoding)
-func headerValue(s string) string {
-	unsafe := func(r rune) bool { return r < 0x20 || r > 0x7e }
-	if strings.ContainsFunc(s, unsafe) || strings.TrimSpace(s) != s || strings.HasPrefix(s, "=?base64?") {
-		return "=?base64?" + base64.StdEncoding.EncodeToString([]byte(s)) + "?="
-	}
-	return s
 }

@@ -8,13 +8,20 @@
 // [Call] is for calls that must succeed: it fails the test otherwise and
 // returns the decoded result. [Client.Do] is for everything else; its
 // [Result] says which error came back and how. [AssertConforms] checks a
-// result against the output schema that clients were told.
+// result against the output schema that clients were told. [Client.Read],
+// [Client.Prompt] and [Client.Complete] do the same for resources, prompts and
+// completion.
 //
 // # Authentication
 //
 // A test says who calls with [Client.As] and needs no token. The middlewares
 // of an application's own Echo group are not part of the Echo that [New]
 // makes; test those over HTTP.
+//
+// # Progress and logs
+//
+// With [WithProgress] and [WithLogs] a client asks for what a call reports
+// before its answer; [Response.Progress] and [Response.Logs] return it.
 //
 // # Wires
 //
