@@ -17,7 +17,7 @@ const tokenLife = 24 * time.Hour
 
 var welcomeText = template.Must(template.New("").Parse(`invoicing: MCP at {{.URL}}/mcp, REST at {{.URL}}/invoices, database {{.DB}}
 
-Tools and their chains:
+Tools, resources and prompts, and their chains:
 {{.Chains}}
 {{if .Sample -}}
 JWT_SECRET is not set: these tokens, valid for 24 hours, end with this process.
@@ -41,6 +41,8 @@ curl -s '{{.URL}}/invoices?sent=false&ordering=-amount_cents' -H 'Authorization:
 
 The official inspector, with Node.js 22.19 or newer:
 npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method tools/list
+npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method resources/read --uri invoices://stats
+npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method prompts/get --prompt-name summarise --prompt-args period={{.Month}}
 npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices.mark_sent --tool-arg pk=1
 `))
 
@@ -61,6 +63,7 @@ func welcome(w io.Writer, url, db string, srv *mcpecho.Server, key []byte, sampl
 	srv.Fprint(&chains)
 	return welcomeText.Execute(w, map[string]any{
 		"URL": url, "DB": db, "Sample": sample, "Read": read, "Write": write, "Chains": chains.String(),
+		"Month": time.Now().UTC().Format("2006-01"),
 		"Meta": `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`,
 	})
 }

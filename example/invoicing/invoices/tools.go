@@ -3,6 +3,7 @@ package invoices
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 
 	"gorm.io/gorm"
@@ -31,22 +32,29 @@ var orderBy = []string{"number", "amount_cents", "created_at"}
 
 const pageSize = 20
 
-// Specs are the tools. A domain package hands them to whatever server wants
-// them; it needs to know neither the server nor its authentication.
+// Specs are the tools, resources and prompts. A domain package hands them to
+// whatever server wants them; it needs to know neither the server nor its
+// authentication.
 func Specs(log *slog.Logger) []*mcpecho.Spec {
-	return []*mcpecho.Spec{
-		mcpecho.Service("invoices.create", create,
-			mcpecho.Title("Create invoice"),
-			mcpecho.Describe("Create an unsent invoice. The number must not be in use."),
-			mcpecho.Annotate(mcpecho.Destructive(false)),
-			mw.Scopes(ScopeWrite), mw.Transaction(),
-			mcpecho.Before("validate", mcpecho.Named("audit", Audit(log)))),
+	return slices.Concat(tools(log), resources(), prompts())
+}
 
-		mcpecho.Service("invoices.mark_sent", markSent,
-			mcpecho.Title("Mark invoice as sent"),
-			mcpecho.Describe("Record that an invoice has been sent. Repeating it changes nothing."),
-			mcpecho.Annotate(mcpecho.Destructive(false), mcpecho.Idempotent(true)),
-			mw.Scopes(ScopeWrite), mw.Transaction()),
+func tools(log *slog.Logger) []*mcpecho.Spec {
+	create := mcpecho.Service("invoices.create", create,
+		mcpecho.Title("Create invoice"),
+		mcpecho.Describe("Create an unsent invoice. The number must not be in use."),
+		mcpecho.Annotate(mcpecho.Destructive(false)),
+		mw.Scopes(ScopeWrite), mw.Transaction(),
+		mcpecho.Before("validate", mcpecho.Named("audit", Audit(log))))
+
+	markSent := mcpecho.Service("invoices.mark_sent", markSent,
+		mcpecho.Title("Mark invoice as sent"),
+		mcpecho.Describe("Record that an invoice has been sent. Repeating it changes nothing."),
+		mcpecho.Annotate(mcpecho.Destructive(false), mcpecho.Idempotent(true)),
+		mw.Scopes(ScopeWrite), mw.Transaction())
+
+	return []*mcpecho.Spec{
+		create, markSent, createAndSend(create, markSent),
 
 		mcpecho.Selector[Invoice]("invoices.list", all,
 			mcpecho.Title("List invoices"),
@@ -54,17 +62,46 @@ func Specs(log *slog.Logger) []*mcpecho.Spec {
 			mw.Scopes(ScopeRead),
 			mw.Filter[Filter](), mw.Order(orderBy...), mw.Paginate(pageSize)),
 
-		mcpecho.Retrieve[Invoice]("invoices.get", one,
-			mcpecho.Title("Get invoice"),
-			mcpecho.Describe("Get one invoice by its primary key."),
-			mw.Scopes(ScopeRead)),
+		get(),
 
 		mcpecho.Service("invoices.total", mcpecho.Plain(Sum),
 			mcpecho.Title("Total of invoices"),
 			mcpecho.Describe("Count invoices and add up their amounts."),
 			mcpecho.Annotate(mcpecho.ReadOnly(true)),
 			mw.Scopes(ScopeRead)),
+
+		mcpecho.Service("invoices.chart", chart,
+			mcpecho.Title("Chart of invoices"),
+			mcpecho.Describe("Draw a bar chart of the amounts of the newest invoices, as a PNG image."),
+			mcpecho.Annotate(mcpecho.ReadOnly(true)),
+			mw.Scopes(ScopeRead)),
+
+		mcpecho.Service("invoices.export", export,
+			mcpecho.Title("Export invoices"),
+			mcpecho.Describe("Write all invoices as CSV text. Reports progress."),
+			mcpecho.Annotate(mcpecho.ReadOnly(true)),
+			mw.Scopes(ScopeRead)),
 	}
+}
+
+func get() *mcpecho.Spec {
+	return mcpecho.Retrieve[Invoice]("invoices.get", one,
+		mcpecho.Title("Get invoice"),
+		mcpecho.Describe("Get one invoice by its primary key."),
+		mw.Scopes(ScopeRead))
+}
+
+// createAndSend is both tools as one, in one transaction. It is refused to
+// whom either of them is.
+func createAndSend(create, markSent *mcpecho.Spec) *mcpecho.Spec {
+	seq := mcpecho.NewSequence[CreateInput]("invoices.create_and_send")
+	created := mcpecho.Then[Invoice](seq, create, func(_ *mcpecho.Call, in CreateInput) CreateInput { return in })
+	sent := mcpecho.Then[Invoice](seq, markSent, func(c *mcpecho.Call, _ CreateInput) Key { return Key{created.In(c).ID} })
+	return mcpecho.Finish(seq, sent,
+		mcpecho.Title("Create and send invoice"),
+		mcpecho.Describe("Create an invoice and record that it has been sent: both, or neither."),
+		mcpecho.Annotate(mcpecho.Destructive(false)),
+		mw.Transaction())
 }
 
 // CreateInput is what a new invoice needs.
@@ -101,9 +138,17 @@ func one(c *mcpecho.Call, in Key) (*gorm.DB, error) {
 	return c.DB().Where("id = ?", in.PK), nil
 }
 
-// SumInput chooses the invoices of [Sum].
-type SumInput struct {
+// Which chooses the invoices of [Sum] and of what else is no list.
+type Which struct {
 	Sent *bool `json:"sent" doc:"Only sent (true) or unsent (false) invoices."`
+}
+
+func (w Which) of(db *gorm.DB) *gorm.DB {
+	query := db.Model(&Invoice{})
+	if w.Sent != nil {
+		query = query.Where("sent = ?", *w.Sent)
+	}
+	return query
 }
 
 // Total is the answer of [Sum].
@@ -114,12 +159,8 @@ type Total struct {
 
 // Sum counts invoices. It is an ordinary function of the application, which
 // knows nothing of MCP but where its database is.
-func Sum(ctx context.Context, in SumInput) (Total, error) {
+func Sum(ctx context.Context, in Which) (Total, error) {
 	var total Total
-	query := mcpecho.DB(ctx).Model(&Invoice{})
-	if in.Sent != nil {
-		query = query.Where("sent = ?", *in.Sent)
-	}
-	err := query.Select("COUNT(*) AS count, COALESCE(SUM(amount_cents), 0) AS sum_cents").Scan(&total).Error
+	err := in.of(mcpecho.DB(ctx)).Select("COUNT(*) AS count, COALESCE(SUM(amount_cents), 0) AS sum_cents").Scan(&total).Error
 	return total, err
 }
