@@ -36,6 +36,9 @@ type Call struct {
 	format     OutputFormat
 	uri        string // that a resource is read at
 
+	scopes    []func(*gorm.DB) *gorm.DB
+	rowChecks []func(row any) error
+
 	notify   *notifier
 	outcomes map[*link]any
 	then     echo.HandlerFunc // what a chain of guards ends in

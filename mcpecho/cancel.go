@@ -34,7 +34,7 @@ func (f *inflight) begin(x *exchange, stop context.CancelFunc) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.running[key] != nil {
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "a request with this id is still running")
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
 	}
 	if f.running == nil {
 		f.running = map[requestKey]*exchange{}

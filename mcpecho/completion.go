@@ -47,12 +47,12 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
 		var values []string
 		col := clause.Column{Table: clause.CurrentTable, Name: column}
-		query := scope(c)
+		query := c.Narrowed(scope(c))
 		if value != "" {
 			// The text form of any column, compared without wildcards.
 			query = query.Where("SUBSTR(CAST(? AS "+textType(query)+"), 1, ?) = ?", col, len([]rune(value)), value)
 		}
-		err := query.Distinct(col).Order(col).Limit(maxCompletions+1).Pluck(column, &values).Error
+		err := query.Distinct(column).Order(clause.OrderByColumn{Column: col}).Limit(maxCompletions+1).Pluck(column, &values).Error
 		return values, err
 	})
 }

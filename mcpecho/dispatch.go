@@ -50,7 +50,7 @@ func (x *exchange) dispatch() error {
 		return x.ec.NoContent(http.StatusAccepted)
 	case jsonrpc.Response:
 		if x.wire == modern {
-			return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "the body must be a request or a notification")
+			return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "message", "the body must be a request or a notification")
 		}
 		return x.ec.NoContent(http.StatusAccepted)
 	}

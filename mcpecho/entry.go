@@ -25,7 +25,7 @@ type entry struct {
 	handler echo.HandlerFunc // the whole chain
 	permits echo.HandlerFunc // its auth and permission steps alone
 	guards  echo.HandlerFunc // its steps up to the rate limit, then Call.then
-	inner   echo.HandlerFunc // its steps from validation on, for a sequence
+	inner   echo.HandlerFunc // what is left of it inside a sequence
 	foreign bool
 
 	args     *binding.Args
@@ -47,6 +47,9 @@ type entry struct {
 	completers map[string]Completer
 	links      map[*link]*entry
 	hints      map[string]bool // behaviour hints of a tool
+
+	described               bool
+	unbounded, untransacted string // the reasons
 
 	listed [2][]byte // the list entry for each wire
 }
@@ -96,6 +99,7 @@ func (t *entry) build(s *Server, inherited []Step) error {
 		return errors.New("Nullable is for Retrieve: other kinds have no missing row")
 	}
 	t.nullable, t.completers, t.summary = set.nullable, set.completers, set.summary
+	t.described, t.unbounded, t.untransacted = set.description != "", set.unbounded, set.untransacted
 	if err := t.place(); err != nil {
 		return err
 	}
@@ -144,7 +148,8 @@ func (t *entry) compile(chain Chain) {
 		compile(func(echo.Context) error { return nil })
 	t.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).
 		compile(func(ec echo.Context) error { return CallFrom(ec).then(ec) })
-	t.inner = chain.only(func(s Step) bool { return s.Stage != StageObserve && !s.guards() }).
+	// A sequence has charged the limits; permissions also set the row scope.
+	t.inner = chain.only(func(s Step) bool { return s.Stage == StagePermissions || s.Stage != StageObserve && !s.guards() }).
 		compile(func(echo.Context) error { return nil })
 }
 

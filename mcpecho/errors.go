@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -32,7 +33,8 @@ type Error struct {
 	// Internal, optional, is only logged.
 	Internal error
 
-	status int // HTTP status when it does not follow from Code
+	status int    // HTTP status when it does not follow from Code
+	reason string // one word for the log
 }
 
 func (e *Error) Error() string {
@@ -100,6 +102,7 @@ type failure struct {
 	data    any            // of a JSON-RPC error
 	more    map[string]any // of a tool error
 	retry   time.Duration
+	reason  string // for the log
 	ref     string // set when the details are only in the log
 }
 
@@ -114,7 +117,7 @@ func explain(err error, db *gorm.DB) failure {
 	)
 	switch {
 	case errors.As(err, &rpc):
-		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data}
+		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data, reason: rpc.reason}
 	case errors.As(err, &bad):
 		return failure{typ: TypeValidation, message: summary(bad), fields: bad.Fields}
 	case errors.As(err, &tool):
@@ -191,6 +194,20 @@ func MissingCapability(required map[string]any) error {
 		Data: map[string]any{"requiredCapabilities": required}}
 }
 
+// word is the reason of a refusal: what the code or type says, unless the
+// refusal has one of its own.
+func (f failure) word() string {
+	switch {
+	case f.reason != "":
+		return f.reason
+	case f.typ != "":
+		return f.typ
+	case reasons[f.code] != "":
+		return reasons[f.code]
+	}
+	return "code_" + strconv.Itoa(f.code)
+}
+
 // translate turns an error of the SQL driver into gorm's own, also when the
 // application did not set gorm.Config.TranslateError.
 func translate(err error, db *gorm.DB) error {
@@ -222,9 +239,17 @@ func (e *Error) httpStatus() int {
 	return http.StatusOK
 }
 
-// refuse is an Error with an HTTP status of its own.
-func refuse(status, code int, message string) error {
-	return &Error{Code: code, Message: message, status: status}
+// refuse is an Error with an HTTP status of its own. reason is the one word
+// by which an operator finds and counts such refusals in the log.
+func refuse(status, code int, reason, message string) error {
+	return &Error{Code: code, Message: message, status: status, reason: reason}
+}
+
+// reasons names the codes that have one meaning.
+var reasons = map[int]string{
+	jsonrpc.MethodNotFound: "unknown_method", jsonrpc.InvalidParams: "invalid_params", jsonrpc.ResourceNotFound: "not_found",
+	jsonrpc.MissingCapability: "missing_capability", jsonrpc.UnsupportedVersion: "version",
+	http.StatusUnauthorized: "unauthenticated", http.StatusForbidden: "forbidden",
 }
 
 func summary(bad *binding.Error) string {

@@ -1,12 +1,13 @@
 package mcpecho
 
 import (
+	"bufio"
+	"compress/gzip"
 	"context"
 	"errors"
-	"mime"
-	"net"
+	"io"
 	"net/http"
-	"net/url"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,11 +44,45 @@ func (s *Server) exchange(ec echo.Context) *exchange {
 
 var noMeta jsonrpc.Meta
 
+// Mount serves MCP on the group's own path: POST for messages and DELETE for
+// ending a dated session. The middlewares given to it run behind the guards
+// that need no identity (Origin, Host, media types, load), so authentication
+// belongs there:
+//
+//	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
+//
+// The middlewares of the group itself run before the guards; with
+// authentication among them, browsers' preflight requests are refused.
+//
+// Mount logs what [Server.Check] finds, and panics instead when
+// [Config.Strict] is set.
+func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.report(s.Check()); err != nil {
+		panic(err.Error())
+	}
+	s.mounted = true
+	m = append([]echo.MiddlewareFunc{s.guarded}, m...)
+	g.POST("", s.post, m...)
+	g.DELETE("", s.delete, m...)
+	g.OPTIONS("", preflight, s.guarded)
+	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch}, "", s.methodNotAllowed, s.guarded)
+}
+
 // post serves one JSON-RPC message.
-func (s *Server) post(ec echo.Context) error {
+func (s *Server) post(ec echo.Context) (err error) {
 	x := s.exchange(ec)
 	body := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(body)
+	defer func() { // chains recover by themselves; this is for what surrounds them
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
+				panic(v)
+			}
+			err = x.fail(&panicked{v, debug.Stack()})
+		}
+	}()
 	if err := x.serve(body); err != nil {
 		return x.fail(err)
 	}
@@ -55,21 +90,11 @@ func (s *Server) post(ec echo.Context) error {
 }
 
 func (x *exchange) serve(body *jsonrpc.Buffer) error {
-	if err := x.server.guard(x.request); err != nil {
+	if err := x.read(body); err != nil {
 		return err
-	}
-	if err := checkMedia(x.request.Header); err != nil {
-		return err
-	}
-	if err := body.ReadAll(x.request.Body, x.request.ContentLength, x.server.cfg.MaxBodyBytes); err != nil {
-		if errors.Is(err, jsonrpc.ErrTooLarge) {
-			return refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest,
-				"the body is larger than "+strconv.FormatInt(x.server.cfg.MaxBodyBytes, 10)+" bytes")
-		}
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "the body could not be read")
 	}
 	if err := jsonrpc.Parse(body.B, &x.msg); err != nil {
-		return refuse(http.StatusBadRequest, err.Code, err.Message)
+		return refuse(http.StatusBadRequest, err.Code, "message", err.Message)
 	}
 	if err := x.negotiate(); err != nil {
 		return err
@@ -81,89 +106,41 @@ func (x *exchange) serve(body *jsonrpc.Buffer) error {
 	return x.dispatch()
 }
 
-// guard refuses what may not reach the server at all, on every verb.
-func (s *Server) guard(r *http.Request) error {
-	if len(s.cfg.Hosts) > 0 && !slices.Contains(s.cfg.Hosts, strings.ToLower(r.Host)) {
-		return refuse(http.StatusForbidden, jsonrpc.InvalidRequest, "Host not allowed; Config.Hosts lists the allowed ones")
+// read takes the body, of at most Config.MaxBodyBytes once it is inflated.
+func (x *exchange) read(body *jsonrpc.Buffer) error {
+	content, length := io.Reader(x.request.Body), x.request.ContentLength
+	if strings.EqualFold(x.request.Header.Get("Content-Encoding"), "gzip") {
+		inflated, err := inflate(content)
+		if err != nil {
+			return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body is not gzip")
+		}
+		content, length = inflated, -1
 	}
-	origins := r.Header["Origin"]
-	if len(origins) == 0 {
-		return nil
+	err := body.ReadAll(content, length, x.server.cfg.MaxBodyBytes)
+	if errors.Is(err, jsonrpc.ErrTooLarge) {
+		return refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest, "body_size",
+			"the body is larger than "+strconv.FormatInt(x.server.cfg.MaxBodyBytes, 10)+" bytes")
 	}
-	if len(origins) > 1 || !s.allowsOrigin(origins[0], r.Host) {
-		return refuse(http.StatusForbidden, jsonrpc.InvalidRequest,
-			"Origin not allowed: "+clip(origins[0], 200)+"; Config.Origins lists the allowed ones")
+	if err != nil {
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body could not be read")
 	}
 	return nil
 }
 
-// allowsOrigin decides on a request that a browser page sends.
-// (specification 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
-func (s *Server) allowsOrigin(origin, host string) bool {
-	if slices.ContainsFunc(s.cfg.Origins, func(o string) bool { return strings.EqualFold(o, origin) }) {
-		return true
+// inflate unpacks gzip, unless a middleware before has done so: its magic
+// bytes cannot begin a JSON text.
+func inflate(r io.Reader) (io.Reader, error) {
+	b := bufio.NewReader(r)
+	if magic, err := b.Peek(2); err == nil && (magic[0] != 0x1f || magic[1] != 0x8b) {
+		return b, nil
 	}
-	u, err := url.Parse(origin)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Path != "" || u.User != nil {
-		return false
-	}
-	return strings.EqualFold(u.Host, host) && isLoopback(u.Hostname())
-}
-
-func isLoopback(name string) bool {
-	if strings.EqualFold(name, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(name)
-	return ip != nil && ip.IsLoopback()
-}
-
-// checkMedia checks the types of what is sent and of what is wanted back.
-func checkMedia(h http.Header) error {
-	if sent, single := one(h, "Content-Type"); !single || !isJSON(sent) {
-		return refuse(http.StatusUnsupportedMediaType, jsonrpc.InvalidRequest, "Content-Type must be application/json")
-	}
-	if encoding := h.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
-		return refuse(http.StatusUnsupportedMediaType, jsonrpc.InvalidRequest, "Content-Encoding is not supported: send the body as it is")
-	}
-	for _, accept := range h["Accept"] {
-		if acceptsJSON(accept) {
-			return nil
-		}
-	}
-	if len(h["Accept"]) == 0 {
-		return nil
-	}
-	return refuse(http.StatusNotAcceptable, jsonrpc.InvalidRequest, "Accept must list application/json and text/event-stream")
-}
-
-func isJSON(contentType string) bool {
-	if contentType == echo.MIMEApplicationJSON {
-		return true
-	}
-	media, params, err := mime.ParseMediaType(contentType)
-	charset, given := params["charset"]
-	return err == nil && media == echo.MIMEApplicationJSON && (!given || strings.EqualFold(charset, "utf-8"))
-}
-
-func acceptsJSON(accept string) bool {
-	for part := range strings.SplitSeq(accept, ",") {
-		media, _, _ := strings.Cut(part, ";")
-		switch strings.ToLower(strings.TrimSpace(media)) {
-		case "application/json", "application/*", "*/*":
-			return true
-		}
-	}
-	return false
+	return gzip.NewReader(b)
 }
 
 // delete ends a dated session of the caller.
 // (specification 2025-11-25, basic/transports, section Session Management)
 func (s *Server) delete(ec echo.Context) error {
 	x := s.exchange(ec)
-	if err := s.guard(x.request); err != nil {
-		return x.fail(err)
-	}
 	version, _ := one(x.request.Header, headerVersion)
 	if slices.Contains(modernVersions, version) {
 		return s.methodNotAllowed(ec)
@@ -186,9 +163,6 @@ func (s *Server) delete(ec echo.Context) error {
 // event stream.
 func (s *Server) methodNotAllowed(ec echo.Context) error {
 	x := s.exchange(ec)
-	if err := s.guard(x.request); err != nil {
-		return x.fail(err)
-	}
-	ec.Response().Header().Set(echo.HeaderAllow, "POST, DELETE")
-	return x.fail(refuse(http.StatusMethodNotAllowed, jsonrpc.InvalidRequest, "send messages with POST"))
+	x.response.Header().Set(echo.HeaderAllow, "POST, DELETE")
+	return x.fail(refuse(http.StatusMethodNotAllowed, jsonrpc.InvalidRequest, "method", "send messages with POST"))
 }

@@ -8,7 +8,7 @@ import (
 
 // Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
 // [Icons], [InputSchema], [OutputSchema], [StructuredContent], [Format],
-// [Text], [MIMEType], [Complete], [Nullable], the chain edits [Before], [After], [Replace] and
+// [Text], [MIMEType], [Complete], [Nullable], [Unbounded], [NoTransaction], the chain edits [Before], [After], [Replace] and
 // [Without], and every [Step]. Only this package can make new kinds of option.
 type Option interface {
 	apply(*settings)
@@ -29,9 +29,11 @@ type settings struct {
 	summary            func(v any) ([]byte, error)
 	summaryOf          reflect.Type
 	structured, schema *bool
-	steps              []Step
-	edits              []edit
-	errs               []string
+
+	unbounded, untransacted string // reasons
+	steps                   []Step
+	edits                   []edit
+	errs                    []string
 }
 
 type optionFunc func(*settings)

@@ -90,8 +90,9 @@ func (c *Call) encodeTool(v any) (err error) {
 	}
 	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.structured)) {
 		text, err := toon.Append([]byte("# format: toon\n```toon\n"), c.structured)
-		c.text = append(text, "\n```"...)
-		return err
+		if err == nil && len(text) <= c.server.cfg.MaxResultBytes { // else JSON says it
+			c.text = append(text, "\n```"...)
+		}
 	}
 	return nil
 }

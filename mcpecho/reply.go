@@ -212,7 +212,7 @@ func (x *exchange) log(subject string, f failure, err error) {
 		attrs = append(attrs, slog.String("principal", p.Subject))
 	}
 	if f.ref == "" {
-		attrs = append(attrs, slog.Int("code", f.code), slog.String("type", f.typ), slog.String("message", f.message))
+		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", f.message))
 		if cause := errors.Unwrap(err); cause != nil {
 			attrs = append(attrs, slog.String("cause", cause.Error()))
 		}

@@ -128,8 +128,12 @@ func (t *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
-		if err := t.spec.handle(CallFrom(ec)); err != nil {
+		c := CallFrom(ec)
+		if err := t.spec.handle(c); err != nil {
 			return err
+		}
+		if c.query != nil {
+			c.query = c.Narrowed(c.query)
 		}
 		return next(ec)
 	}

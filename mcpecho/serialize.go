@@ -31,6 +31,9 @@ func (c *Call) Serialize(convert func(v any) (any, error)) error {
 		return c.encode(nil)
 	}
 	c.fetched = fetched
+	if err := c.checkRows(fetched); err != nil {
+		return err
+	}
 	value := fetched
 	if convert != nil {
 		if value, err = convert(fetched); err != nil {
@@ -43,6 +46,23 @@ func (c *Call) Serialize(convert func(v any) (any, error)) error {
 		}
 	}
 	return c.encode(value)
+}
+
+// checkRows runs the row checks of the chain on what a selector fetched.
+func (c *Call) checkRows(fetched any) error {
+	if len(c.rowChecks) == 0 || c.query == nil {
+		return nil
+	}
+	rows := reflect.ValueOf(fetched)
+	if rows.Kind() != reflect.Slice {
+		return c.CheckRow(fetched)
+	}
+	for i := range rows.Len() {
+		if err := c.CheckRow(rows.Index(i).Interface()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // fetch runs the query of a selector; a service has its result already.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +12,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/internal/seal"
@@ -52,7 +50,14 @@ type Config struct {
 	// on the same machine may legitimately rewrite it.
 	Hosts []string
 
-	// MaxBodyBytes bounds a request body. Default: 1 MiB.
+	// Strict makes Mount and Add panic about what [Server.Check] finds, instead
+	// of logging it. Default: false.
+	Strict bool
+
+	// MaxInFlight bounds the requests in progress, open streams included; more
+	// are refused with status 503. Default: 1000.
+	MaxInFlight int
+	// MaxBodyBytes bounds a request body, after decompression. Default: 1 MiB.
 	MaxBodyBytes int64
 	// MaxResultBytes bounds the JSON of a result. A larger one is an error of
 	// type result_too_large, never cut. Default: 1 MiB.
@@ -101,6 +106,7 @@ func (cfg Config) withDefaults() Config {
 	}
 	set(&cfg.MaxResultBytes, 1<<20)
 	set(&cfg.MaxRows, 1000)
+	set(&cfg.MaxInFlight, 1000)
 	set(&cfg.ListPageSize, 100)
 	if cfg.MaxBodyBytes == 0 {
 		cfg.MaxBodyBytes = 1 << 20
@@ -130,7 +136,7 @@ func (cfg Config) check() error {
 	switch {
 	case cfg.Name == "":
 		return errors.New("mcpecho: Config.Name is required")
-	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
+	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
 		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
 	}
 	if f := cfg.OutputFormat; f != "" && !f.valid() {
@@ -157,10 +163,11 @@ type Server struct {
 	models   sync.Map // gorm's cache of parsed models
 	registry atomic.Pointer[registry]
 	inflight inflight
+	load     load
 
-	mu    sync.Mutex // guards steps, those of groups, and every change of registry
-	steps []Step
-
+	mu       sync.Mutex // guards steps, those of groups, and every change of registry
+	steps    []Step
+	mounted  bool
 	watchers []func(list string)
 }
 
@@ -252,17 +259,6 @@ func (s *Server) change(next *registry) {
 	}
 }
 
-// Mount serves MCP on the group's own path: POST for messages and DELETE for
-// ending a dated session. The group's middlewares run before it; that is the
-// place for authentication:
-//
-//	srv.Mount(e.Group("/mcp", mw.Bearer(key)))
-func (s *Server) Mount(g *echo.Group) {
-	g.POST("", s.post)
-	g.DELETE("", s.delete)
-	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch}, "", s.methodNotAllowed)
-}
-
 // Chain returns the chain of a tool or prompt by its full name, or of a
 // resource by its URI; false when unknown.
 func (s *Server) Chain(name string) (Chain, bool) {
@@ -274,13 +270,14 @@ func (s *Server) Chain(name string) (Chain, bool) {
 	return Chain{}, false
 }
 
-// Fprint writes each chain, one line a tool, prompt or resource, as
+// Fprint writes each chain, one line a tool, prompt or resource, with the
+// reasons that were stated for leaving something out, as
 //
 //	invoices.list  scopes → validate → handle → filter → order → paginate → serialize
 func (s *Server) Fprint(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range s.registry.Load().order {
-		fmt.Fprintf(tw, "%s\t%s\n", t.label(), t.chain)
+		fmt.Fprintf(tw, "%s\t%s%s\n", t.label(), t.chain, t.notes())
 	}
 	_ = tw.Flush()
 }
@@ -333,6 +330,13 @@ func (g *Group) AddSafely(specs ...*Spec) error {
 	next, err := s.registry.Load().with(&s.cfg, entries)
 	if err != nil {
 		return err
+	}
+	if s.mounted { // before that, more steps may follow
+		for _, e := range entries {
+			if err := s.report(e.check(s.cfg.DB != nil)); err != nil {
+				return err
+			}
+		}
 	}
 	s.change(next)
 	return nil

@@ -17,7 +17,7 @@ import (
 const headerSessionError = "MCP-Error" // tells a client's developer which of the two it is
 
 func errSessionStore(err error) error {
-	return &Error{Code: jsonrpc.InternalError, Message: "sessions are unavailable, try again later", Internal: err, status: http.StatusServiceUnavailable}
+	return &Error{Code: jsonrpc.InternalError, Message: "sessions are unavailable, try again later", Internal: err, status: http.StatusServiceUnavailable, reason: "session_store"}
 }
 
 // joinSession checks the session of a dated message.
@@ -29,7 +29,7 @@ func (x *exchange) joinSession() error {
 	id, _ := one(x.request.Header, headerSession)
 	if id == "" {
 		x.ec.Response().Header().Set(headerSessionError, "session-missing")
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "the Mcp-Session-Id header is missing: send initialize first")
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
 	}
 	session, err := x.ownSession(id)
 	if err != nil {
@@ -48,7 +48,7 @@ func (x *exchange) ownSession(id string) (store.Session, error) {
 	}
 	if err != nil || session.Owner != x.principal.Key() {
 		x.ec.Response().Header().Set(headerSessionError, "session-unknown")
-		return session, refuse(http.StatusNotFound, jsonrpc.InvalidRequest, "unknown session: send initialize again")
+		return session, refuse(http.StatusNotFound, jsonrpc.InvalidRequest, "session_unknown", "unknown session: send initialize again")
 	}
 	return session, nil
 }

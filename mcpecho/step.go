@@ -95,6 +95,10 @@ type Step struct {
 	// would inherit. Default: all steps of a name are kept.
 	Single bool
 
+	// Note is a remark about the step's use, as the reason of a Public step.
+	// [Server.Fprint] prints it. Optional.
+	Note string
+
 	// Native promises that Func hands the very [Call] it was given to its
 	// successor and writes nothing to the response except headers. Chains of
 	// native steps need no response capture. Default: false, right for every

@@ -41,11 +41,11 @@ func (x *exchange) negotiate() error {
 	header := x.request.Header
 	version, single := one(header, headerVersion)
 	if !single {
-		return refuse(http.StatusBadRequest, jsonrpc.HeaderMismatch, "repeated MCP-Protocol-Version header")
+		return refuse(http.StatusBadRequest, jsonrpc.HeaderMismatch, "header_mismatch", "repeated MCP-Protocol-Version header")
 	}
 	meta, err := jsonrpc.ParseMeta(x.msg.Meta)
 	if err != nil {
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, err.Error())
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "meta", err.Error())
 	}
 	x.meta = meta
 	switch {
@@ -57,7 +57,7 @@ func (x *exchange) negotiate() error {
 		return nil
 	}
 	x.wire = dated
-	return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest,
+	return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "version",
 		"unsupported MCP-Protocol-Version header; supported: "+strings.Join(slices.Concat(modernVersions, datedVersions), ", "))
 }
 
@@ -70,7 +70,7 @@ func (x *exchange) checkModern(version string) error {
 	}
 	switch {
 	case !x.meta.HasVersion:
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "params._meta must have io.modelcontextprotocol/protocolVersion")
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/protocolVersion")
 	case version == "":
 		return mismatch("the MCP-Protocol-Version header is missing")
 	case version != x.meta.ProtocolVersion:
@@ -81,7 +81,7 @@ func (x *exchange) checkModern(version string) error {
 			Data: map[string]any{"supported": modernVersions, "requested": clip(version, 64)},
 		}
 	case !x.meta.HasCapabilities:
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "params._meta must have io.modelcontextprotocol/clientCapabilities")
+		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/clientCapabilities")
 	}
 	return x.checkHeaders()
 }
@@ -128,7 +128,7 @@ func (x *exchange) named() (source []byte, named bool) {
 }
 
 func mismatch(what string) error {
-	return refuse(http.StatusBadRequest, jsonrpc.HeaderMismatch, "Header mismatch: "+what)
+	return refuse(http.StatusBadRequest, jsonrpc.HeaderMismatch, "header_mismatch", "Header mismatch: "+what)
 }
 
 // one returns the only value of a header, "" when it is absent. A header that

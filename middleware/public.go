@@ -11,8 +11,8 @@ import (
 
 // PublicConfig configures [PublicWithConfig].
 type PublicConfig struct {
-	// Reason says why everyone may call the tool, for who reads the code.
-	// Required.
+	// Reason says why everyone may call the tool, for who reads the code or the
+	// printed chain. Required.
 	Reason string
 }
 
@@ -35,5 +35,5 @@ func (cfg PublicConfig) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, errors.New("middleware: public requires a reason: say why everyone may call the tool")
 	}
 	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
-	return mcpecho.Step{Name: "public", Stage: mcpecho.StagePermissions, Func: pass, Native: true}, nil
+	return mcpecho.Step{Name: "public", Stage: mcpecho.StagePermissions, Func: pass, Native: true, Note: cfg.Reason}, nil
 }
