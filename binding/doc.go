@@ -13,7 +13,8 @@
 //	}
 //
 // The tag json names the arguments as encoding/json/v2 does. The tag validate holds rules of go-playground/validator; an
-// unknown one fails in Compile. The tags doc, default and example fill the schema, mcpheader adds x-mcp-header.
+// unknown one fails in Compile. The tags doc, default and example fill the schema, mcpheader adds x-mcp-header, and
+// secret marks what no reply and no log may show: see Redact.
 // [Compile] joins several such structs into one set of arguments.
 //
 // # Decoding

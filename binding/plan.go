@@ -70,6 +70,7 @@ type field struct {
 	optional bool // output only: may be left out
 	doc      string
 	header   string
+	secret   bool
 	example  jsontext.Value
 	def      *defaultValue
 	rules    *ruleSet
@@ -276,7 +277,10 @@ func (o *object) add(f field) {
 
 func (b *builder) buildField(t reflect.Type, g goField) (field, error) {
 	where := fmt.Sprintf("field %s of %s", g.Name, t)
-	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader")}
+	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader"), secret: isSecret(g.Tag)}
+	if f.secret && (b.output || f.header != "") {
+		return f, fmt.Errorf("binding: %s is secret and must not leave the server; leave it out with `json:\"-\"`, or return a type without it", where)
+	}
 	var err error
 	if g.tag.asString || g.tag.format != "" {
 		f.node, err = b.buildFormatted(g, where)

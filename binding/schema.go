@@ -158,6 +158,7 @@ func (g *generator) property(f *field) *jsonschema.Schema {
 		if f.example != nil {
 			s.Examples = []any{f.example}
 		}
+		s.WriteOnly = f.secret
 		if f.header != "" {
 			s.Extra = map[string]any{"x-mcp-header": f.header}
 		}

@@ -29,11 +29,12 @@ type Definition struct {
 	// to one built for this spec alone.
 	Func echo.MiddlewareFunc
 
-	parts  []binding.Part
-	output *jsonschema.Schema
-	wraps  []func(*jsonschema.Schema) *jsonschema.Schema
-	shared map[any]any
-	server *Server
+	parts   []binding.Part
+	output  *jsonschema.Schema
+	refused error // why the result cannot be described, unless a step replaces it
+	wraps   []func(*jsonschema.Schema) *jsonschema.Schema
+	shared  map[any]any
+	server  *Server
 }
 
 // Set shares a value with the steps that are described after this one, in the
@@ -72,7 +73,7 @@ func (d *Definition) SetOutput(t reflect.Type) error {
 	if err != nil {
 		return err
 	}
-	d.output = s
+	d.output, d.refused = s, nil
 	return nil
 }
 

@@ -197,9 +197,7 @@ func (t *entry) define(s *Server) (*Definition, error) {
 	if def.Result.Kind() == reflect.Pointer && t.spec.row == nil {
 		def.Result = def.Result.Elem() // a function that succeeds returns a value
 	}
-	if err := def.SetOutput(def.Result); err != nil {
-		return nil, err
-	}
+	def.refused = def.SetOutput(def.Result)
 	if t.kind == KindSelector {
 		// Registered first, so that the envelope of a later step wraps the list.
 		def.WrapOutput(func(item *jsonschema.Schema) *jsonschema.Schema {
@@ -233,7 +231,7 @@ func describe(steps []Step, def *Definition) error {
 
 // compileOutput settles what results look like.
 func (t *entry) compileOutput(s *Server, set *settings, def *Definition) (*jsonschema.Schema, error) {
-	if err := t.checkResult(set, def); err != nil {
+	if err := errors.Join(def.refused, t.checkResult(set, def)); err != nil {
 		return nil, err
 	}
 	if t.surface != onTools {

@@ -72,7 +72,10 @@ func (t *entry) run(c *Call, h echo.HandlerFunc) (err error) {
 		}
 		c.SetRequest(request)
 	}()
-	return h(c)
+	if err = h(c); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return errors.Join(err, ctx.Err()) // a driver may say "interrupted" instead
+	}
+	return err
 }
 
 // outcome is the error that a middleware reported without returning it: to
