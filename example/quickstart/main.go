@@ -49,6 +49,6 @@ func main() {
 	srv.Fprint(os.Stdout)
 
 	e := echo.New() // or the Echo you have
-	srv.Mount(e.Group("/mcp", mw.Bearer([]byte(os.Getenv("JWT_SECRET")))))
+	srv.Mount(e.Group("/mcp"), mw.Bearer([]byte(os.Getenv("JWT_SECRET"))))
 	e.Logger.Fatal(e.Start("localhost:8080"))
 }
