@@ -3,6 +3,7 @@ package integration_test
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"io"
 	"log/slog"
 	"net/http"
@@ -109,9 +110,10 @@ func (s *site) rows() []invoices.Invoice {
 
 // answer is an HTTP response with the JSON-RPC message in it.
 type answer struct {
-	Status int
-	Header http.Header
-	Body   string
+	Status   int
+	Header   http.Header
+	Body     string
+	Messages []jsontext.Value // all of an event stream, or the one
 
 	ID     jsontext.Value `json:"id"`
 	Result *struct {
@@ -174,8 +176,14 @@ func exchange(t *testing.T, ctx context.Context, verb, url string, header http.H
 		return answer{}, err
 	}
 	a := answer{Status: response.StatusCode, Header: response.Header, Body: string(b)}
-	if strings.Contains(a.Body, `"jsonrpc"`) {
-		if err := json.Unmarshal(b, &a); err != nil {
+	for line := range strings.Lines(a.Body) {
+		line = strings.TrimPrefix(line, "data: ")
+		if strings.HasPrefix(line, "{") && strings.Contains(line, `"jsonrpc"`) {
+			a.Messages = append(a.Messages, jsontext.Value(line))
+		}
+	}
+	if n := len(a.Messages); n > 0 {
+		if err := json.Unmarshal(a.Messages[n-1], &a); err != nil {
 			t.Fatalf("%v in %s", err, b)
 		}
 	}
@@ -220,13 +228,38 @@ func (s *site) call(token, tool, arguments string) answer {
 // open opens a session on the dated wire and returns its header.
 func (s *site) open(token string) http.Header {
 	s.t.Helper()
+	h, _ := s.initialize(token, "2025-11-25")
+	return h
+}
+
+// initialize opens a session of a protocol version; it returns its header and
+// the answer.
+func (s *site) initialize(token, version string) (http.Header, answer) {
+	s.t.Helper()
 	h := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
-	a := s.post(h, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`)
+	a := s.post(h, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"test","version":"1"}}}`)
 	id := a.Header.Get("Mcp-Session-Id")
 	if id == "" {
 		s.t.Fatalf("initialize gave no session: %s", a.Body)
 	}
 	h.Set("Mcp-Session-Id", id)
-	h.Set("Mcp-Protocol-Version", "2025-11-25")
-	return h
+	h.Set("Mcp-Protocol-Version", version)
+	return h, a
+}
+
+// ask sends a request of any method with the members of params, on the wire of
+// a protocol version. name is what the Mcp-Name header repeats.
+func (s *site) ask(version, token, method, name, params string) answer {
+	s.t.Helper()
+	body := func(params string) string {
+		return `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{` + strings.Trim(params, ",") + `}}`
+	}
+	if version != "2026-07-28" {
+		header, _ := s.initialize(token, version)
+		return s.post(header, body(params))
+	}
+	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		name = "=?base64?" + base64.StdEncoding.EncodeToString([]byte(name)) + "?="
+	}
+	return s.post(modern(token, method, name), body(params+","+meta))
 }
