@@ -1,11 +1,8 @@
 package middleware
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
-	"fmt"
-	"slices"
+	"net/http"
 	"strings"
 	"time"
 
@@ -15,8 +12,9 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// BearerConfig configures [BearerWithConfig]. Either Key or Keyfunc is
-// required.
+// BearerConfig configures [BearerWithConfig]. Exactly one of Key, PublicKey,
+// JWKS, Keyfunc and Verifier is required: it says how tokens are verified. The
+// fields up to CacheSize are for JWTs and have no meaning with Verifier.
 type BearerConfig struct {
 	// Skipper lets a request pass as anonymous, its token unread. Optional.
 	Skipper Skipper
@@ -25,39 +23,91 @@ type BearerConfig struct {
 	// for HS384, 64 for HS512 (RFC 7518 section 3.2). Everyone who knows it can
 	// make tokens.
 	Key []byte
-	// Keyfunc finds the key of a token, for asymmetric algorithms and for key
-	// sets. It runs before anything of the token is verified, so it must not
-	// fetch what the token's header asks for without a bound. The strength of a
-	// secret that it returns is its own concern; an empty one is refused. An
+	// AllowShortKey accepts a Key below those lengths, though never an empty
+	// one. One valid token is enough to try out short or guessable keys
+	// offline, so it is for keys that an operator has chosen for a trial.
+	AllowShortKey bool
+	// PublicKey is the key of an issuer that signs with its private half: an
+	// [*rsa.PublicKey] of at least 2048 bits, an [*ecdsa.PublicKey] or an
+	// [ed25519.PublicKey].
+	PublicKey any
+	// JWKS is the https URL of the issuer's JSON Web Key Set (RFC 7517). It is
+	// fetched when a token first needs it, then every JWKSRefresh, and for a
+	// token that names an unknown key, though not more than once in 10 s. While
+	// it cannot be fetched the last keys stay good; without any keys yet, or
+	// for an unknown one, the answer is 503. It requires Issuer, and Resource or
+	// Audience, since the issuer makes tokens for others too.
+	JWKS string
+	// JWKSRefresh is the age at which keys are fetched again, in the background
+	// of the request that notices. Default: 5 min. A key that has left the set
+	// is honoured for at most this long plus a minute.
+	JWKSRefresh time.Duration
+	// JWKSClient fetches the key set, for an issuer behind a proxy or a private
+	// certificate authority. Only its Transport is used: time (5 s), size (64
+	// KiB) and redirects (none) stay bounded. Optional.
+	JWKSClient *http.Client
+	// JWKSLoopbackHTTP lets JWKS be an http URL of a loopback address, for
+	// tests.
+	JWKSLoopbackHTTP bool
+	// Keyfunc finds the key of a token, for what the fields above cannot say. It
+	// runs before anything of the token is verified, so it must not fetch what
+	// the token's header asks for without a bound. The strength of a secret that
+	// it returns is its own concern; an empty one is refused. An
 	// [echo.HTTPError] that it returns is the answer to the request; use status
 	// 503 while keys cannot be fetched, since a 401 makes clients log in again.
+	// A key that it no longer returns is honoured for at most a minute.
 	Keyfunc jwt.Keyfunc
 	// Algorithms are the only values of `alg` that are accepted. Default with
-	// Key: HS256. Required with Keyfunc. "none" is always refused, and HMAC is
-	// never combined with asymmetric algorithms: a public key would do as an
-	// HMAC secret.
+	// Key: HS256; with PublicKey: RS256, ES256, ES384, ES512 or EdDSA, by the
+	// key; with JWKS: RS256, ES256 and EdDSA. Required with Keyfunc. "none" is
+	// always refused, and HMAC is never combined with asymmetric algorithms: a
+	// public key would do as an HMAC secret.
 	Algorithms []string
 
 	// Issuer, if set, must be the `iss` of the token. Set it whenever tokens
 	// are not made by the application itself.
 	Issuer string
-	// Audience, if set, must have a value of the `aud` of the token, compared
-	// exactly. The specification demands this check of servers that use an
-	// authorization server.
-	// (specification 2026-07-28, basic/authorization, section Token Handling)
+	// Audience are more values than Resource that the `aud` of a token may
+	// have, for issuers that know the server by another name. Optional.
 	Audience []string
+	// Type, if set, must be the `typ` of the token's header, as "at+jwt": it
+	// tells access tokens from other tokens of the issuer (RFC 9068 section
+	// 2.1). Case and a leading "application/" do not matter.
+	Type string
 	// Leeway is the clock difference tolerated in `exp`, `nbf` and `iat`.
 	// Default: 30 s. Maximum: 60 s.
 	Leeway time.Duration
 	// NewClaims makes the value that claims are decoded into, a pointer; it
-	// becomes [mcpecho.Principal.Claims]. Default: a new [jwt.MapClaims].
+	// becomes [mcpecho.Principal.Claims]. With a method Validate() error it is
+	// asked at every request. Default: a new [jwt.MapClaims]. Requests with the
+	// same token share one value: do not change it.
 	NewClaims func() jwt.Claims
+	// CacheSize is the number of verified tokens that are remembered, by their
+	// digest, so that a signature is checked once; times are checked at every
+	// request. The token that was not seen for longest is forgotten first.
+	// Default: 10,000, which take about 2 KB each. Negative: none.
+	CacheSize int
 
+	// Verifier verifies tokens that are not JWTs: [Introspect], [APIKeys] or
+	// the application's own.
+	Verifier Verifier
+	// Header, with Verifier, is the request header whose whole value is the
+	// token, as X-API-Key. Default: Authorization, with the scheme Bearer.
+	Header string
+
+	// Resource is the absolute URL of the MCP endpoint as clients see it, which
+	// they name when they ask for a token (RFC 8707). As soon as it or Audience
+	// is set, the `aud` of a JWT must have one of them: exactly, except for a
+	// trailing slash. It is also where ResourceMetadata comes from.
+	// (specification 2026-07-28, basic/authorization, section Token Handling)
+	Resource string
+	// ResourceMetadata is the absolute URL of the protected resource metadata,
+	// which tells a client where to log in: see the type of that name. Default:
+	// the well-known URL that belongs to Resource (RFC 9728 section 3.1), and
+	// none without Resource.
+	ResourceMetadata string
 	// Realm is the realm of challenges. Default: "mcp".
 	Realm string
-	// ResourceMetadata is the absolute URL of the protected resource metadata
-	// (RFC 9728), which tells a client where to log in. Optional.
-	ResourceMetadata string
 	// Scopes are advertised in the 401 challenge: what a client should ask for
 	// at its first login. They are not enforced here; that is what [Scopes]
 	// does. Optional.
@@ -66,14 +116,17 @@ type BearerConfig struct {
 
 // DefaultBearerConfig has the defaults of [Bearer].
 var DefaultBearerConfig = BearerConfig{
-	Algorithms: []string{"HS256"},
-	Leeway:     30 * time.Second,
-	Realm:      defaultRealm,
+	Algorithms:  []string{"HS256"},
+	JWKSRefresh: 5 * time.Minute,
+	Leeway:      30 * time.Second,
+	CacheSize:   10_000,
+	Realm:       defaultRealm,
 }
 
 const (
-	maxToken  = 8 << 10 // bytes
-	maxLeeway = time.Minute
+	maxToken   = 8 << 10 // bytes
+	maxLeeway  = time.Minute
+	retryAfter = "5" // seconds, while tokens cannot be verified
 )
 
 // Bearer authenticates requests by a JWT signed with HS256 and the key, in
@@ -102,22 +155,14 @@ func BearerWithConfig(cfg BearerConfig) echo.MiddlewareFunc {
 // ToMiddleware makes the middleware, or says what is wrong with the
 // configuration.
 func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
-	if cfg.Leeway == 0 {
-		cfg.Leeway = DefaultBearerConfig.Leeway
-	}
-	if cfg.Realm == "" {
-		cfg.Realm = DefaultBearerConfig.Realm
-	}
-	if cfg.Algorithms == nil && cfg.Keyfunc == nil {
-		cfg.Algorithms = DefaultBearerConfig.Algorithms
-	}
-	if cfg.NewClaims == nil {
-		cfg.NewClaims = func() jwt.Claims { return jwt.MapClaims{} }
-	}
+	cfg.setDefaults()
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	v := &verifier{parser: cfg.parser(), keyfunc: cfg.keyfunc(), newClaims: cfg.NewClaims}
+	verify := cfg.Verifier
+	if verify == nil {
+		verify = newJWTVerifier(cfg).verify
+	}
 	ch := &challenge{realm: cfg.Realm, metadata: cfg.ResourceMetadata}
 	scope := strings.Join(cfg.Scopes, " ")
 
@@ -127,161 +172,44 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 			if skips(cfg.Skipper, ec) {
 				return next(ec)
 			}
-			token, err := bearerToken(ec.Request().Header[echo.HeaderAuthorization])
-			if err == nil {
-				var p *mcpecho.Principal
-				if p, err = v.verify(token); err == nil {
-					mcpecho.SetPrincipal(ec, p)
-					return next(ec)
-				}
+			token, err := cfg.token(ec.Request().Header)
+			if err != nil {
+				return ch.answer(ec, err, scope)
 			}
-			var answer *echo.HTTPError
-			switch {
-			case errors.As(err, &answer):
-				return answer
-			case errors.Is(err, errNoToken):
-				return ch.refuse(ec, "", "a bearer token is required", scope)
-			case errors.Is(err, jwt.ErrTokenExpired):
-				return ch.refuse(ec, "invalid_token", "the token is expired", scope)
+			p, err := verify(ec.Request().Context(), token)
+			if err == nil && p == nil {
+				err = ErrInvalidToken // a verifier that says nothing has verified nothing
 			}
-			return ch.refuse(ec, "invalid_token", "the token is not valid", scope)
+			if err != nil {
+				return ch.answer(ec, err, scope)
+			}
+			mcpecho.SetPrincipal(ec, p)
+			return next(ec)
 		}
 	}, nil
 }
 
-func (cfg BearerConfig) check() error {
-	switch {
-	case len(cfg.Key) == 0 && cfg.Keyfunc == nil:
-		return errors.New("middleware: bearer requires a key: set Key or Keyfunc")
-	case len(cfg.Key) > 0 && cfg.Keyfunc != nil:
-		return errors.New("middleware: bearer has both Key and Keyfunc: set one of them")
-	case len(cfg.Algorithms) == 0:
-		return errors.New("middleware: bearer with Keyfunc requires Algorithms: list what the issuer signs with, for instance RS256")
-	case cfg.Leeway < 0 || cfg.Leeway > maxLeeway:
-		return fmt.Errorf("middleware: bearer Leeway %s must be between 0 and %s", cfg.Leeway, maxLeeway)
-	case slices.Contains(cfg.Audience, ""):
-		return errors.New("middleware: bearer Audience has an empty value: name the audience or leave Audience out")
-	case cfg.NewClaims() == nil:
-		return errors.New("middleware: bearer NewClaims returned nil: return a pointer to a new value")
-	}
-	return errors.Join(cfg.checkAlgorithms(), checkQuotable("Realm", cfg.Realm), checkMetadata(cfg.ResourceMetadata), checkScopes(cfg.Scopes))
-}
+var errNoToken = errors.New("middleware: no bearer token")
 
-func (cfg BearerConfig) checkAlgorithms() error {
-	hmac := 0
-	for _, name := range cfg.Algorithms {
-		method := jwt.GetSigningMethod(name)
-		if method == nil || strings.EqualFold(name, "none") {
-			return fmt.Errorf("middleware: bearer algorithm %q is not allowed: use HS256 with Key, or RS256, ES256, EdDSA and the like with Keyfunc", name)
-		}
-		m, ok := method.(*jwt.SigningMethodHMAC)
-		if !ok {
-			continue
-		}
-		hmac++
-		if size := m.Hash.Size(); cfg.Keyfunc == nil && len(cfg.Key) < size {
-			return fmt.Errorf("middleware: bearer requires a key of at least %d bytes for %s (RFC 7518 section 3.2), not %d: make one from crypto/rand", size, name, len(cfg.Key))
-		}
-	}
-	switch {
-	case hmac > 0 && hmac < len(cfg.Algorithms):
-		return errors.New("middleware: bearer Algorithms mix HMAC with asymmetric ones, so that a public key would do as a secret: use two groups with a Bearer each")
-	case hmac == 0 && cfg.Keyfunc == nil:
-		return errors.New("middleware: bearer Key is for HS256, HS384 and HS512: give the public keys of other Algorithms by Keyfunc")
-	}
-	return nil
-}
-
-func (cfg BearerConfig) parser() *jwt.Parser {
-	options := []jwt.ParserOption{
-		jwt.WithValidMethods(slices.Clone(cfg.Algorithms)), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
-		jwt.WithLeeway(cfg.Leeway), jwt.WithStrictDecoding(),
-	}
-	if cfg.Issuer != "" {
-		options = append(options, jwt.WithIssuer(cfg.Issuer))
-	}
-	if len(cfg.Audience) > 0 {
-		options = append(options, jwt.WithAudience(cfg.Audience...))
-	}
-	return jwt.NewParser(options...)
-}
-
-// keyfunc refuses an empty secret, the zero value that a failed look-up in a
-// Keyfunc returns: everyone can make tokens for it.
-func (cfg BearerConfig) keyfunc() jwt.Keyfunc {
-	if cfg.Keyfunc == nil {
-		key := slices.Clone(cfg.Key)
-		return func(*jwt.Token) (any, error) { return key, nil }
-	}
-	return func(t *jwt.Token) (any, error) {
-		key, err := cfg.Keyfunc(t)
-		if err != nil {
-			return nil, err
-		}
-		keys := []jwt.VerificationKey{key}
-		if set, ok := key.(jwt.VerificationKeySet); ok {
-			keys = set.Keys
-		}
-		for _, k := range keys {
-			if secret, ok := k.([]byte); ok && len(secret) == 0 {
-				return nil, errEmptyKey
-			}
-		}
-		return key, nil
-	}
-}
-
-var (
-	errEmptyKey = errors.New("middleware: bearer Keyfunc returned an empty secret")
-	errNoToken  = errors.New("middleware: no bearer token")
-	errBadToken = errors.New("middleware: bad bearer token")
-)
-
-// bearerToken takes the token from the only place that is looked at. Another
+// token takes the token from the only header that is looked at. Another
 // scheme counts as no token. (RFC 6750 sections 2.1 and 3.1)
-func bearerToken(headers []string) (string, error) {
-	if len(headers) > 1 {
-		return "", errBadToken
+func (cfg *BearerConfig) token(header http.Header) (string, error) {
+	lines := header[cfg.Header]
+	if len(lines) > 1 {
+		return "", ErrInvalidToken
 	}
-	if len(headers) == 0 {
+	if len(lines) == 0 {
 		return "", errNoToken
 	}
-	scheme, token, _ := strings.Cut(headers[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", errNoToken
+	token := lines[0]
+	if cfg.Header == echo.HeaderAuthorization {
+		var scheme string
+		if scheme, token, _ = strings.Cut(token, " "); !strings.EqualFold(scheme, "Bearer") {
+			return "", errNoToken
+		}
 	}
-	if token = strings.Trim(token, " "); len(token) > maxToken {
-		return "", errBadToken
+	if token = strings.Trim(token, " "); token == "" || len(token) > maxToken {
+		return "", ErrInvalidToken
 	}
 	return token, nil
-}
-
-// verifier turns a token into a principal.
-type verifier struct {
-	parser    *jwt.Parser
-	keyfunc   jwt.Keyfunc
-	newClaims func() jwt.Claims
-}
-
-func (v *verifier) verify(raw string) (*mcpecho.Principal, error) {
-	token, err := v.parser.ParseWithClaims(raw, v.newClaims(), v.keyfunc)
-	if err != nil {
-		return nil, err
-	}
-	if _, critical := token.Header["crit"]; critical {
-		return nil, errBadToken // an extension that must be understood (RFC 7515 section 4.1.11)
-	}
-	p := &mcpecho.Principal{Claims: token.Claims}
-	if p.Issuer, err = token.Claims.GetIssuer(); err != nil {
-		return nil, err
-	}
-	if p.Subject, err = token.Claims.GetSubject(); err != nil {
-		return nil, err
-	}
-	if p.Subject == "" {
-		sum := sha256.Sum256([]byte(raw))
-		p.ID = "token:" + hex.EncodeToString(sum[:])
-	}
-	p.Scopes, err = v.scopes(token)
-	return p, err
 }

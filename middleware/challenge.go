@@ -1,12 +1,13 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 )
 
@@ -51,8 +52,26 @@ func (ch *challenge) set(ec echo.Context, code, description, scope string) {
 // quotable escapes what would end a quoted-string. (RFC 9110 section 5.6.4)
 var quotable = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// refuse answers 401 outside of any MCP message. Without a code the request
-// carried no token, and the challenge then says neither what was wrong nor why.
+// answer is the one table from the causes of a missing principal to what the
+// client sees, outside of any MCP message.
+func (ch *challenge) answer(ec echo.Context, cause error, scope string) error {
+	var answer *echo.HTTPError
+	switch {
+	case errors.As(cause, &answer):
+		return answer
+	case errors.Is(cause, errNoToken):
+		return ch.refuse(ec, "", "a bearer token is required", scope)
+	case errors.Is(cause, jwt.ErrTokenExpired):
+		return ch.refuse(ec, "invalid_token", "the token is expired", scope)
+	case errors.Is(cause, ErrInvalidToken):
+		return ch.refuse(ec, "invalid_token", "the token is not valid", scope)
+	}
+	ec.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
+	return echo.NewHTTPError(http.StatusServiceUnavailable, "tokens cannot be verified at the moment").SetInternal(cause)
+}
+
+// refuse answers 401. Without a code the request carried no token, and the
+// challenge then says neither what was wrong nor why.
 func (ch *challenge) refuse(ec echo.Context, code, description, scope string) error {
 	if code == "" {
 		ch.set(ec, "", "", scope)
@@ -88,15 +107,4 @@ func checkQuotable(field, value string) error {
 		return fmt.Errorf("middleware: %s %q must be printable ASCII: it is sent in a header", field, value)
 	}
 	return nil
-}
-
-func checkMetadata(address string) error {
-	if address == "" {
-		return nil
-	}
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") || u.Fragment != "" {
-		return fmt.Errorf("middleware: ResourceMetadata %q must be an absolute URL, as https://api.example.com/.well-known/oauth-protected-resource/mcp", address)
-	}
-	return checkQuotable("ResourceMetadata", address)
 }

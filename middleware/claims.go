@@ -10,7 +10,7 @@ import (
 // scopes reads the granted scopes of a verified token: the claim scope (RFC
 // 8693 section 4.2) and the claim scp that some issuers use instead. A claim of
 // any other form grants nothing.
-func (v *verifier) scopes(token *jwt.Token) ([]string, error) {
+func (v *jwtVerifier) scopes(token *jwt.Token) ([]string, error) {
 	claims, ok := token.Claims.(jwt.MapClaims)
 	if !ok { // a type of the application's own need not have these two
 		payload, err := v.parser.DecodeSegment(strings.Split(token.Raw, ".")[1])

@@ -1,0 +1,171 @@
+package middleware
+
+import (
+	"context"
+	"crypto/rsa"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/go-json-experiment/json"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// fetchPause is the least time between two fetches of a key set, so that
+// tokens with made-up key ids cannot make it a target.
+const fetchPause = 10 * time.Second
+
+// errNoKeys is the failure to look for a key, which says nothing about the
+// token.
+var errNoKeys = errors.New("middleware: the key set of the issuer cannot be fetched")
+
+// remoteKeys is a key set at a URL, in memory. It is fetched by the requests
+// that need it, so that a server without calls keeps no goroutine.
+type remoteKeys struct {
+	jwkset.Storage // the last good keys
+
+	url     string
+	fetcher fetcher
+	refresh time.Duration // age at which keys are fetched anew
+	pause   time.Duration // least time between fetches
+
+	fetching sync.Mutex
+	last     atomic.Pointer[fetched]
+}
+
+// fetched is what is known about the fetches so far.
+type fetched struct {
+	tried, loaded time.Time // loaded: zero before the first success
+	err           error     // of the last try
+}
+
+func newRemoteKeys(cfg BearerConfig) *remoteKeys {
+	r := &remoteKeys{
+		Storage: jwkset.NewMemoryStorage(), url: cfg.JWKS, fetcher: newFetcher(cfg.JWKSClient),
+		refresh: cfg.JWKSRefresh, pause: min(fetchPause, cfg.JWKSRefresh),
+	}
+	r.last.Store(&fetched{})
+	return r
+}
+
+// keyfunc finds the key of a token: by its `kid`, whose `alg` must then be the
+// token's, or among all keys when it has none.
+func (r *remoteKeys) keyfunc() jwt.Keyfunc {
+	return must(keyfunc.New(keyfunc.Options{Storage: r})).Keyfunc
+}
+
+// KeyRead implements [jwkset.Storage].
+func (r *remoteKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error) {
+	r.freshen()
+	key, err := r.Storage.KeyRead(ctx, id)
+	if !errors.Is(err, jwkset.ErrKeyNotFound) {
+		return key, err
+	}
+	r.fetch(r.pause)
+	if key, err = r.Storage.KeyRead(ctx, id); errors.Is(err, jwkset.ErrKeyNotFound) && r.last.Load().err != nil {
+		return key, fmt.Errorf("%w: %w", errNoKeys, r.last.Load().err)
+	}
+	return key, err
+}
+
+// KeyReadAll implements [jwkset.Storage].
+func (r *remoteKeys) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
+	r.freshen()
+	if r.last.Load().loaded.IsZero() {
+		r.fetch(r.pause)
+	}
+	if last := r.last.Load(); last.loaded.IsZero() {
+		return nil, fmt.Errorf("%w: %w", errNoKeys, last.err)
+	}
+	return r.Storage.KeyReadAll(ctx)
+}
+
+// freshen fetches old keys anew without making the caller wait.
+func (r *remoteKeys) freshen() {
+	last := r.last.Load()
+	if last.loaded.IsZero() || time.Since(last.loaded) < r.refresh || time.Since(last.tried) < r.pause {
+		return
+	}
+	if r.fetching.TryLock() {
+		go func() {
+			defer r.fetching.Unlock()
+			r.fetchLocked()
+		}()
+	}
+}
+
+// fetch fetches the keys unless that was tried within the time. Callers that
+// meet wait for the one that goes.
+func (r *remoteKeys) fetch(within time.Duration) {
+	r.fetching.Lock()
+	defer r.fetching.Unlock()
+	if last := r.last.Load(); last.tried.IsZero() || time.Since(last.tried) >= within {
+		r.fetchLocked()
+	}
+}
+
+func (r *remoteKeys) fetchLocked() {
+	next := *r.last.Load()
+	next.tried = time.Now()
+	if next.err = r.load(); next.err == nil {
+		next.loaded = next.tried
+	}
+	r.last.Store(&next)
+}
+
+// load replaces the keys by those at the URL, or leaves them as they are.
+func (r *remoteKeys) load() (err error) {
+	defer func() {
+		if v := recover(); v != nil { // it may run on a goroutine of its own
+			err = fmt.Errorf("middleware: the key set at %s: %v", r.url, v)
+		}
+	}()
+	request, err := http.NewRequest(http.MethodGet, r.url, nil) //nolint:noctx // bounded by the fetcher, and shared by requests
+	if err != nil {
+		return err
+	}
+	body, err := r.fetcher.do(request)
+	if err != nil {
+		return err
+	}
+	keys, err := publicKeys(body)
+	if err != nil {
+		return fmt.Errorf("middleware: the key set at %s: %w", r.url, err)
+	}
+	return r.KeyReplaceAll(context.Background(), keys)
+}
+
+// publicKeys reads the keys that signatures can be verified with. Others are
+// left out, so that one new kind of key does not lose the rest.
+func publicKeys(body []byte) ([]jwkset.JWK, error) {
+	var set jwkset.JWKSMarshal
+	if err := json.Unmarshal(body, &set); err != nil {
+		return nil, err
+	}
+	var keys []jwkset.JWK
+	for _, m := range set.Keys {
+		if m.USE == jwkset.UseEnc {
+			continue
+		}
+		// Certificates say nothing that the key does not, and one by reference
+		// would have to be fetched.
+		m.X5U, m.X5C, m.X5T, m.X5TS256 = "", nil, "", ""
+		key, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
+		if err != nil {
+			continue
+		}
+		if public, ok := key.Key().(*rsa.PublicKey); ok && public.N.BitLen() < minRSABits || len(algorithmsOf(key.Key())) == 0 {
+			continue
+		}
+		keys = append(keys, key)
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("it has no public key for signatures")
+	}
+	return keys, nil
+}

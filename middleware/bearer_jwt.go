@@ -1,0 +1,168 @@
+package middleware
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// jwtVerifier turns a JWT into a principal.
+type jwtVerifier struct {
+	parser    *jwt.Parser
+	validator *jwt.Validator
+	keyfunc   jwt.Keyfunc
+	newClaims func() jwt.Claims
+	audience  []string // folded, none to accept every audience
+	typ       string   // folded, "" to accept every type
+	verified  *tokenCache[verifiedToken]
+	honoured  time.Duration // how long a key that may be withdrawn is trusted unseen, 0 for ever
+}
+
+// verifiedToken is what is left of a token whose signature was right.
+type verifiedToken struct {
+	principal mcpecho.Principal
+	claims    jwt.Claims
+}
+
+const maxHonoured = time.Minute
+
+func newJWTVerifier(cfg BearerConfig) *jwtVerifier {
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(slices.Clone(cfg.Algorithms)), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
+		jwt.WithLeeway(cfg.Leeway), jwt.WithStrictDecoding(),
+	}
+	if cfg.Issuer != "" {
+		options = append(options, jwt.WithIssuer(cfg.Issuer))
+	}
+	v := &jwtVerifier{
+		parser: jwt.NewParser(options...), validator: jwt.NewValidator(options...), newClaims: cfg.NewClaims,
+		audience: audiences(cfg.Resource, cfg.Audience), typ: foldType(cfg.Type),
+		verified: newTokenCache[verifiedToken](cfg.CacheSize),
+	}
+	switch {
+	case cfg.JWKS != "":
+		v.keyfunc, v.honoured = newRemoteKeys(cfg).keyfunc(), min(maxHonoured, cfg.JWKSRefresh)
+	case cfg.Keyfunc != nil:
+		v.keyfunc, v.honoured = refuseEmpty(cfg.Keyfunc), maxHonoured
+	case cfg.PublicKey != nil:
+		v.keyfunc = func(*jwt.Token) (any, error) { return cfg.PublicKey, nil }
+	default:
+		key := slices.Clone(cfg.Key)
+		v.keyfunc = func(*jwt.Token) (any, error) { return key, nil }
+	}
+	return v
+}
+
+// verify is a [Verifier].
+func (v *jwtVerifier) verify(_ context.Context, raw string) (*mcpecho.Principal, error) {
+	digest := sha256.Sum256([]byte(raw))
+	if t, ok := v.verified.get(digest); ok {
+		if err := v.validator.Validate(t.claims); err != nil {
+			v.verified.remove(digest)
+			return nil, invalid(err)
+		}
+		p := t.principal // a copy, so that what one request does to it stays there
+		return &p, nil
+	}
+	p, err := v.parse(raw, digest)
+	if err != nil {
+		return nil, err
+	}
+	v.verified.put(digest, verifiedToken{*p, p.Claims.(jwt.Claims)}, v.honoured)
+	return p, nil
+}
+
+func (v *jwtVerifier) parse(raw string, digest [sha256.Size]byte) (*mcpecho.Principal, error) {
+	token, err := v.parser.ParseWithClaims(raw, v.newClaims(), v.keyfunc)
+	if err != nil {
+		var answer *echo.HTTPError
+		if errors.As(err, &answer) || errors.Is(err, errNoKeys) {
+			return nil, err
+		}
+		return nil, invalid(err)
+	}
+	if _, critical := token.Header["crit"]; critical { // an extension that must be understood (RFC 7515 section 4.1.11)
+		return nil, ErrInvalidToken
+	}
+	if typ, _ := token.Header["typ"].(string); v.typ != "" && foldType(typ) != v.typ {
+		return nil, ErrInvalidToken
+	}
+	aud, err := token.Claims.GetAudience()
+	if err != nil || !forUs(v.audience, aud) {
+		return nil, ErrInvalidToken
+	}
+	p := &mcpecho.Principal{Claims: token.Claims}
+	if p.Issuer, err = token.Claims.GetIssuer(); err != nil {
+		return nil, invalid(err)
+	}
+	if p.Subject, err = token.Claims.GetSubject(); err != nil {
+		return nil, invalid(err)
+	}
+	if p.Subject == "" {
+		p.ID = tokenID(digest)
+	}
+	if p.Scopes, err = v.scopes(token); err != nil {
+		return nil, invalid(err)
+	}
+	p.Scopes = slices.Clip(p.Scopes) // shared with later requests, so an append must copy
+	return p, nil
+}
+
+func invalid(err error) error { return fmt.Errorf("%w: %w", ErrInvalidToken, err) }
+
+// tokenID names a caller that is known by nothing but its token.
+func tokenID(digest [sha256.Size]byte) string { return "token:" + hex.EncodeToString(digest[:]) }
+
+// audiences are the values of `aud` that are accepted.
+func audiences(resource string, more []string) []string {
+	var all []string
+	for _, a := range append([]string{resource}, more...) {
+		if a != "" {
+			all = append(all, strings.TrimSuffix(a, "/"))
+		}
+	}
+	return all
+}
+
+// forUs says whether a token was made for one of the accepted audiences.
+func forUs(accepted, aud []string) bool {
+	return len(accepted) == 0 || slices.ContainsFunc(aud, func(a string) bool {
+		return slices.Contains(accepted, strings.TrimSuffix(a, "/"))
+	})
+}
+
+// foldType makes media types comparable. (RFC 7515 section 4.1.9)
+func foldType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+
+// refuseEmpty refuses an empty secret, the zero value that a failed look-up in
+// a Keyfunc returns: everyone can make tokens for it.
+func refuseEmpty(find jwt.Keyfunc) jwt.Keyfunc {
+	return func(t *jwt.Token) (any, error) {
+		key, err := find(t)
+		if err != nil {
+			return nil, err
+		}
+		keys := []jwt.VerificationKey{key}
+		if set, ok := key.(jwt.VerificationKeySet); ok {
+			keys = set.Keys
+		}
+		for _, k := range keys {
+			if secret, ok := k.([]byte); ok && len(secret) == 0 {
+				return nil, errEmptyKey
+			}
+		}
+		return key, nil
+	}
+}
+
+var errEmptyKey = errors.New("middleware: bearer Keyfunc returned an empty secret")
