@@ -14,15 +14,18 @@ type PermitConfig struct {
 	// Skipper lets a call pass without a check. Optional.
 	Skipper Skipper
 	// Permit decides. Required.
-	Permit func(c *mcpecho.Call) error
+	Permit Permission
 }
 
 // Permit is a step of [mcpecho.StagePermissions] that lets a call pass when
-// the function returns nil. A [mcpecho.Error], or an [echo.HTTPError] with
-// status 401 or 403, reaches the client as it is; any other error becomes
-// HTTP 403 "not permitted", with the cause only in the log. The arguments are
-// not decoded yet: what depends on them belongs into the handler.
-func Permit(permit func(c *mcpecho.Call) error) mcpecho.Step {
+// the permission returns nil. A [mcpecho.Error], or an [echo.HTTPError] with
+// status 401 or 403, reaches the client as it is; a denial by [HasScopes] is
+// answered as that of [Scopes]; any other error becomes HTTP 403 "not
+// permitted", with the cause only in the log. The arguments are not decoded
+// yet: what depends on them belongs into the handler.
+//
+//	mw.Permit(mw.Or(mw.HasScopes("invoices:read"), worksHere))
+func Permit(permit Permission) mcpecho.Step {
 	return PermitWithConfig(PermitConfig{Permit: permit})
 }
 
@@ -37,26 +40,53 @@ func (cfg PermitConfig) ToStep() (mcpecho.Step, error) {
 	if cfg.Permit == nil {
 		return mcpecho.Step{}, errors.New("middleware: permit requires a function: use Public for a tool that everyone may call")
 	}
-	check := func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			if skips(cfg.Skipper, ec) {
-				return next(ec)
-			}
-			if err := cfg.Permit(mcpecho.CallFrom(ec)); err != nil {
-				return notPermitted(err)
-			}
-			return next(ec)
-		}
-	}
-	return mcpecho.Step{Name: "permit", Stage: mcpecho.StagePermissions, Func: check, Native: true}, nil
+	return permissionStep("permit", cfg.Skipper, cfg.Permit, nil), nil
 }
 
-func notPermitted(err error) error {
-	var protocol *mcpecho.Error
-	var plain *echo.HTTPError
-	if errors.As(err, &protocol) ||
-		errors.As(err, &plain) && (plain.Code == http.StatusUnauthorized || plain.Code == http.StatusForbidden) {
-		return err
+// permissionStep is the one form of the steps that ask a permission. scopes is
+// what the step makes known to the chain, if anything.
+func permissionStep(name string, skipper Skipper, permit Permission, scopes *ScopesConfig) mcpecho.Step {
+	return mcpecho.Step{
+		Name: name, Stage: mcpecho.StagePermissions, Native: true,
+		Describe: func(d *mcpecho.Definition) error {
+			all := chainScopesOf(d)
+			if scopes != nil {
+				all.steps = append(all.steps, scopes)
+			}
+			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
+				return func(ec echo.Context) error {
+					if skips(skipper, ec) {
+						return next(ec)
+					}
+					c := mcpecho.CallFrom(ec)
+					if err := permit(c); err != nil {
+						return all.refuse(ec, c.Principal(), err)
+					}
+					return next(ec)
+				}
+			}
+			return nil
+		},
 	}
-	return &mcpecho.Error{Code: http.StatusForbidden, Message: "not permitted", Internal: err}
+}
+
+// refuse is the answer to a call that was not permitted.
+func (all *chainScopes) refuse(ec echo.Context, p *mcpecho.Principal, cause error) error {
+	if scope := (*scopeError)(nil); errors.As(cause, &scope) {
+		return all.deny(ec, p, scope)
+	}
+	return notPermitted(cause)
+}
+
+func notPermitted(cause error) error {
+	if protocol := (*mcpecho.Error)(nil); errors.As(cause, &protocol) || isRefusal(cause) {
+		return cause
+	}
+	return &mcpecho.Error{Code: http.StatusForbidden, Message: "not permitted", Internal: cause}
+}
+
+// isRefusal says whether the error is a 401 or 403 made for plain Echo.
+func isRefusal(err error) bool {
+	var plain *echo.HTTPError
+	return errors.As(err, &plain) && (plain.Code == http.StatusUnauthorized || plain.Code == http.StatusForbidden)
 }

@@ -18,6 +18,8 @@ type ScopesConfig struct {
 	// Scopes are the OAuth scopes that the caller's token must all have.
 	// Required.
 	Scopes []string
+	// Any makes one of the scopes enough, as [AnyScope] does.
+	Any bool
 }
 
 // Scopes is a step of [mcpecho.StagePermissions] that lets a call pass when
@@ -25,12 +27,19 @@ type ScopesConfig struct {
 // permit everyone, for which there is [Public].
 //
 // An anonymous caller gets HTTP 401, one that lacks a scope 403. Both carry a
-// challenge with the scopes that the step needs, by which a client asks its
-// user for more; the 403 names them in the error's data too, as
-// requiredScopes.
+// challenge with every scope that the chain needs, those of its other Scopes
+// and AnyScope steps included, so that a client asks its user once; the 403
+// names them in the error's data too, as requiredScopes.
 // (specification 2026-07-28, basic/authorization, section Scope Challenge Handling)
 func Scopes(scopes ...string) mcpecho.Step {
 	return ScopesWithConfig(ScopesConfig{Scopes: scopes})
+}
+
+// AnyScope is [Scopes] for which one of the scopes is enough. A challenge asks
+// for the first, so name the one that allows least first, as in
+// AnyScope("invoices:read", "invoices:write").
+func AnyScope(scopes ...string) mcpecho.Step {
+	return ScopesWithConfig(ScopesConfig{Scopes: scopes, Any: true})
 }
 
 // ScopesWithConfig is [Scopes] with a configuration. It panics when that is
@@ -41,35 +50,96 @@ func ScopesWithConfig(cfg ScopesConfig) mcpecho.Step {
 
 // ToStep makes the step, or says what is wrong with the configuration.
 func (cfg ScopesConfig) ToStep() (mcpecho.Step, error) {
-	if len(cfg.Scopes) == 0 {
-		return mcpecho.Step{}, errors.New("middleware: scopes requires at least one scope: use Public for a tool that everyone may call")
-	}
-	if err := checkScopes(cfg.Scopes); err != nil {
+	if err := checkRequired(cfg.Scopes); err != nil {
 		return mcpecho.Step{}, err
 	}
-	needed := slices.Clone(cfg.Scopes)
-	scope := strings.Join(needed, " ")
-	check := func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			if skips(cfg.Skipper, ec) {
-				return next(ec)
-			}
-			p := mcpecho.CallFrom(ec).Principal()
-			if p == nil {
-				challengeFrom(ec).set(ec, "", "", scope)
-				return &mcpecho.Error{Code: http.StatusUnauthorized, Message: "authentication required"}
-			}
-			for _, s := range needed {
-				if !p.HasScope(s) {
-					challengeFrom(ec).set(ec, "insufficient_scope", "", scope)
-					return &mcpecho.Error{
-						Code: http.StatusForbidden, Message: "insufficient scope",
-						Data: map[string]any{"requiredScopes": needed},
-					}
-				}
-			}
-			return next(ec)
+	cfg.Scopes = slices.Clone(cfg.Scopes)
+	step := permissionStep("scopes", cfg.Skipper, cfg.permit, &cfg)
+	if cfg.Any {
+		step.Name = "anyscope"
+	}
+	return step, nil
+}
+
+func checkRequired(scopes []string) error {
+	if len(scopes) == 0 {
+		return errors.New("middleware: scopes requires at least one scope: use Public for a tool that everyone may call")
+	}
+	return checkScopes(scopes)
+}
+
+// permit is a [Permission].
+func (cfg *ScopesConfig) permit(c *mcpecho.Call) error {
+	p := c.Principal()
+	if cfg.Any && slices.ContainsFunc(cfg.Scopes, p.HasScope) {
+		return nil
+	}
+	for _, s := range cfg.Scopes {
+		if cfg.Any || !p.HasScope(s) {
+			return &scopeError{cfg.needed(p)}
 		}
 	}
-	return mcpecho.Step{Name: "scopes", Stage: mcpecho.StagePermissions, Func: check, Native: true}, nil
+	return nil
+}
+
+// needed are the scopes with which the caller would pass.
+func (cfg *ScopesConfig) needed(p *mcpecho.Principal) []string {
+	if !cfg.Any {
+		return cfg.Scopes
+	}
+	if held := slices.IndexFunc(cfg.Scopes, p.HasScope); held >= 0 {
+		return cfg.Scopes[held : held+1]
+	}
+	return cfg.Scopes[:1]
+}
+
+// scopeError is a denial that more scopes would lift.
+type scopeError struct{ needed []string }
+
+func (e *scopeError) Error() string {
+	return "middleware: the call needs the scopes " + strings.Join(e.needed, " ")
+}
+
+func (e *scopeError) Unwrap() error { return ErrDenied }
+
+// chainScopes are the scope steps of one chain. All of its permission steps
+// share them, so that the first denial can name what the others need.
+type chainScopes struct{ steps []*ScopesConfig }
+
+type chainScopesKey struct{}
+
+func chainScopesOf(d *mcpecho.Definition) *chainScopes {
+	all, ok := d.Get(chainScopesKey{}).(*chainScopes)
+	if !ok {
+		all = &chainScopes{}
+		d.Set(chainScopesKey{}, all)
+	}
+	return all
+}
+
+// deny makes a scope error the answer to the call.
+func (all *chainScopes) deny(ec echo.Context, p *mcpecho.Principal, cause *scopeError) error {
+	var needed []string
+	add := func(scopes []string) {
+		for _, s := range scopes {
+			if !slices.Contains(needed, s) {
+				needed = append(needed, s)
+			}
+		}
+	}
+	for _, cfg := range all.steps {
+		if !skips(cfg.Skipper, ec) {
+			add(cfg.needed(p))
+		}
+	}
+	add(cause.needed)
+	scope := strings.Join(needed, " ")
+	if p == nil {
+		challengeFrom(ec).set(ec, "", "", scope)
+		return &mcpecho.Error{Code: http.StatusUnauthorized, Message: "authentication required"}
+	}
+	challengeFrom(ec).set(ec, "insufficient_scope", "", scope)
+	return &mcpecho.Error{
+		Code: http.StatusForbidden, Message: "insufficient scope", Data: map[string]any{"requiredScopes": needed},
+	}
 }
