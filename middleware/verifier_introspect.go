@@ -1,0 +1,175 @@
+package middleware
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// IntrospectConfig configures [Introspect].
+type IntrospectConfig struct {
+	// URL is the https URL of the introspection endpoint. Required.
+	URL string
+	// ClientID and ClientSecret authenticate this server there, by HTTP Basic.
+	// Required.
+	ClientID, ClientSecret string
+	// Resource and Audience are the values of `aud` that are accepted, as in
+	// [BearerConfig]. Without both every active token of the authorization
+	// server is, those for other servers included.
+	Resource string
+	Audience []string
+	// CacheFor is how long an active token stays so without being asked about
+	// again, and at most until its `exp`: a revoked token works for that long.
+	// Default: 30 s. Negative: every request asks.
+	CacheFor time.Duration
+	// CacheSize is the number of active tokens that are remembered, by their
+	// digest. Default: 10,000.
+	CacheSize int
+	// Client sends the requests. Only its Transport is used: time (5 s), size
+	// (64 KiB) and redirects (none) stay bounded. Optional.
+	Client *http.Client
+	// LoopbackHTTP lets URL be an http URL of a loopback address, for tests.
+	LoopbackHTTP bool
+}
+
+// DefaultIntrospectConfig has the defaults of [Introspect].
+var DefaultIntrospectConfig = IntrospectConfig{CacheFor: 30 * time.Second, CacheSize: 10_000}
+
+// Introspect is a [Verifier] that asks the authorization server about each
+// token (RFC 7662). The principal has the `iss`, `sub` and `scope` of the
+// answer, and all of it as a map[string]any in Claims, which requests share: do
+// not change it. It panics when the configuration is wrong;
+// [IntrospectConfig.ToVerifier] returns the error.
+//
+//	mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(mw.IntrospectConfig{
+//		URL: "https://login.example.com/introspect", ClientID: "mcp", ClientSecret: secret,
+//		Resource: "https://api.example.com/mcp",
+//	})})
+func Introspect(cfg IntrospectConfig) Verifier { return must(cfg.ToVerifier()) }
+
+// ToVerifier makes the verifier, or says what is wrong with the configuration.
+func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
+	if cfg.CacheFor == 0 {
+		cfg.CacheFor = DefaultIntrospectConfig.CacheFor
+	}
+	if cfg.CacheSize == 0 {
+		cfg.CacheSize = DefaultIntrospectConfig.CacheSize
+	}
+	if cfg.CacheFor < 0 {
+		cfg.CacheSize = 0
+	}
+	if cfg.ClientID == "" || cfg.ClientSecret == "" {
+		return nil, errors.New("middleware: introspect requires ClientID and ClientSecret: an open endpoint would let everyone try out tokens (RFC 7662 section 2.1)")
+	}
+	if slices.Contains(cfg.Audience, "") {
+		return nil, errors.New("middleware: introspect Audience has an empty value: name the audience or leave Audience out")
+	}
+	err := errors.Join(checkFetchURL("introspect URL", cfg.URL, cfg.LoopbackHTTP), checkPublicURL("Resource", cfg.Resource))
+	if err != nil {
+		return nil, err
+	}
+	i := &introspector{
+		cfg: cfg, fetcher: newFetcher(cfg.Client),
+		audience: audiences(cfg.Resource, cfg.Audience), active: newTokenCache[introspected](cfg.CacheSize),
+	}
+	return i.verify, nil
+}
+
+type introspector struct {
+	cfg      IntrospectConfig
+	fetcher  fetcher
+	audience []string
+	active   *tokenCache[introspected]
+}
+
+type introspected struct {
+	principal mcpecho.Principal
+	expires   time.Time // zero: not said
+}
+
+func (i *introspector) verify(ctx context.Context, token string) (*mcpecho.Principal, error) {
+	digest := sha256.Sum256([]byte(token))
+	known, ok := i.active.get(digest)
+	if !ok {
+		claims, err := i.ask(ctx, token)
+		if err != nil {
+			return nil, err
+		}
+		if known, err = i.read(claims, digest); err != nil {
+			return nil, err
+		}
+		i.active.put(digest, known, i.cfg.CacheFor)
+	}
+	if !known.expires.IsZero() && !time.Now().Before(known.expires) {
+		i.active.remove(digest)
+		return nil, fmt.Errorf("%w: expired", ErrInvalidToken)
+	}
+	p := known.principal
+	return &p, nil
+}
+
+func (i *introspector) ask(ctx context.Context, token string) (claims map[string]any, err error) {
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, i.cfg.URL, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.SetBasicAuth(url.QueryEscape(i.cfg.ClientID), url.QueryEscape(i.cfg.ClientSecret)) // RFC 6749 section 2.3.1
+	body, err := i.fetcher.do(request)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(body, &claims); err != nil {
+		return nil, fmt.Errorf("middleware: introspect: %w", withoutValue(err))
+	}
+	return claims, nil
+}
+
+// withoutValue keeps what the server has sent out of the error.
+func withoutValue(err error) error {
+	var syntax *jsontext.SyntacticError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("the answer is not JSON at byte %d", syntax.ByteOffset)
+	}
+	return errors.New("the answer is not a JSON object")
+}
+
+// read takes the caller from an answer. (RFC 7662 section 2.2)
+func (i *introspector) read(claims map[string]any, digest [sha256.Size]byte) (known introspected, err error) {
+	if active, _ := claims["active"].(bool); !active {
+		return known, fmt.Errorf("%w: not active", ErrInvalidToken)
+	}
+	aud := listed(claims["aud"])
+	if one, ok := claims["aud"].(string); ok {
+		aud = []string{one}
+	}
+	if !forUs(i.audience, aud) {
+		return known, fmt.Errorf("%w: for another audience", ErrInvalidToken)
+	}
+	if nbf, ok := claims["nbf"].(float64); ok && time.Now().Before(seconds(nbf).Add(-maxLeeway)) {
+		return known, fmt.Errorf("%w: not yet valid", ErrInvalidToken)
+	}
+	if exp, ok := claims["exp"].(float64); ok {
+		known.expires = seconds(exp)
+	}
+	known.principal = mcpecho.Principal{Scopes: slices.Clip(listed(claims["scope"])), Claims: claims}
+	known.principal.Issuer, _ = claims["iss"].(string)
+	if known.principal.Subject, _ = claims["sub"].(string); known.principal.Subject == "" {
+		known.principal.ID = tokenID(digest)
+	}
+	return known, nil
+}
+
+func seconds(n float64) time.Time { return time.Unix(int64(min(max(n, 0), 1<<40)), 0) }
