@@ -3,7 +3,6 @@ package invoices
 import (
 	"log/slog"
 
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 	"gorm.io/gorm"
@@ -38,11 +37,5 @@ func New(db *gorm.DB, key []byte, log *slog.Logger) (*echo.Echo, *mcpecho.Server
 // bearer is mw.Bearer(key) for an operator who chooses the key: one that is
 // shorter than mw.Bearer wants still works, and main warns about it.
 func bearer(key []byte) echo.MiddlewareFunc {
-	if len(key) == 0 || len(key) >= MinKeyBytes {
-		return mw.Bearer(key)
-	}
-	return mw.BearerWithConfig(mw.BearerConfig{
-		Keyfunc:    func(*jwt.Token) (any, error) { return key, nil },
-		Algorithms: []string{jwt.SigningMethodHS256.Alg()},
-	})
+	return mw.BearerWithConfig(mw.BearerConfig{Key: key, AllowShortKey: true})
 }
