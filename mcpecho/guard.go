@@ -20,22 +20,22 @@ import (
 // refuses costs no parsing and no look at a token.
 func (s *Server) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
-		x := s.exchange(ec)
-		if err := s.guard(x.request); err != nil {
-			return x.fail(err)
+		r, h := ec.Request(), ec.Response().Header()
+		if err := s.guard(r); err != nil {
+			return s.exchange(ec).fail(err)
 		}
-		s.shareWithOrigin(x.request, x.response.Header())
-		if x.request.Method == http.MethodOptions {
+		s.shareWithOrigin(r, h)
+		if r.Method == http.MethodOptions {
 			return preflight(ec)
 		}
-		if x.request.Method == http.MethodPost {
-			if err := checkMedia(x.request.Header); err != nil {
-				return x.fail(err)
+		if r.Method == http.MethodPost {
+			if err := checkMedia(r.Header); err != nil {
+				return s.exchange(ec).fail(err)
 			}
 		}
 		if err := s.load.enter(s.cfg.MaxInFlight); err != nil {
-			x.response.Header().Set("Retry-After", "1")
-			return x.fail(err)
+			h.Set("Retry-After", "1")
+			return s.exchange(ec).fail(err)
 		}
 		defer s.load.leave()
 		return next(ec)
