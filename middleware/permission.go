@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"slices"
@@ -57,26 +58,26 @@ func And(permissions ...Permission) Permission {
 }
 
 // Or permits what one of the permissions permits, asked in order. When none
-// does, the answer is a challenge for the scopes of the first that scopes would
-// satisfy, or else the first error. It panics without any.
+// does, the answer is the first error that is no denial, or else a challenge for
+// the scopes of the first permission that scopes would satisfy, or else the
+// first denial. It panics without any.
 func Or(permissions ...Permission) Permission {
 	permissions = checkPermissions("Or", permissions)
 	return func(c *mcpecho.Call) error {
-		var denials []error
+		var denial, failure error
 		for _, permit := range permissions {
 			err := permit(c)
-			if err == nil {
-				return nil
-			}
-			denials = append(denials, err)
-		}
-		for _, err := range denials {
 			var scope *scopeError
-			if errors.As(err, &scope) {
-				return err
+			switch {
+			case err == nil:
+				return nil
+			case !isDenial(err):
+				failure = cmp.Or(failure, err)
+			case denial == nil, !errors.As(denial, &scope) && errors.As(err, &scope):
+				denial = err
 			}
 		}
-		return denials[0]
+		return cmp.Or(failure, denial)
 	}
 }
 
