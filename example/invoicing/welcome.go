@@ -64,7 +64,7 @@ func welcome(w io.Writer, url, db string, srv *mcpecho.Server, key []byte, sampl
 	return welcomeText.Execute(w, map[string]any{
 		"URL": url, "DB": db, "Sample": sample, "Read": read, "Write": write, "Chains": chains.String(),
 		"Month": time.Now().UTC().Format("2006-01"),
-		"Meta": `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`,
+		"Meta":  `{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`,
 	})
 }
 

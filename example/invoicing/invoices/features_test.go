@@ -52,6 +52,23 @@ func TestResourcesAreTheInvoicesAndTheirStatistics(t *testing.T) {
 	}
 }
 
+func TestASumThatOverflowsIsSaid(t *testing.T) {
+	srv, _ := setup(t)
+	client := mcptest.New(t, srv).As(ann)
+	mcptest.Call[invoices.Invoice](client, "invoices.create", invoices.CreateInput{Number: "B-1", AmountCents: 1<<63 - 1})
+	const want = "64-bit"
+	if r := client.Do("invoices.total", nil); !r.IsError || r.Error.Type != mcpecho.TypeError || !strings.Contains(r.Error.Message, want) {
+		t.Errorf("total: %s", r.Body)
+	}
+	if r := client.Read("invoices://stats"); r.RPCError == nil || r.RPCError.Code != 400 || !strings.Contains(r.RPCError.Message, want) {
+		t.Errorf("statistics: %s", r.Body)
+	}
+	r := client.Prompt("summarise", map[string]string{"period": time.Now().UTC().Format("2006-01")})
+	if r.RPCError == nil || !strings.Contains(r.RPCError.Message, want) {
+		t.Errorf("prompt: %s", r.Body)
+	}
+}
+
 func TestThePromptSummarisesAPeriod(t *testing.T) {
 	srv, _ := setup(t)
 	client := mcptest.New(t, srv).As(bob)

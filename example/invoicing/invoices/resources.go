@@ -1,6 +1,8 @@
 package invoices
 
 import (
+	"strings"
+
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -37,5 +39,8 @@ func stats(c *mcpecho.Call, _ struct{}) (Stats, error) {
 func statsOf(invoices *gorm.DB) (s Stats, err error) {
 	err = invoices.Select("COUNT(*) AS count, COALESCE(SUM(amount_cents), 0) AS sum_cents, COUNT(CASE WHEN NOT sent THEN 1 END) AS unsent").
 		Scan(&s).Error
+	if err != nil && strings.Contains(err.Error(), "integer overflow") {
+		err = mcpecho.Errorf("the amounts add up to more cents than a 64-bit number holds")
+	}
 	return s, err
 }

@@ -160,7 +160,6 @@ type Total struct {
 // Sum counts invoices. It is an ordinary function of the application, which
 // knows nothing of MCP but where its database is.
 func Sum(ctx context.Context, in Which) (Total, error) {
-	var total Total
-	err := in.of(mcpecho.DB(ctx)).Select("COUNT(*) AS count, COALESCE(SUM(amount_cents), 0) AS sum_cents").Scan(&total).Error
-	return total, err
+	s, err := statsOf(in.of(mcpecho.DB(ctx)))
+	return Total{s.Count, s.SumCents}, err
 }
