@@ -149,8 +149,10 @@ func TestJWKSOutageKeepsTheLastGoodKeys(t *testing.T) {
 		"not JSON":    func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "<html>") },
 		"no keys":     set(),
 		"only secret": set(`{"kty":"oct","kid":"a","alg":"HS256","k":"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY"}`),
-		"too large":   func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"keys":[], "x":"`, strings.Repeat("x", 64<<10), `"}`) },
-		"hangs up":    func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"too large": func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"keys":[], "x":"`, strings.Repeat("x", 64<<10), `"}`)
+		},
+		"hangs up": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := newIssuer(t, "a", "b")

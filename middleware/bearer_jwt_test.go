@@ -230,4 +230,3 @@ func TestBearerRemembersTokensForItselfAlone(t *testing.T) {
 	rec, _ = door(mw.Bearer([]byte(strings.Repeat("x", 32))), token)
 	equal(t, "another key", rec.Code, http.StatusUnauthorized)
 }
-
