@@ -1,6 +1,6 @@
 // Command conformance is the server that the official MCP conformance suite
-// is run against: the tools that its scenarios call by name, at /mcp, without
-// authentication. The first line it prints is its URL.
+// is run against: the tools, resources and prompts that its scenarios name, at
+// /mcp, without authentication. The first line it prints is its URL.
 //
 //	go run ./integration_test/conformance -addr 127.0.0.1:0
 package main
@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -55,7 +56,7 @@ func newEcho() *echo.Echo {
 		Name: "conformance", Version: "1.0.0",
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
-	srv.Add(specs()...)
+	srv.Add(slices.Concat(tools(), contentTools(), resources(), prompts())...)
 	e := echo.New()
 	srv.Mount(e.Group("/mcp"))
 	return e

@@ -14,15 +14,39 @@ suite=0.2.0-alpha.12
 node_version=22.23.3 # the suite does not start on 20
 
 scenarios=(
-  'server-initialize         2025-06-18 2025-11-25'
-  'server-session-lifecycle  2025-03-26 2025-06-18 2025-11-25'
-  'ping                      2025-06-18 2025-11-25'
-  'tools-list                2025-06-18 2025-11-25 2026-07-28'
-  'tools-call-simple-text    2025-06-18 2025-11-25 2026-07-28'
-  'tools-call-error          2025-06-18 2025-11-25 2026-07-28'
-  'dns-rebinding-protection  2025-11-25 2026-07-28'
-  'http-header-validation    2026-07-28'
-  'json-schema-2020-12       2025-11-25 2026-07-28'
+  'server-initialize                     2025-06-18 2025-11-25'
+  'server-session-lifecycle              2025-03-26 2025-06-18 2025-11-25'
+  'ping                                  2025-06-18 2025-11-25'
+  'logging-set-level                     2025-06-18 2025-11-25'
+  'completion-complete                   2025-06-18 2025-11-25 2026-07-28'
+  'tools-list                            2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-simple-text                2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-image                      2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-audio                      2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-embedded-resource          2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-mixed-content              2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-error                      2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-with-progress              2025-06-18 2025-11-25 2026-07-28'
+  'tools-call-with-logging               2025-06-18 2025-11-25'
+  'resources-list                        2025-06-18 2025-11-25 2026-07-28'
+  'resources-read-text                   2025-06-18 2025-11-25 2026-07-28'
+  'resources-read-binary                 2025-06-18 2025-11-25 2026-07-28'
+  'resources-templates-read              2025-06-18 2025-11-25 2026-07-28'
+  'resources-subscribe                   2025-06-18 2025-11-25'
+  'resources-unsubscribe                 2025-06-18 2025-11-25'
+  'sep-2164-resource-not-found           2026-07-28'
+  'prompts-list                          2025-06-18 2025-11-25 2026-07-28'
+  'prompts-get-simple                    2025-06-18 2025-11-25 2026-07-28'
+  'prompts-get-with-args                 2025-06-18 2025-11-25 2026-07-28'
+  'prompts-get-embedded-resource         2025-06-18 2025-11-25 2026-07-28'
+  'prompts-get-with-image                2025-06-18 2025-11-25 2026-07-28'
+  'caching                               2026-07-28'
+  'server-stateless                      2026-07-28'
+  'server-sse-multiple-streams           2025-11-25 2026-07-28'
+  'dns-rebinding-protection              2025-11-25 2026-07-28'
+  'http-header-validation                2026-07-28'
+  'http-custom-header-server-validation  2026-07-28'
+  'json-schema-2020-12                   2025-11-25 2026-07-28'
 )
 
 die() { echo "conformance: $*" >&2; exit 2; }
@@ -83,10 +107,10 @@ for line in "${scenarios[@]}"; do
     mkdir -p "$out"
     (cd "$out" && "$node" "$cli" server --url "$url" --scenario "$name" --spec-version "$version" -o "$out" >"$out/log" 2>&1) || true
     if report=$(passed "$out"); then
-      printf 'pass  %-26s %s\n' "$name" "$version"
+      printf 'pass  %-38s %s\n' "$name" "$version"
       ok=$((ok + 1))
     else
-      printf 'FAIL  %-26s %s\n' "$name" "$version"
+      printf 'FAIL  %-38s %s\n' "$name" "$version"
       tail -n 5 "$out/log"
       failed=$((failed + 1))
     fi
