@@ -85,7 +85,7 @@ func bucketGivesBurstThenRate(_ *testing.T, l limits) {
 
 func fixedWindowStartsAfresh(_ *testing.T, l limits) {
 	p := store.FixedWindow{Max: 2, Per: time.Minute}
-	l.expect(p, 0, 1, 0)
+	l.expect(p, 30*time.Second, 1, 0)
 	l.expect(p, 50*time.Second, 1, 0)
 	l.expect(p, 9*time.Second, 1, time.Second)
 	l.expect(p, time.Second, 2, 0)
