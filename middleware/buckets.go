@@ -2,80 +2,94 @@ package middleware
 
 import (
 	"container/list"
+	"context"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"github.com/mcpecho/kit/store"
 )
 
-// buckets are the token buckets of one limit, at most max of them, the most
-// recently used in front. Expired ones are removed in passing.
-type buckets struct {
-	rate   rate.Limit
-	burst  int
-	max    int
-	expiry time.Duration
+// memoryLimiter is the [store.Limiter] of one process. It holds at most max
+// counters, the most recently used in front; idle ones are removed in passing.
+type memoryLimiter struct {
+	max   int
+	idle  time.Duration
+	now   func() time.Time
+	start time.Time // times are kept as durations since then, so that a wall clock set back changes nothing
 
-	mu    sync.Mutex
-	byKey map[bucketKey]*list.Element
-	order *list.List // of *bucket
+	mu     sync.Mutex
+	byKey  map[counted]*list.Element
+	recent *list.List // of *counter
 }
 
-type bucket struct {
-	key     bucketKey
-	used    time.Time
-	limiter *rate.Limiter
+type counted struct {
+	name   string
+	policy store.Policy
+	key    string
 }
 
-func newBuckets(cfg RateLimitConfig) *buckets {
-	// A bucket that is forgotten comes back full, so one that is not full must
-	// not expire: waiting for that would be a way around the limit.
-	expiry := cfg.IdleExpiry
-	if refill := float64(cfg.Burst) / float64(cfg.Rate) * float64(time.Second); refill > float64(expiry) {
-		expiry = time.Duration(min(refill, float64(1<<62)))
-	}
-	return &buckets{
-		rate: cfg.Rate, burst: cfg.Burst, max: cfg.MaxKeys, expiry: expiry,
-		byKey: map[bucketKey]*list.Element{}, order: list.New(),
+type counter struct {
+	counted
+	used  time.Duration
+	keep  time.Duration
+	meter meter
+}
+
+func newMemoryLimiter(maxKeys int, idle time.Duration, now func() time.Time) *memoryLimiter {
+	return &memoryLimiter{
+		max: maxKeys, idle: idle, now: now, start: now(),
+		byKey: map[counted]*list.Element{}, recent: list.New(),
 	}
 }
 
-// take spends one call of a caller, or says how long there is none to spend.
-func (b *buckets) take(key bucketKey, now time.Time) (wait time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	r := b.find(key, now).ReserveN(now, 1)
-	if wait = r.DelayFrom(now); wait <= 0 {
-		return 0
+// Take implements [store.Limiter].
+func (m *memoryLimiter) Take(_ context.Context, name string, policy store.Policy, key string, n int) (time.Duration, error) {
+	if err := policy.Validate(); err != nil {
+		return 0, err
 	}
-	r.CancelAt(now)
-	// In whole milliseconds, the unit it is sent in, and not a moment early.
+	if n < 1 || n > policy.Most() {
+		return 0, store.ErrTake
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now().Sub(m.start)
+	return roundUp(m.find(counted{name, policy, key}, now).take(now, n)), nil
+}
+
+func (m *memoryLimiter) find(key counted, now time.Duration) meter {
+	for last := m.recent.Back(); last != nil; last = m.recent.Back() {
+		if c := last.Value.(*counter); now-c.used <= c.keep {
+			break
+		}
+		m.forget(last)
+	}
+	if e, ok := m.byKey[key]; ok {
+		found := e.Value.(*counter)
+		found.used = now
+		m.recent.MoveToFront(e)
+		return found.meter
+	}
+	if m.recent.Len() >= m.max {
+		m.forget(m.recent.Back())
+	}
+	// One that is forgotten comes back with all it may take, so it must not be
+	// forgotten while it has less: waiting for that would be a way around.
+	made := &counter{counted: key, used: now, keep: max(m.idle, key.policy.Full()), meter: newMeter(key.policy)}
+	m.byKey[key] = m.recent.PushFront(made)
+	return made.meter
+}
+
+func (m *memoryLimiter) forget(e *list.Element) {
+	delete(m.byKey, e.Value.(*counter).counted)
+	m.recent.Remove(e)
+}
+
+// roundUp makes whole milliseconds, the unit in which a wait is sent, of which
+// none is a moment too short.
+func roundUp(wait time.Duration) time.Duration {
 	const unit = time.Millisecond
 	if short := wait % unit; short > 0 && wait <= 1<<62 {
 		wait += unit - short
 	}
-	return wait
-}
-
-func (b *buckets) find(key bucketKey, now time.Time) *rate.Limiter {
-	for last := b.order.Back(); last != nil && now.Sub(last.Value.(*bucket).used) > b.expiry; last = b.order.Back() {
-		b.forget(last)
-	}
-	if e, ok := b.byKey[key]; ok {
-		found := e.Value.(*bucket)
-		found.used = now
-		b.order.MoveToFront(e)
-		return found.limiter
-	}
-	if b.order.Len() >= b.max {
-		b.forget(b.order.Back())
-	}
-	made := &bucket{key: key, used: now, limiter: rate.NewLimiter(b.rate, b.burst)}
-	b.byKey[key] = b.order.PushFront(made)
-	return made.limiter
-}
-
-func (b *buckets) forget(e *list.Element) {
-	delete(b.byKey, e.Value.(*bucket).key)
-	b.order.Remove(e)
+	return max(wait, 0)
 }

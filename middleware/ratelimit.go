@@ -1,18 +1,26 @@
 package middleware
 
 import (
-	"crypto/sha256"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
-	"net"
-	"net/netip"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/store"
+)
+
+// The policies of [RateLimitConfig].
+type (
+	TokenBucket   = store.TokenBucket
+	FixedWindow   = store.FixedWindow
+	SlidingWindow = store.SlidingWindow
 )
 
 // RateLimitConfig configures [RateLimitWithConfig].
@@ -20,29 +28,54 @@ type RateLimitConfig struct {
 	// Skipper lets a call pass uncounted. Optional.
 	Skipper Skipper
 	// Rate is the sustained number of calls per second, below 1 for less than
-	// one. Required.
+	// one. Required, unless Policy is set.
 	Rate rate.Limit
 	// Burst is how many calls a rested caller may make at once. Default: Rate
 	// rounded up, at least 1.
 	Burst int
-	// Key names who a call is counted for. Default: the verified principal; the
-	// address of an anonymous caller, for IPv6 its /64 network. The address is
-	// [echo.Context.RealIP]: behind a proxy set Echo.IPExtractor, or clients can
-	// choose it.
+	// Policy counts in another way than by the bucket of Rate and Burst, which
+	// must then be 0: [FixedWindow] or [SlidingWindow]. Optional.
+	Policy store.Policy
+	// Key names who or what a call is counted for: [ByPrincipal], [ByTool],
+	// [ByPrincipalAndTool], or a function of the application, as one that reads
+	// the tenant from the principal's claims. Calls with the same key are
+	// counted together. Default: ByPrincipal.
 	Key func(c *mcpecho.Call) string
-	// MaxKeys bounds how many callers are remembered. Above it the one that was
-	// quiet for longest is forgotten, and starts with a full burst when it comes
-	// back. Default: 10,000, which take about 3 MB.
+
+	// Limiter counts for all replicas together. Default: the memory of this
+	// process, so that n replicas allow n times as much.
+	Limiter store.Limiter
+	// Name tells the counts of this limit from those of others in the same
+	// Limiter; steps of one name and policy draw on the same counts. Required
+	// with Limiter.
+	Name string
+	// LimiterTimeout is how long a call waits for Limiter before that counts as
+	// down. Default: 100 ms.
+	LimiterTimeout time.Duration
+	// FailOpen lets calls pass uncounted while Limiter is down. Default: false,
+	// they are refused as rate_limited, to be tried again after a second. Either
+	// is logged, at most once a second.
+	FailOpen bool
+
+	// MaxKeys bounds how many keys the memory form remembers. Above it the one
+	// that was quiet for longest is forgotten, and may take all again when it
+	// comes back. Default: 10,000, which take about 5 MB; a [SlidingWindow] takes
+	// up to 2 KB more for each.
 	MaxKeys int
-	// IdleExpiry is how long a quiet caller is remembered, though never shorter
-	// than it takes to regain a full burst. Default: 3 min.
+	// IdleExpiry is how long the memory form remembers a quiet key, though never
+	// shorter than until it may take all again. Default: 3 min.
 	IdleExpiry time.Duration
+	// Now is the clock of the memory form. Default: time.Now.
+	Now func() time.Time
 }
 
 // DefaultRateLimitConfig has the defaults of [RateLimit].
 var DefaultRateLimitConfig = RateLimitConfig{
-	MaxKeys:    10_000,
-	IdleExpiry: 3 * time.Minute,
+	Key:            ByPrincipal,
+	LimiterTimeout: 100 * time.Millisecond,
+	MaxKeys:        10_000,
+	IdleExpiry:     3 * time.Minute,
+	Now:            time.Now,
 }
 
 // RateLimit is a step of [mcpecho.StageRateLimit] that bounds how many calls
@@ -50,13 +83,17 @@ var DefaultRateLimitConfig = RateLimitConfig{
 // process. A call above the limit is refused with an error of type
 // rate_limited that says when to come back, and costs the caller nothing.
 //
+// It runs after the permissions and before the arguments are decoded. Whoever
+// may not use a tool is not charged, bad arguments are; so are reads of a
+// resource, prompts and completions whose chain has the step. A chain may hold
+// several limits: they are asked in order, and the first that refuses is the
+// last that is asked.
+//
 // One Step value is one limit: all specs, groups and servers that it is given
-// to draw on the same buckets. A chain may hold several. It panics unless
-// perSecond is positive and finite.
+// to draw on the same counts. It panics unless perSecond is positive and
+// finite.
 func RateLimit(perSecond float64) mcpecho.Step {
-	cfg := DefaultRateLimitConfig
-	cfg.Rate = rate.Limit(perSecond)
-	return RateLimitWithConfig(cfg)
+	return RateLimitWithConfig(RateLimitConfig{Rate: rate.Limit(perSecond)})
 }
 
 // RateLimitWithConfig is [RateLimit] with a configuration. It panics when
@@ -67,31 +104,31 @@ func RateLimitWithConfig(cfg RateLimitConfig) mcpecho.Step {
 
 // ToStep makes the step, or says what is wrong with the configuration.
 func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
-	if !(cfg.Rate > 0) || math.IsInf(float64(cfg.Rate), 1) || cfg.Rate == rate.Inf {
-		return mcpecho.Step{}, fmt.Errorf("middleware: ratelimit of %v calls per second must be positive and finite: leave the step out for no limit", float64(cfg.Rate))
+	if err := cfg.check(); err != nil {
+		return mcpecho.Step{}, err
 	}
-	if cfg.Burst < 0 || cfg.MaxKeys < 0 || cfg.IdleExpiry < 0 {
-		return mcpecho.Step{}, errors.New("middleware: ratelimit Burst, MaxKeys or IdleExpiry is negative: leave it 0 for its default")
+	if cfg.Policy == nil {
+		burst := cmp.Or(cfg.Burst, int(min(max(1, math.Ceil(float64(cfg.Rate))), math.MaxInt32)))
+		cfg.Policy = TokenBucket{Rate: float64(cfg.Rate), Burst: burst}
 	}
-	if cfg.Burst == 0 {
-		cfg.Burst = int(min(max(1, math.Ceil(float64(cfg.Rate))), math.MaxInt32))
+	if cfg.Key == nil {
+		cfg.Key = DefaultRateLimitConfig.Key
 	}
-	if cfg.MaxKeys == 0 {
-		cfg.MaxKeys = DefaultRateLimitConfig.MaxKeys
+	cfg.LimiterTimeout = cmp.Or(cfg.LimiterTimeout, DefaultRateLimitConfig.LimiterTimeout)
+	if cfg.Limiter == nil {
+		if cfg.Now == nil {
+			cfg.Now = DefaultRateLimitConfig.Now
+		}
+		cfg.Limiter = newMemoryLimiter(
+			cmp.Or(cfg.MaxKeys, DefaultRateLimitConfig.MaxKeys), cmp.Or(cfg.IdleExpiry, DefaultRateLimitConfig.IdleExpiry), cfg.Now)
+		cfg.LimiterTimeout = 0
 	}
-	if cfg.IdleExpiry == 0 {
-		cfg.IdleExpiry = DefaultRateLimitConfig.IdleExpiry
-	}
-	b := newBuckets(cfg)
+	outages := &rate.Sometimes{Interval: time.Second}
 	limit := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
-			if skips(cfg.Skipper, ec) {
-				return next(ec)
-			}
-			c := mcpecho.CallFrom(ec)
-			if wait := b.take(cfg.key(c), time.Now()); wait > 0 {
-				return &mcpecho.ToolError{
-					Type: mcpecho.TypeRate, Message: "too many calls: try again in " + wait.String(), RetryAfter: wait,
+			if !skips(cfg.Skipper, ec) {
+				if err := cfg.charge(mcpecho.CallFrom(ec), outages); err != nil {
+					return err
 				}
 			}
 			return next(ec)
@@ -100,46 +137,58 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 	return mcpecho.Step{Name: "ratelimit", Stage: mcpecho.StageRateLimit, Func: limit, Native: true}, nil
 }
 
-// bucketKey keeps the two kinds of caller apart, whatever a principal's key
-// looks like.
-type bucketKey struct {
-	anonymous bool
-	name      string
-}
-
-// maxKeyBytes bounds the memory of a key that a client may have chosen.
-const maxKeyBytes = 256
-
-func (cfg RateLimitConfig) key(c *mcpecho.Call) bucketKey {
-	var k bucketKey
+func (cfg RateLimitConfig) check() error {
 	switch {
-	case cfg.Key != nil:
-		k.name = cfg.Key(c)
-	case c.Principal() != nil:
-		k.name = c.Principal().Key()
+	case cfg.Burst < 0 || cfg.MaxKeys < 0 || cfg.IdleExpiry < 0 || cfg.LimiterTimeout < 0:
+		return errors.New("middleware: ratelimit LimiterTimeout, Burst, MaxKeys or IdleExpiry is negative: leave it 0 for its default")
+	case cfg.Limiter != nil && cfg.Name == "":
+		return errors.New("middleware: ratelimit with a Limiter requires a Name, under which replicas find the same counts")
+	case cfg.Policy == nil:
+		if !(cfg.Rate > 0) || cfg.Rate >= rate.Inf {
+			return fmt.Errorf("middleware: ratelimit of %v calls per second must be positive and finite: leave the step out for no limit", float64(cfg.Rate))
+		}
+		return nil
+	case cfg.Rate != 0 || cfg.Burst != 0:
+		return errors.New("middleware: ratelimit has a Policy and a Rate or Burst: use one of the two")
+	}
+	switch cfg.Policy.(type) {
+	case TokenBucket, FixedWindow, SlidingWindow:
 	default:
-		k = bucketKey{anonymous: true, name: clientNetwork(c)}
+		return fmt.Errorf("middleware: ratelimit Policy is a %T: use a TokenBucket, FixedWindow or SlidingWindow, and no pointer", cfg.Policy)
 	}
-	if len(k.name) > maxKeyBytes {
-		sum := sha256.Sum256([]byte(k.name))
-		k.name = string(sum[:])
+	if err := cfg.Policy.Validate(); err != nil {
+		return fmt.Errorf("middleware: ratelimit: %w", err)
 	}
-	return k
+	return nil
 }
 
-// clientNetwork is what one anonymous client cannot change at will: its IPv4
-// address or its IPv6 network.
-func clientNetwork(c *mcpecho.Call) string {
-	addr, err := netip.ParseAddr(c.RealIP())
-	if err != nil { // a made-up header: the connection does not lie
-		host, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
-		if addr, err = netip.ParseAddr(host); err != nil {
-			return ""
+// charge counts a call, or says why it must not go on.
+func (cfg *RateLimitConfig) charge(c *mcpecho.Call, outages *rate.Sometimes) error {
+	ctx := c.Ctx()
+	if cfg.LimiterTimeout > 0 {
+		limited, cancel := context.WithTimeout(ctx, cfg.LimiterTimeout)
+		defer cancel()
+		ctx = limited
+	}
+	wait, err := cfg.Limiter.Take(ctx, cfg.Name, cfg.Policy, limitKey(cfg.Key, c), 1)
+	switch {
+	case err == nil && wait <= 0:
+		return nil
+	case err == nil:
+		return &mcpecho.ToolError{
+			Type: mcpecho.TypeRate, Message: "too many calls: try again in " + wait.String(), RetryAfter: wait,
 		}
+	case c.Ctx().Err() != nil: // the caller has gone or the call has taken too long: no fault of the Limiter
+		return c.Ctx().Err()
 	}
-	if addr = addr.Unmap().WithZone(""); addr.Is4() {
-		return addr.String()
+	outages.Do(func() {
+		c.Server().Config().Logger.LogAttrs(c.Ctx(), slog.LevelError, "middleware: a limiter is down",
+			slog.String("limit", cfg.Name), slog.String("error", err.Error()), slog.Bool("calls_pass", cfg.FailOpen))
+	})
+	if cfg.FailOpen {
+		return nil
 	}
-	network, _ := addr.Prefix(64)
-	return network.String()
+	return &mcpecho.ToolError{
+		Type: mcpecho.TypeRate, Message: "calls cannot be counted at the moment: try again in 1s", RetryAfter: time.Second, Internal: err,
+	}
 }
