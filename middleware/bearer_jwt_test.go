@@ -230,3 +230,44 @@ func TestBearerRemembersTokensForItselfAlone(t *testing.T) {
 	rec, _ = door(mw.Bearer([]byte(strings.Repeat("x", 32))), token)
 	equal(t, "another key", rec.Code, http.StatusUnauthorized)
 }
+
+func TestBearerLooksForTokensInOneHeaderAlone(t *testing.T) {
+	token := hs256(t, nil)
+	for name, change := range map[string]func(*http.Request){
+		"query":        func(r *http.Request) { r.URL.RawQuery = "access_token=" + token },
+		"cookie":       func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "access_token", Value: token}) },
+		"other header": func(r *http.Request) { r.Header.Set("X-Api-Key", token) },
+		"proxy header": func(r *http.Request) { r.Header.Set("Proxy-Authorization", "Bearer "+token) },
+		"list":         func(r *http.Request) { r.Header.Set("Authorization", "Basic YTpi, Bearer "+token) },
+	} {
+		r := get()
+		change(r)
+		equal(t, name, status(mw.Bearer(key), r), http.StatusUnauthorized)
+	}
+}
+
+// FuzzBearer looks for a panic, an answer other than 200 and 401, and a good
+// answer to a token that nobody signed.
+func FuzzBearer(f *testing.F) {
+	good := "Bearer " + sign(f, jwt.SigningMethodHS256, key, jwt.MapClaims{"sub": "ann", "exp": 1 << 33})
+	parts := strings.Split(good, ".")
+	f.Add(good)
+	f.Add(good + "=")
+	f.Add("Bearer eyJhbGciOiJub25lIn0." + parts[1] + ".")
+	f.Add("Bearer " + parts[1] + "." + parts[1] + "." + parts[2])
+	f.Add("Bearer " + strings.Repeat(".", 9000))
+	f.Add("bearer\t" + good)
+	f.Add("Basic YTpi")
+	f.Add("")
+	bearer := mw.Bearer(key)
+	f.Fuzz(func(t *testing.T, header string) {
+		rec, p := door(bearer, get(header))
+		signed := len(header) > 7 && strings.Trim(header[7:], " ") == good[7:]
+		switch {
+		case rec.Code == http.StatusUnauthorized && p == nil:
+		case rec.Code == http.StatusOK && p != nil && signed:
+		default:
+			t.Errorf("status %d, principal %v for %q", rec.Code, p, header)
+		}
+	})
+}
