@@ -139,3 +139,20 @@ func TestRateLimitDoesNotBlameTheStoreForACallThatTookTooLong(t *testing.T) {
 		}
 	}
 }
+
+func TestRateLimitBoundsTheLengthOfKeysAndKeepsThemApart(t *testing.T) {
+	shared := &ledger{taken: map[string]int{}}
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok, mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 1, Name: "calls", Limiter: shared})))
+	client := mcptest.New(t, srv)
+	for _, last := range []string{"a", "b"} {
+		long := &mcpecho.Principal{ID: strings.Repeat("x", 1<<20) + last}
+		equal(t, last+" refused", client.As(long).Do("tool", nil).IsError, false)
+		equal(t, last+" refused again", client.As(long).Do("tool", nil).IsError, true)
+	}
+	for at := range shared.taken {
+		if len(at) > 300 {
+			t.Errorf("a key of %d bytes was given to the limiter", len(at))
+		}
+	}
+}
