@@ -23,6 +23,8 @@ func (x *exchange) requestKey() requestKey {
 	return requestKey{x.session.ID, string(x.msg.ID)}
 }
 
+var errInFlight = refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
+
 // begin makes a call of a dated session cancellable until end. An id that is
 // in flight already is refused: its cancellation would be ambiguous.
 func (f *inflight) begin(x *exchange, stop context.CancelFunc) error {
@@ -34,7 +36,7 @@ func (f *inflight) begin(x *exchange, stop context.CancelFunc) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.running[key] != nil {
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
+		return errInFlight
 	}
 	if f.running == nil {
 		f.running = map[requestKey]*exchange{}

@@ -2,6 +2,7 @@ package mcpecho
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -104,7 +105,10 @@ func list(kind listKind) func(*exchange) error {
 		r := x.server.registry.Load()
 		v := r.pages[kind][x.wire]
 		if x.server.cfg.FilterLists {
-			v = x.filtered(r, kind)
+			var err error
+			if v, err = x.filtered(r, kind); err != nil {
+				return err
+			}
 		}
 		result := v.find(kind, cursor)
 		if result == nil {
@@ -119,25 +123,31 @@ func errCursor() error {
 }
 
 // filtered is the view of a caller who sees what it may call.
-func (x *exchange) filtered(r *registry, kind listKind) view {
+func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 	entries := r.lists[kind]
 	visible := make([]byte, (len(entries)+7)/8)
 	// Permission steps set challenges on the response: not on this one.
 	aside := newCapture(x.ec)
 	defer x.ec.SetResponse(aside.response)
 	for i, e := range entries {
-		if x.permit(x.newCall(e, nil)) == nil {
+		err := x.permit(x.newCall(e, nil))
+		if errors.Is(err, errInFlight) {
+			return nil, err
+		}
+		if err == nil {
 			visible[i/8] |= 1 << (i % 8)
 		}
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
 	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
 		return r.encodeView(x.server.Config(), kind, x.wire, "private", sees)
-	})
+	}), nil
 }
 
-// permit runs the steps that decide whether a caller may use an entry.
-func (x *exchange) permit(c *Call) (err error) {
+// permit runs the steps that decide whether a caller may use an entry. They
+// send no notifications: what asks is not a call of the entry.
+func (x *exchange) permit(c *Call) error {
+	c.notify = muted
 	return c.entry.run(c, c.entry.permits)
 }
 
