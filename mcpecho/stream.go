@@ -31,36 +31,34 @@ type notifier struct {
 	reported bool
 	held     []byte // a report that waits for room
 	sent     int
-	room     float64 // a token bucket of notificationsPerSecond
-	filled   time.Time
+	recent   [notificationsPerSecond]time.Time // when the last ones were sent, as a ring
 }
+
+// muted is the notifier of what must not answer with a stream.
+var muted = &notifier{closed: true}
 
 func (c *Call) notifier() *notifier {
 	if c.notify == nil {
-		c.notify = &notifier{x: c.exchange, room: notificationsPerSecond, filled: time.Now()}
+		c.notify = &notifier{x: c.exchange}
 	}
 	return c.notify
 }
 
-// take says whether there is room for one more notification now.
+// take says whether there is room for one more notification now. It leaves
+// room for the last report.
 func (n *notifier) take() bool {
-	if n.sent >= notificationsPerCall {
+	now, oldest := time.Now(), &n.recent[n.sent%notificationsPerSecond]
+	if n.sent >= notificationsPerCall-1 || now.Sub(*oldest) < time.Second {
 		return false
 	}
-	now := time.Now()
-	n.room = min(notificationsPerSecond, n.room+now.Sub(n.filled).Seconds()*notificationsPerSecond)
-	n.filled = now
-	if n.room < 1 {
-		return false
-	}
-	n.room--
+	*oldest = now
 	n.sent++
 	return true
 }
 
 // send writes a message, opening the stream if it is the first.
 func (n *notifier) send(message []byte) {
-	if n.broken || n.closed || n.x.request.Context().Err() != nil {
+	if n.broken || n.closed || n.x.gone() {
 		return
 	}
 	if n.stream == nil {
@@ -105,7 +103,6 @@ func (c *Call) Progress(done, total float64, message string) {
 	if n.reported && done <= n.progress || done != done || total != total {
 		return
 	}
-	n.progress, n.reported = done, true
 	params := struct {
 		Token    rawJSON `json:"progressToken"`
 		Progress float64 `json:"progress"`
@@ -116,6 +113,7 @@ func (c *Call) Progress(done, total float64, message string) {
 	if err != nil {
 		return // an infinite number or text that is not UTF-8
 	}
+	n.progress, n.reported = done, true
 	event := jsonrpc.AppendNotification(nil, "notifications/progress", body)
 	if !n.take() {
 		n.held = event
