@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -47,7 +46,7 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
 		var values []string
 		col := clause.Column{Table: clause.CurrentTable, Name: column}
-		query := c.Narrowed(scope(c))
+		query := c.Narrowed(scope(c)).Where(clause.Neq{Column: col})
 		if value != "" {
 			// The text form of any column, compared without wildcards.
 			query = query.Where("SUBSTR(CAST(? AS "+textType(query)+"), 1, ?) = ?", col, len([]rune(value)), value)
@@ -79,17 +78,20 @@ type completing struct {
 	Context struct {
 		Arguments map[string]string `json:"arguments"`
 	} `json:"context"`
-	Meta jsontext.Value `json:"_meta"`
 }
 
 // complete serves completion/complete.
 // (specification 2026-07-28, server/utilities/completion)
 func (x *exchange) complete() error {
+	registry := x.server.registry.Load()
+	if !registry.completes() {
+		return x.methodNotFound()
+	}
 	var params completing
 	if err := json.Unmarshal(x.msg.Params, &params); err != nil {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "completion/complete needs params with ref {type, name or uri} and argument {name, value}, all strings"}
 	}
-	e, err := x.completable(&params)
+	e, err := x.completable(registry, &params)
 	if err != nil {
 		return err
 	}
@@ -115,19 +117,19 @@ func (x *exchange) complete() error {
 		Values  []string `json:"values"`
 		HasMore bool     `json:"hasMore"`
 	}
-	body, err := binding.Marshal(completion{values, more})
-	if err != nil {
+	if c.items, err = binding.Marshal(completion{values, more}); err != nil {
 		return x.failEntry(c, err)
 	}
-	if x.wire == modern {
-		return x.result([]byte(`{"resultType":"complete","completion":`), body, x.server.registry.Load().resultTail)
-	}
-	return x.result([]byte(`{"completion":`), body, []byte("}"))
+	return x.reply(c, "completion", registry.resultTail)
+}
+
+// completes says whether anything has a completer.
+func (r *registry) completes() bool {
+	return slices.ContainsFunc(r.order, func(e *entry) bool { return len(e.completers) > 0 })
 }
 
 // completable finds the prompt or resource template that a ref names.
-func (x *exchange) completable(params *completing) (*entry, error) {
-	registry := x.server.registry.Load()
+func (x *exchange) completable(registry *registry, params *completing) (*entry, error) {
 	switch params.Ref.Type {
 	case "ref/prompt":
 		if e, ok := registry.prompts[params.Ref.Name]; ok {

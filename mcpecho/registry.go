@@ -105,7 +105,7 @@ func (r *registry) capabilities() string {
 	if r.serves(prompts) {
 		c["prompts"] = struct{}{}
 	}
-	if slices.ContainsFunc(r.order, func(e *entry) bool { return len(e.completers) > 0 }) {
+	if r.completes() {
 		c["completions"] = struct{}{}
 	}
 	return string(mustMarshal(c))
