@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"errors"
 	"fmt"
 	"mime"
 	"net/url"
@@ -76,7 +77,9 @@ type ResourceLink struct {
 	Hints                        *Hints
 }
 
-// EmbeddedResource carries the contents of a resource within the answer.
+// EmbeddedResource carries the contents of a resource within the answer. The
+// URI must be absolute; the schemes javascript, data, vbscript and blob are
+// refused.
 type EmbeddedResource struct {
 	Resource Contents
 	Hints    *Hints
@@ -139,16 +142,29 @@ func mediaBlock(kind, mimeType string, data []byte, hints *Hints) (contentBlock,
 	return contentBlock{Type: kind, Data: data, MIMEType: mimeType, Annotations: hints}, hints.check()
 }
 
-// unsafeSchemes run code or reach into the client's machine when followed.
-var unsafeSchemes = []string{"javascript", "data", "vbscript", "blob", "file"}
+// Schemes that run code, or reach into the client's machine, when followed.
+var (
+	codeSchemes   = []string{"javascript", "data", "vbscript", "blob"}
+	unsafeSchemes = slices.Concat(codeSchemes, []string{"file"})
+)
+
+func checkURI(what, uri string, refused []string) error {
+	u, err := url.Parse(uri)
+	if err != nil || u.Scheme == "" {
+		return fmt.Errorf("mcpecho: %s: the URI must be absolute, as invoices://7", what)
+	}
+	if slices.Contains(refused, u.Scheme) { // which Parse has put into lower case
+		return fmt.Errorf("mcpecho: %s: the scheme %s is refused", what, u.Scheme)
+	}
+	return nil
+}
 
 func (l ResourceLink) block() (contentBlock, error) {
-	u, err := url.Parse(l.URI)
-	if err != nil || u.Scheme == "" || l.Name == "" {
-		return contentBlock{}, fmt.Errorf("mcpecho: a ResourceLink needs an absolute URI and a Name")
+	if l.Name == "" {
+		return contentBlock{}, errors.New("mcpecho: a ResourceLink needs a Name")
 	}
-	if slices.Contains(unsafeSchemes, strings.ToLower(u.Scheme)) {
-		return contentBlock{}, fmt.Errorf("mcpecho: a ResourceLink must not have the scheme %s", u.Scheme)
+	if err := checkURI("ResourceLink", l.URI, unsafeSchemes); err != nil {
+		return contentBlock{}, err
 	}
 	return contentBlock{
 		Type: "resource_link", URI: l.URI, Name: l.Name, Title: l.Title,
@@ -157,8 +173,8 @@ func (l ResourceLink) block() (contentBlock, error) {
 }
 
 func (e EmbeddedResource) block() (contentBlock, error) {
-	if e.Resource.URI == "" {
-		return contentBlock{}, fmt.Errorf("mcpecho: an EmbeddedResource needs a URI")
+	if err := checkURI("EmbeddedResource", e.Resource.URI, codeSchemes); err != nil {
+		return contentBlock{}, err // a file may be embedded: nothing follows its URI
 	}
 	contents := e.Resource.wire()
 	return contentBlock{Type: "resource", Resource: &contents, Annotations: e.Hints}, e.Hints.check()

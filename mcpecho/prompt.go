@@ -91,7 +91,7 @@ func (x *exchange) getPrompt() error {
 		return x.unknown("prompt", name, registry.lists[prompts])
 	}
 	sent := map[string]string{}
-	if x.msg.Arguments != nil {
+	if x.msg.Arguments != nil && string(x.msg.Arguments) != "null" {
 		if err := json.Unmarshal(x.msg.Arguments, &sent); err != nil || x.msg.Arguments[0] != '{' {
 			return &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"}
 		}

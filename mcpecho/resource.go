@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/yosida95/uritemplate/v3"
 
 	"github.com/mcpecho/kit/binding"
@@ -60,11 +61,7 @@ type location struct {
 }
 
 func newLocation(raw string) (*location, error) {
-	u := raw
-	if i := strings.IndexByte(u, '{'); i >= 0 {
-		u = u[:i]
-	}
-	if scheme, _, ok := strings.Cut(u, ":"); !ok || scheme == "" || len(raw) > maxURIBytes {
+	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > maxURIBytes {
 		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", clip(raw, 100))
 	}
 	template, err := uritemplate.New(raw)
@@ -80,6 +77,17 @@ func newLocation(raw string) (*location, error) {
 	}, nil
 }
 
+// isScheme is the syntax of a URI scheme. (RFC 3986, section 3.1)
+func isScheme(s string) bool {
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || !(r >= '0' && r <= '9' || strings.ContainsRune("+-.", r))) {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // checkArguments makes sure that every variable is an argument, and that no
 // argument is required which no URI can give.
 func (l *location) checkArguments(args *binding.Args) error {
@@ -89,7 +97,21 @@ func (l *location) checkArguments(args *binding.Args) error {
 			return fmt.Errorf("URI variable {%s} is not an argument of the spec", v)
 		}
 	}
+	for _, name := range requiredBy(args) {
+		if !slices.Contains(l.vars, name) {
+			return fmt.Errorf("argument %q is required: put {%s} into the URI, or make it optional", name, name)
+		}
+	}
 	return nil
+}
+
+// requiredBy lists the arguments that every call must have.
+func requiredBy(args *binding.Args) []string {
+	var schema struct {
+		Required []string `json:"required"`
+	}
+	_ = json.Unmarshal(args.Schema(), &schema) // it has compiled, so it is an object
+	return schema.Required
 }
 
 // match extracts the variables of a URI. Values that are paths where a name
