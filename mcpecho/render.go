@@ -61,6 +61,9 @@ func (c *Call) encode(v any) (err error) {
 // encodeTool encodes structured content once. Its text form is made when the
 // reply is written, from the same bytes.
 func (c *Call) encodeTool(v any) (err error) {
+	if out := c.entry.spec.out; v == nil && out != nil && isContent(out) {
+		return errors.New("there is no content: return at least a TextContent")
+	}
 	switch v := v.(type) {
 	case Content:
 		c.items, err = encodeBlocks([]Content{v})
@@ -80,8 +83,10 @@ func (c *Call) encodeTool(v any) (err error) {
 	if c.structured, err = binding.Marshal(v); err != nil {
 		return err
 	}
-	if c.entry.summary != nil {
-		c.text, err = c.entry.summary(v)
+	if c.entry.summary != nil && c.fetched != nil { // neither a null nor what a middleware wrote
+		if c.text, err = c.entry.summary(v); err != nil {
+			c.text, err = c.entry.summary(c.fetched) // the rows of a page, the row that was mapped
+		}
 		return err
 	}
 	if s, ok := v.(string); ok {
@@ -127,8 +132,9 @@ func Format(f OutputFormat) Option {
 }
 
 // Text makes f's text the text block of a tool's answer, for people and
-// models that need no JSON there. Out is the type of the whole result: the Out
-// of a service, the Row of a retrieve, the []Row of a list.
+// models that need no JSON there. Out is the type of the whole result, mapped
+// and with its page, or of what it is made of: the Out of a service, the Row of
+// a retrieve, the []Row of a list. A null result keeps its JSON.
 func Text[Out any](f func(Out) string) Option {
 	return optionFunc(func(s *settings) {
 		s.summary = func(v any) ([]byte, error) {
@@ -159,6 +165,9 @@ func OutputSchema(v bool) Option {
 
 // encodeContents writes the contents of a resource.
 func (c *Call) encodeContents(v any) ([]byte, error) {
+	if out := c.entry.spec.out; v == nil && out != nil && isBinary(out) {
+		return nil, errNoContents
+	}
 	switch v := v.(type) {
 	case Contents:
 		return c.contents(v)
