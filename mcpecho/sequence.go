@@ -1,11 +1,16 @@
 package mcpecho
 
 import (
-	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
+	"runtime/debug"
+	"slices"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
 // Sequence is one tool in the making that runs several specs in order, each
@@ -21,8 +26,8 @@ import (
 //
 // The permission and rate limit steps of every spec guard the whole tool; its
 // other steps run with the spec. Steps of the server and of groups are those of
-// the sequence itself: what a spec inherits elsewhere does not travel with it. A step that fails ends the sequence, and the error names
-// it as failedStep.
+// the sequence itself: what a spec inherits elsewhere does not travel with it.
+// A spec that fails ends the sequence, and the error names it as failedStep.
 type Sequence[In any] struct {
 	name  string
 	links []*link
@@ -30,10 +35,9 @@ type Sequence[In any] struct {
 
 // link is one spec of a sequence.
 type link struct {
-	spec     *Spec
-	in, out  reflect.Type
-	input    func(c *Call) any
-	compiled *entry
+	spec    *Spec
+	in, out reflect.Type
+	input   func(c *Call) any
 }
 
 // NewSequence begins a sequence whose tool takes In.
@@ -53,7 +57,8 @@ func (o Outcome[Out]) In(c *Call) Out {
 }
 
 // Then adds a spec to a sequence. input makes its arguments from those of the
-// sequence and from earlier outcomes. Out is what the spec results in: the
+// sequence and from earlier outcomes; a field that it leaves zero is absent,
+// unless it is a required argument. Out is what the spec results in: the
 // Out of a service, the Row of a retrieve, the []Row of a selector; a type
 // that is not the spec's is refused at Add.
 func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, in In) Arg) Outcome[Out] {
@@ -65,8 +70,8 @@ func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, i
 	return Outcome[Out]{l}
 }
 
-// Finish ends a sequence: result is what the tool answers with. The tool is
-// annotated read-only when every spec in it is.
+// Finish ends a sequence: result, one of its outcomes, is what the tool
+// answers with. The tool is annotated read-only when every spec in it is.
 func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option) *Spec {
 	links := seq.links
 	s := Service(seq.name, func(c *Call, _ In) (Out, error) {
@@ -79,6 +84,11 @@ func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option)
 		return result.In(c), nil
 	}, opts...)
 	s.links = links
+	if !slices.Contains(links, result.link) {
+		s.options = append(slices.Clip(s.options), optionFunc(func(set *settings) {
+			set.errs = append(set.errs, "the outcome given to Finish is not one of this sequence: use what its Then returned")
+		}))
+	}
 	return s
 }
 
@@ -91,6 +101,9 @@ func (t *entry) compileLinks() (guards []Step, readOnly bool, err error) {
 		e := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: t.group}
 		if err := e.build(t.group.server, nil); err != nil {
 			return nil, false, fmt.Errorf("%s: %w", l.spec.name, err)
+		}
+		if e.nullable {
+			return nil, false, fmt.Errorf("%s: Nullable is not for sequences: a missing row ends them", l.spec.name)
 		}
 		if l.in != l.spec.in {
 			return nil, false, fmt.Errorf("%s takes a %s, the sequence gives it a %s", l.spec.name, l.spec.in, l.in)
@@ -122,17 +135,37 @@ func (s *Spec) resultType() reflect.Type {
 }
 
 // runLink runs one spec of a sequence as a call of its own inside this one:
-// the same principal, context and transaction.
-func (c *Call) runLink(l *link) error {
-	e := c.entry.links[l]
-	arguments, err := binding.Marshal(l.input(c))
+// the same principal, transaction and stream.
+func (c *Call) runLink(l *link) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
+				panic(v)
+			}
+			err = &panicked{v, debug.Stack()}
+		}
+		if err != nil {
+			err = &stepFailure{err, l.spec.name}
+		}
+	}()
+	e, request := c.entry.links[l], c.Request()
+	arguments, err := e.encodeInput(l.input(c))
 	if err != nil {
 		return err
 	}
 	inner := &Call{Context: c.Context, exchange: c.exchange, entry: e, server: c.server, principal: c.principal,
-		arguments: arguments, tx: c.tx, capture: c.capture}
+		arguments: arguments, format: FormatJSON, tx: c.tx, capture: c.capture, notify: c.notifier()}
+	inner.ctx = callContext{request.Context(), inner}
+	c.SetRequest(request.WithContext(&inner.ctx))
+	defer c.SetRequest(request)
 	if err := e.inner(inner); err != nil {
-		return failedStep(err, l.spec.name)
+		return err
+	}
+	if err := inner.outcome(); err != nil {
+		return err
+	}
+	if !inner.finished() {
+		return errNoResult // a middleware that answers by itself cannot do it for a step
 	}
 	c.afterCommit = append(c.afterCommit, inner.afterCommit...)
 	if c.outcomes == nil {
@@ -142,17 +175,33 @@ func (c *Call) runLink(l *link) error {
 	return nil
 }
 
-// failedStep names the spec of a sequence that failed, in an error that a
-// model sees.
-func failedStep(err error, name string) error {
-	var bad *binding.Error
-	if errors.As(err, &bad) {
-		return &ToolError{Type: TypeValidation, Message: summary(bad), Data: map[string]any{"fields": bad.Fields, "failedStep": name}, Internal: err}
+// encodeInput makes arguments of a struct. Its zero fields are absent, as they
+// are in arguments that a client leaves out, but for the required ones.
+func (t *entry) encodeInput(v any) ([]byte, error) {
+	whole, err := binding.Marshal(v)
+	if err != nil {
+		return nil, err
 	}
-	return &stepFailure{err, name}
+	b, err := json.Marshal(v, json.OmitZeroStructFields(true), json.ExperimentalSupportFormatTag(true))
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range requiredBy(t.args) {
+		value := jsonrpc.Member(whole, name)
+		if value == nil || jsonrpc.Member(b, name) != nil {
+			continue
+		}
+		if b = b[:len(b)-1]; len(b) > 1 {
+			b = append(b, ',')
+		}
+		b = append(jsonrpc.AppendString(b, []byte(name)), ':')
+		b = append(append(b, value...), '}')
+	}
+	return b, nil
 }
 
-// stepFailure keeps its cause, which decides what the client sees.
+// stepFailure names the spec of a sequence that failed. Its cause decides what
+// the client sees.
 type stepFailure struct {
 	error
 	step string
