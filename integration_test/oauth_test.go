@@ -47,9 +47,9 @@ func protect(t *testing.T, a *authServer, path string) (s *site, endpoint string
 	}
 	meta := mw.ResourceMetadata{Resource: endpoint, AuthorizationServers: []string{a.url}, Scopes: reader, Name: "Invoicing"}
 	meta.Mount(app, "/mcp")
-	srv.Mount(app.Group("/mcp", mw.BearerWithConfig(mw.BearerConfig{
+	srv.Mount(app.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
 		JWKS: a.url + "/keys", JWKSLoopbackHTTP: true, Issuer: a.url, Type: "at+jwt", Resource: endpoint, Scopes: reader,
-	})))
+	}))
 	return s, endpoint
 }
 

@@ -85,7 +85,8 @@ type BearerConfig struct {
 	// CacheSize is the number of verified tokens that are remembered, by their
 	// digest, so that a signature is checked once; times are checked at every
 	// request. The token that was not seen for longest is forgotten first.
-	// Default: 10,000, which take about 2 KB each. Negative: none.
+	// Default: 10,000, which take about 1 KB each, more with large claims.
+	// Negative: none.
 	CacheSize int
 
 	// Verifier verifies tokens that are not JWTs: [Introspect], [APIKeys] or
@@ -134,7 +135,7 @@ const (
 // [mcpecho.PrincipalFrom] and [mcpecho.Call.Principal]; any other request is
 // answered with 401 and a challenge.
 //
-//	srv.Mount(e.Group("/mcp", mw.Bearer(key)))
+//	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //
 // The token must have `exp`; `nbf` and `iat` are honoured. Granted scopes are
 // the `scope` (a space-separated string) and `scp` (a string or an array)

@@ -21,9 +21,9 @@ import (
 //		AuthorizationServers: []string{"https://login.example.com"},
 //	}
 //	meta.Mount(e, "/mcp")
-//	srv.Mount(e.Group("/mcp", mw.BearerWithConfig(mw.BearerConfig{
+//	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
 //		JWKS: "https://login.example.com/keys", Issuer: "https://login.example.com", Resource: meta.Resource,
-//	})))
+//	}))
 type ResourceMetadata struct {
 	// Resource is the absolute URL of the MCP endpoint as clients see it, a
 	// proxy's path included. It is never guessed from a request: whoever sends

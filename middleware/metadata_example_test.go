@@ -22,15 +22,17 @@ func ExampleResourceMetadata() {
 	srv := mcpecho.New(mcpecho.Config{Name: "billing"})
 	e := echo.New()
 	meta.Mount(e, "/mcp")
-	srv.Mount(e.Group("/mcp", mw.BearerWithConfig(mw.BearerConfig{
+	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
 		JWKS:     "https://login.example.com/keys",
 		Issuer:   "https://login.example.com",
 		Resource: meta.Resource,
 		Scopes:   meta.Scopes,
-	})))
+	}))
 
+	request := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+	request.Header.Set("Content-Type", "application/json")
 	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, httptest.NewRequest(http.MethodPost, "/mcp", nil))
+	e.ServeHTTP(rec, request)
 	fmt.Println(rec.Code, rec.Header().Get("WWW-Authenticate"))
 
 	rec = httptest.NewRecorder()
