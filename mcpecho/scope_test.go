@@ -81,6 +81,22 @@ func TestRowScopesAddUpAndCoverEveryRead(t *testing.T) {
 	}
 }
 
+func TestARowScopeThatAddsNothingLeavesAQueryAsItIs(t *testing.T) {
+	b := setup(t)
+	b.seed(3)
+	everything := func(db *gorm.DB) *gorm.DB { return db }
+	b.srv.Add(mcpecho.Service("take", func(c *mcpecho.Call, _ none) (widget, error) {
+		var w widget
+		return w, c.Narrowed(c.DB()).Where("size = ?", 2).Or("size = ?", 99).Take(&w).Error
+	}, scoped(everything)), mcpecho.Selector[widget]("list", widgets, scoped(everything)))
+	if r := b.call("list", `{}`); strings.Count(r.text(), `"id"`) != 3 {
+		t.Error(r.Body)
+	}
+	if r := b.call("take", `{}`); r.Result["isError"] != nil {
+		t.Error(r.Body, b.log)
+	}
+}
+
 func TestARowScopeHoldsInsideASequence(t *testing.T) {
 	b := setup(t)
 	b.seed(3)

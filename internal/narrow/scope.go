@@ -13,11 +13,8 @@ var errNotConditions = errors.New("narrow: a row scope may only add conditions w
 // empty query, and what it adds is required in addition to everything that db holds, as one condition in parentheses.
 func Scope(db *gorm.DB, scope func(*gorm.DB) *gorm.DB) *gorm.DB {
 	return Last(db, func(stmt *gorm.Statement) {
-		empty := stmt.DB.Session(&gorm.Session{NewDB: true, Context: stmt.Context})
-		if stmt.Model != nil {
-			empty = empty.Model(stmt.Model)
-		}
-		sub := scope(empty)
+		// Model also makes the statement a new one, which Session alone does not.
+		sub := scope(stmt.DB.Session(&gorm.Session{NewDB: true, Context: stmt.Context}).Model(stmt.Model))
 		if sub == nil {
 			_ = stmt.DB.AddError(errNotConditions)
 			return
