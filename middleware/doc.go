@@ -15,11 +15,11 @@
 //		mcpecho.Selector[Invoice]("invoices.list", invoices, mw.Scopes("invoices:read"),
 //			mw.Filter[InvoiceFilter](), mw.Order("number"), mw.Paginate(20)),
 //	)
-//	srv.Mount(e.Group("/mcp", mw.Bearer(key)))
+//	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //
 // # In the order of the pipeline
 //
-// [Bearer] runs before the server, on the Echo group. It verifies a JWT and
+// [Bearer] runs behind the guards of the mount, which need no identity. It verifies a JWT and
 // records the caller; without a valid one the answer is HTTP 401 with a
 // challenge.
 //

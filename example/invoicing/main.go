@@ -1,7 +1,7 @@
 // Command invoicing serves a small invoicing application to agents (MCP) and
 // to REST clients, out of one SQLite file.
 //
-//	go run ./example/invoicing [-addr localhost:8080] [-db invoices.db]
+//	go run ./example/invoicing [-addr localhost:8080] [-db invoices.db] [-origin https://app.example.com]
 //
 // Tokens are signed with HS256 and the key in JWT_SECRET. Without one the key
 // is random, and the start-up text has tokens to try.
@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -28,19 +29,25 @@ import (
 func main() {
 	addr := flag.String("addr", "localhost:8080", "address to listen on")
 	path := flag.String("db", "invoices.db", "SQLite file, created when missing")
+	origins := flag.String("origin", "", "web origins whose pages may call /mcp, separated by commas")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *addr, *path, os.Getenv("JWT_SECRET")); err != nil {
+	if err := run(ctx, os.Stdout, *addr, *path, os.Getenv("JWT_SECRET"), listed(*origins)...); err != nil {
 		fmt.Fprintln(os.Stderr, "invoicing:", err)
 		os.Exit(1)
 	}
 }
 
+// listed splits a list between commas.
+func listed(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // run prints the start-up text and serves until ctx ends, then lets the calls
 // in progress finish.
-func run(ctx context.Context, stdout io.Writer, addr, path, secret string) (err error) {
+func run(ctx context.Context, stdout io.Writer, addr, path, secret string, origins ...string) (err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	key := []byte(secret)
 	switch {
@@ -57,7 +64,7 @@ func run(ctx context.Context, stdout io.Writer, addr, path, secret string) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, invoices.Close(db)) }()
-	app, srv := invoices.New(db, key, log)
+	app, srv := invoices.New(db, key, log, origins...)
 
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {

@@ -18,7 +18,7 @@ type ChartInput struct {
 // chart draws the amounts of the newest invoices, the oldest of them first.
 func chart(c *mcpecho.Call, in ChartInput) (mcpecho.ImageContent, error) {
 	var rows []Invoice
-	if err := in.of(c.DB()).Order("created_at DESC, id DESC").Limit(in.Limit).Find(&rows).Error; err != nil {
+	if err := in.of(c.Narrowed(c.DB())).Order("created_at DESC, id DESC").Limit(in.Limit).Find(&rows).Error; err != nil {
 		return mcpecho.ImageContent{}, err
 	}
 	if len(rows) == 0 {

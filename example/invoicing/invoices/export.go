@@ -17,12 +17,12 @@ const exportStep = 100
 // when the client leaves.
 func export(c *mcpecho.Call, in Which) (string, error) {
 	var total int64
-	if err := in.of(c.DB()).Count(&total).Error; err != nil {
+	if err := in.of(c.Narrowed(c.DB())).Count(&total).Error; err != nil {
 		return "", err
 	}
 	c.Progress(0, float64(total), "counted")
 
-	rows, err := in.of(c.DB()).Order("id").Rows()
+	rows, err := in.of(c.Narrowed(c.DB())).Order("id").Rows()
 	if err != nil {
 		return "", err
 	}

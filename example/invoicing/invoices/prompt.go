@@ -43,7 +43,7 @@ func summarise(c *mcpecho.Call, in SummariseInput) (string, error) {
 		return "", binding.Errorf("period", "period", "must be a month, as 2026-11, or a quarter, as 2026-Q4")
 	}
 	within := func() *gorm.DB {
-		return c.DB().Model(&Invoice{}).Where("created_at >= ? AND created_at < ?", from, to)
+		return c.Narrowed(c.DB().Model(&Invoice{})).Where("created_at >= ? AND created_at < ?", from, to)
 	}
 	sum, err := statsOf(within())
 	if err != nil {
@@ -82,7 +82,7 @@ func periodOf(s string) (from, to time.Time, err error) {
 // the newest first.
 func completePeriod(c *mcpecho.Call, value string, _ map[string]string) ([]string, error) {
 	var months, periods []string
-	err := c.DB().Model(&Invoice{}).Distinct().Order("1 DESC").Pluck("STRFTIME('%Y-%m', created_at)", &months).Error
+	err := c.Narrowed(c.DB().Model(&Invoice{})).Distinct().Order("1 DESC").Pluck("STRFTIME('%Y-%m', created_at)", &months).Error
 	if err != nil {
 		return nil, err
 	}

@@ -33,7 +33,7 @@ type Stats struct {
 }
 
 func stats(c *mcpecho.Call, _ struct{}) (Stats, error) {
-	return statsOf(c.DB().Model(&Invoice{}))
+	return statsOf(c.Narrowed(c.DB().Model(&Invoice{})))
 }
 
 func statsOf(invoices *gorm.DB) (s Stats, err error) {

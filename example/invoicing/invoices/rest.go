@@ -43,7 +43,7 @@ func list(db *gorm.DB) echo.HandlerFunc {
 		} else if err != nil {
 			return err
 		}
-		query := db.WithContext(ec.Request().Context()).Model(&Invoice{})
+		query := visible(mcpecho.PrincipalFrom(ec), db.WithContext(ec.Request().Context()).Model(&Invoice{}))
 		query = order.Apply(filter.Apply(query, &narrow), &sorted)
 		query, page, err := pages.Run(query, &paged, paginate.Walk{})
 		if err != nil {

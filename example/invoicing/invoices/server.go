@@ -15,22 +15,26 @@ import (
 const MinKeyBytes = 32
 
 // New puts the application together: an Echo with MCP at /mcp and REST at
-// /invoices, both behind the same tokens, which key signs. It panics when key
-// is empty.
-func New(db *gorm.DB, key []byte, log *slog.Logger) (*echo.Echo, *mcpecho.Server) {
+// /invoices, both behind the same tokens, which key signs. Pages of the
+// origins may call /mcp from a browser. It panics when key is empty.
+func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Echo, *mcpecho.Server) {
 	srv := mcpecho.New(mcpecho.Config{
 		Name: "invoicing", Version: "1.0.0", Title: "Invoicing",
 		Instructions: "Amounts are in cents. Numbers are unique. Find an invoice with invoices.list before changing it.",
 		DB:           db,
 		Logger:       log,
+		Origins:      origins,
 	})
+	srv.Use(
+		mw.Scope(func(c *mcpecho.Call, db *gorm.DB) *gorm.DB { return visible(c.Principal(), db) }),
+		mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 200, Burst: 1000}))
 	srv.Add(Specs(log)...)
 
 	e := echo.New()
 	e.Use(echomw.Recover())
 	authenticate := bearer(key)
 	e.GET("/invoices", list(db), authenticate)
-	srv.Mount(e.Group("/mcp", authenticate))
+	srv.Mount(e.Group("/mcp"), authenticate)
 	return e, srv
 }
 

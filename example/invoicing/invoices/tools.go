@@ -111,6 +111,9 @@ type CreateInput struct {
 }
 
 func create(c *mcpecho.Call, in CreateInput) (Invoice, error) {
+	if err := checkSeries(c.Principal(), in.Number); err != nil {
+		return Invoice{}, err
+	}
 	invoice := Invoice{Number: in.Number, AmountCents: in.AmountCents}
 	err := c.DB().Create(&invoice).Error
 	return invoice, err
@@ -123,7 +126,7 @@ type Key struct {
 
 func markSent(c *mcpecho.Call, in Key) (Invoice, error) {
 	var invoice Invoice
-	if err := c.DB().Where("id = ?", in.PK).Take(&invoice).Error; err != nil {
+	if err := c.Narrowed(c.DB()).Where("id = ?", in.PK).Take(&invoice).Error; err != nil {
 		return invoice, err
 	}
 	err := c.DB().Model(&invoice).Update("sent", true).Error
@@ -160,6 +163,6 @@ type Total struct {
 // Sum counts invoices. It is an ordinary function of the application, which
 // knows nothing of MCP but where its database is.
 func Sum(ctx context.Context, in Which) (Total, error) {
-	s, err := statsOf(in.of(mcpecho.DB(ctx)))
+	s, err := statsOf(in.of(visible(mcpecho.PrincipalFromContext(ctx), mcpecho.DB(ctx))))
 	return Total{s.Count, s.SumCents}, err
 }

@@ -1,10 +1,11 @@
 package invoices_test
 
 import (
-	"io"
 	"log/slog"
 	"path/filepath"
 	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
 	"github.com/mcpecho/kit/mcpecho"
@@ -30,7 +31,7 @@ func setup(t *testing.T) (*mcpecho.Server, string) {
 			t.Error(err)
 		}
 	})
-	_, srv := invoices.New(db, make([]byte, invoices.MinKeyBytes), slog.New(slog.NewTextHandler(io.Discard, nil)))
+	_, srv := invoices.New(db, make([]byte, invoices.MinKeyBytes), slog.New(slog.DiscardHandler))
 	return srv, path
 }
 
@@ -127,7 +128,7 @@ func TestAKeyIsRequiredAndAShortOneIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer invoices.Close(db)
-	log := slog.New(slog.NewTextHandler(io.Discard, nil))
+	log := slog.New(slog.DiscardHandler)
 	if e, _ := invoices.New(db, []byte("short"), log); e == nil {
 		t.Error("no application")
 	}
@@ -137,4 +138,37 @@ func TestAKeyIsRequiredAndAShortOneIsAccepted(t *testing.T) {
 		}
 	}()
 	invoices.New(db, nil, log)
+}
+
+func TestATokenOfASeriesSeesAndMakesOnlyItsOwnInvoices(t *testing.T) {
+	srv, _ := setup(t)
+	all := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "all", Scopes: []string{invoices.ScopeRead, invoices.ScopeWrite}})
+	series := all.As(&mcpecho.Principal{
+		Subject: "b", Scopes: []string{invoices.ScopeRead, invoices.ScopeWrite}, Claims: jwt.MapClaims{"series": "B-"},
+	})
+	if r := series.Do("invoices.create", map[string]any{"number": "A-9", "amount_cents": 1}); !r.IsError || r.Error.Type != mcpecho.TypeValidation {
+		t.Errorf("an invoice of another series: %s", r.Body)
+	}
+	mine := mcptest.Call[invoices.Invoice](series, "invoices.create", map[string]any{"number": "B-1", "amount_cents": 7})
+	for tool, args := range map[string]any{"invoices.get": map[string]any{"pk": 1}, "invoices.mark_sent": map[string]any{"pk": 1}} {
+		if r := series.Do(tool, args); !r.IsError || r.Error.Type != mcpecho.TypeNotFound {
+			t.Errorf("%s of a foreign invoice: %s", tool, r.Body)
+		}
+	}
+	if total := mcptest.Call[invoices.Total](series, "invoices.total", nil); total.Count != 1 || total.SumCents != 7 {
+		t.Errorf("total = %+v", total)
+	}
+	if total := mcptest.Call[invoices.Total](all, "invoices.total", nil); total.Count != 4 {
+		t.Errorf("total of all = %+v", total)
+	}
+	if sent := mcptest.Call[invoices.Invoice](series, "invoices.mark_sent", map[string]any{"pk": mine.ID}); !sent.Sent {
+		t.Errorf("own invoice: %+v", sent)
+	}
+}
+
+func TestTheSetUpHasNothingThatIsRarelyMeant(t *testing.T) {
+	srv, _ := setup(t)
+	for _, p := range srv.Check() {
+		t.Error(p)
+	}
 }
