@@ -114,18 +114,19 @@ func (s *site) rows() (c counts) {
 // vars are what templates name: tokens, good and bad, handles of two callers,
 // and parts of messages.
 func (s *site) vars() map[string]string {
-	hs := jwt.SigningMethodHS256
-	bad := func(change ...func(jwt.MapClaims)) string { return sign(hs, key, claims("ann", allScopes, change...)) }
+	bad := func(change ...func(jwt.MapClaims)) string {
+		return sign(hs256, key, claims("ann", allScopes, change...))
+	}
 	ann := goodToken("ann")
 	parts := strings.Split(ann, ".")
 	vars := map[string]string{
-		"meta": meta, "ann": ann, "eve": goodToken("eve"), "reader": sign(hs, key, claims("rea", invoices.ScopeRead)),
+		"meta": meta, "ann": ann, "eve": goodToken("eve"), "reader": sign(hs256, key, claims("rea", invoices.ScopeRead)),
 		"alg none":            sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims("ann", allScopes)),
 		"alg HS512":           sign(jwt.SigningMethodHS512, key, claims("ann", allScopes)),
 		"alg RS256":           sign(jwt.SigningMethodRS256, rsaKey(), claims("ann", allScopes)),
-		"HS256 by public key": sign(hs, rsaPublicPEM(), claims("ann", allScopes)),
-		"HS256 by empty key":  sign(hs, []byte{}, claims("ann", allScopes)),
-		"another key":         sign(hs, []byte(strings.Repeat("x", 32)), claims("ann", allScopes)),
+		"HS256 by public key": sign(hs256, rsaPublicPEM(), claims("ann", allScopes)),
+		"HS256 by empty key":  sign(hs256, []byte{}, claims("ann", allScopes)),
+		"another key":         sign(hs256, []byte(strings.Repeat("x", 32)), claims("ann", allScopes)),
 		"no exp":              bad(without("exp")), "exp text": bad(set("exp", "tomorrow")), "expired": bad(set("exp", 1)),
 		"nbf later": bad(set("nbf", 4e9)), "iat later": bad(set("iat", 4e9)),
 		"no iss": bad(without("iss")), "iss of another": bad(set("iss", "https://evil.example")), "iss longer": bad(set("iss", issuer+".evil.example")),

@@ -22,12 +22,15 @@ import (
 	"github.com/mcpecho/kit/example/invoicing/invoices"
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/store"
 )
 
 const (
 	issuer   = "https://issuer.example"
 	resource = "https://mcp.example/mcp"
 )
+
+var hs256 = jwt.SigningMethodHS256
 
 var (
 	key    = []byte(strings.Repeat("k", 32))
@@ -45,12 +48,13 @@ var (
 // behind allowlists, with filtered lists and small pages, at /strict; and a
 // server whose tokens are signed with RSA at /rsa.
 type site struct {
-	t    testing.TB
-	db   *gorm.DB
-	app  *echo.Echo
-	log  logBuffer
-	seen recorder
-	gate *gate
+	t        testing.TB
+	db       *gorm.DB
+	app      *echo.Echo
+	log      logBuffer
+	seen     recorder
+	gate     *gate
+	sessions store.Sessions // of /mcp
 }
 
 func start(t testing.TB) *site {
@@ -64,12 +68,12 @@ func start(t testing.TB) *site {
 			t.Error(err)
 		}
 	})
-	s := &site{t: t, db: db, app: echo.New(), gate: newGate()}
+	s := &site{t: t, db: db, app: echo.New(), gate: newGate(), sessions: store.NewMemorySessions(store.MemorySessionsConfig{})}
 	s.app.Logger.SetOutput(&s.log)
 	s.fillVault()
 	log := slog.New(slog.NewTextHandler(&s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 
-	open := mcpecho.New(mcpecho.Config{Name: "open", DB: db, Logger: log})
+	open := mcpecho.New(mcpecho.Config{Name: "open", DB: db, Logger: log, Sessions: s.sessions})
 	open.Add(invoices.Specs(log)...)
 	open.Add(s.specs()...)
 	open.Mount(s.app.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: issuer, Resource: resource}))
@@ -125,7 +129,7 @@ func sign(method jwt.SigningMethod, key any, c jwt.MapClaims) string {
 const allScopes = invoices.ScopeRead + " " + invoices.ScopeWrite + " vault"
 
 func goodToken(subject string) string {
-	return sign(jwt.SigningMethodHS256, key, claims(subject, allScopes))
+	return sign(hs256, key, claims(subject, allScopes))
 }
 
 // rsaPublicPEM is the public key in the form that servers publish, which must
