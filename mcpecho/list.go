@@ -1,9 +1,13 @@
 package mcpecho
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/http"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 
@@ -93,7 +97,7 @@ func (v *views) get(key viewKey, encode func() view) view {
 func list(kind listKind) func(*exchange) error {
 	return func(x *exchange) error {
 		cursor := ""
-		if x.msg.Cursor != nil {
+		if x.msg.Cursor != nil && string(x.msg.Cursor) != "null" {
 			b, ok := jsonrpc.Unquote(x.msg.Cursor)
 			if !ok {
 				return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor must be a string"}
@@ -122,19 +126,28 @@ func errCursor() error {
 	return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor is not a cursor of this list: start again without it"}
 }
 
-// filtered is the view of a caller who sees what it may call.
+// filtered is the view of a caller who sees what it may call. One call, with
+// one deadline, asks the permission steps of every entry in turn.
 func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
-	entries := r.lists[kind]
-	visible := make([]byte, (len(entries)+7)/8)
+	ctx, stop := context.WithTimeout(x.request.Context(), x.server.cfg.CallTimeout)
+	defer stop()
+	if err := x.server.inflight.begin(x, stop); err != nil {
+		return nil, err
+	}
+	defer x.server.inflight.end(x)
 	// Permission steps set challenges on the response: not on this one.
 	aside := newCapture(x.ec)
 	defer x.ec.SetResponse(aside.response)
+	defer x.ec.SetRequest(x.request)
+
+	c := &Call{}
+	request := x.request.WithContext(&c.ctx)
+	entries := r.lists[kind]
+	visible := make([]byte, (len(entries)+7)/8)
 	for i, e := range entries {
-		err := x.permit(x.newCall(e, nil))
-		if errors.Is(err, errInFlight) {
-			return nil, err
-		}
-		if err == nil {
+		*c = Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, notify: muted, ctx: callContext{ctx, c}}
+		x.ec.SetRequest(request)
+		if !e.guarded() || c.permitted() {
 			visible[i/8] |= 1 << (i % 8)
 		}
 	}
@@ -142,6 +155,42 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
 		return r.encodeView(x.server.Config(), kind, x.wire, "private", sees)
 	}), nil
+}
+
+// guarded says whether the entry has steps that permit or refuse.
+func (t *entry) guarded() bool {
+	return slices.ContainsFunc(t.chain.steps, func(s Step) bool { return s.Stage == StageAuth || s.Stage == StagePermissions })
+}
+
+// permitted runs the permission steps of the call's entry. What is neither a
+// permission nor a refusal hides the entry too, and is logged.
+func (c *Call) permitted() bool {
+	x, t := c.exchange, c.entry
+	if t.foreign {
+		c.capture = newCapture(x.ec)
+		defer x.ec.SetResponse(c.capture.response)
+	}
+	err := func() (err error) {
+		defer func() {
+			if v := recover(); v != nil {
+				if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
+					panic(v)
+				}
+				err = &panicked{v, debug.Stack()}
+			}
+		}()
+		return t.permits(c)
+	}()
+	if err == nil {
+		return true
+	}
+	var refusal *Error
+	if !errors.As(err, &refusal) {
+		if f := explain(err, x.server.cfg.DB); f.ref != "" {
+			x.log(t.name, f, err)
+		}
+	}
+	return false
 }
 
 // permit runs the steps that decide whether a caller may use an entry. They

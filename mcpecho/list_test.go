@@ -128,7 +128,6 @@ func TestACursorIsGoodForItsOwnListOnly(t *testing.T) {
 	for _, m := range fourMethods {
 		bad := map[string]string{
 			"empty":           `""`,
-			"null":            `null`,
 			"number":          `1`,
 			"object":          `{}`,
 			"noise":           `"!!"`,
@@ -224,6 +223,9 @@ func TestAFilteredListIsJudgedByEveryKindOfPermission(t *testing.T) {
 	)
 	if all, _ := b.walk("tools/list", "tools"); fmt.Sprint(all) != "[open speaks]" || ran != 0 {
 		t.Errorf("%v, limits and other steps ran %d times", all, ran)
+	}
+	if !strings.Contains(b.log.String(), "dsn=secret") || strings.Count(b.log.String(), "internal error") != 1 {
+		t.Error("the panic, and it alone, belongs into the log: ", b.log)
 	}
 	// A permission step that notifies must not turn a list into a stream.
 	r := b.send(http.MethodPost, `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+talkative+`}}`,
