@@ -70,6 +70,7 @@ var jsonAttacks = []attack{
 	message("a comment", "/* */"+goodCall),
 	message("single quotes", "{'jsonrpc':'2.0'}"),
 	message("a trailing comma", strings.TrimSuffix(goodCall, "}")+",}"),
+	spoilt("a number with a leading zero", `"id":1`, `"id":01`),
 	spoilt("nested 65 levels", `"a"`, "${repeat [ 65}${repeat ] 65}"),
 	spoilt("nested 9000 levels", `"a"`, "${repeat [ 9000}${repeat ] 9000}"),
 	spoilt("20000 values", `"a"`, "[${repeat 0, 20000}0]"),
@@ -81,6 +82,7 @@ var jsonAttacks = []attack{
 	spoilt("method as a number", `"tools/call"`, "7"),
 	spoilt("a request and a result", `"id":1`, `"id":1,"result":{}`),
 	message("a result that nobody asked for", `{"jsonrpc":"2.0","id":1,"result":{}}`),
+	spoilt("_meta as an array", "${meta}", `"_meta":[]`),
 	spoilt("_meta member in another case", "${meta}", strings.Replace(meta, "protocolVersion", "ProtocolVersion", 1)),
 }
 
@@ -94,12 +96,37 @@ var idAttacks = []attack{
 	spoilt("an object", `"id":1`, `"id":{"a":1}`),
 	spoilt("over 2^53, echoed exactly", `"id":1`, `"id":9007199254740993`),
 	spoilt("over 2^64, echoed exactly", `"id":1`, `"id":123456789012345678901234567890`),
+	spoilt("300 digits", `"id":1`, `"id":${repeat 9 300}`),
+	spoilt("256 digits, echoed exactly", `"id":1`, `"id":${repeat 9 256}`),
 	spoilt("a text of 256 bytes", `"id":1`, `"id":"${repeat i 256}"`),
 	spoilt("a text of 257 bytes", `"id":1`, `"id":"${repeat i 257}"`),
 	spoilt("markup, echoed as it was", `"id":1`, `"id":"</script><script>alert(1)</script>"`),
 	spoilt("a line break for an event stream", `"id":1`, `"id":"1\n\nevent: x\ndata: {}"`),
 	spoilt("a lone surrogate", `"id":1`, `"id":"\ud800"`),
 	spoilt("empty", `"id":1`, `"id":""`),
+}
+
+// streamed calls the tool that turns its reply into an event stream, with
+// members of _meta.
+func streamed(name, members string) attack {
+	a := tool(name, "steps", `{}`)
+	a.body = strings.Replace(a.body, "${meta}", strings.TrimSuffix(meta, "}")+","+members+"}", 1)
+	return a
+}
+
+var streamAttacks = []attack{
+	streamed("a progress token with line breaks", `"progressToken":"1\n\nevent: x\rdata: {}\u2028"`),
+	streamed("a progress token over 2^53", `"progressToken":9007199254740993`),
+	streamed("a progress token that is an object", `"progressToken":{"a":1}`),
+	streamed("a progress token that is a fraction", `"progressToken":1.5`),
+	streamed("an id with line breaks", `"progressToken":1`),
+	streamed("a log level of nobody", `"io.modelcontextprotocol/logLevel":"everything"`),
+	streamed("a log level", `"io.modelcontextprotocol/logLevel":"debug"`),
+}
+
+func init() {
+	a := &streamAttacks[4]
+	a.body = strings.Replace(a.body, `"id":1`, `"id":"1\n\ndata: {}\r\n"`, 1)
 }
 
 // arguments are attacks on the tool note.

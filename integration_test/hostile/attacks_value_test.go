@@ -126,12 +126,15 @@ var sessionAttacks = []attack{
 	inSession("a result to that of another", "${session of eve}", `{"jsonrpc":"2.0","id":1,"result":{}}`),
 	inSession("cancelling nothing", "${session of ann}", `{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":99}}`),
 	inSession("cancelling without an id", "${session of ann}", `{"jsonrpc":"2.0","method":"notifications/cancelled"}`),
+	inSession("an unknown log level", "${session of ann}", `{"jsonrpc":"2.0","id":1,"method":"logging/setLevel","params":{"level":"everything"}}`),
 	inSession("subscribing to nothing", "${session of ann}", `{"jsonrpc":"2.0","id":1,"method":"resources/subscribe","params":{"uri":"javascript:alert(1)"}}`),
 	inSession("a method of the modern wire", "${session of ann}", `{"jsonrpc":"2.0","id":1,"method":"server/discover"}`),
 	{name: "in the query", line: "POST /mcp?sessionId=${session of ann}", header: goodHeader[:2], body: ping},
+	{name: "twice", header: append(goodHeader[:2:2], "Mcp-Session-Id: ${session of ann}", "Mcp-Session-Id: ${session of eve}"), body: ping},
 	{name: "ending that of another", line: "DELETE /mcp", header: []string{"Authorization: Bearer ${ann}", "Mcp-Session-Id: ${session of eve}"}},
 	{name: "ending an invented one", line: "DELETE /mcp", header: []string{"Authorization: Bearer ${ann}", "Mcp-Session-Id: AAAAAAAAAAAAAAAAAAAAAAAAAA"}},
 	{name: "ending none", line: "DELETE /mcp", header: []string{"Authorization: Bearer ${ann}"}},
+	{name: "ending two", line: "DELETE /mcp", header: []string{"Authorization: Bearer ${ann}", "Mcp-Session-Id: ${session of ann}", "Mcp-Session-Id: ${session of eve}"}},
 }
 
 func init() {
@@ -169,4 +172,5 @@ var connectionAttacks = []attack{
 	{name: "HTTP/1.0", raw: "POST /mcp HTTP/1.0\r\n" + rawHead + "Content-Length: 2\r\n\r\n{}"},
 	{name: "HTTP/3.0", raw: "POST /mcp HTTP/3.0\r\n" + rawHead + "Content-Length: 2\r\n\r\n{}"},
 	{name: "headers of 2 MiB", raw: "POST /mcp HTTP/1.1\r\n" + rawHead + "X-A: ${repeat a 2097152}\r\n\r\n"},
+	{name: "a verb in lower case", raw: "post /mcp HTTP/1.1\r\n" + rawHead + "Content-Length: 2\r\n\r\n{}"},
 }

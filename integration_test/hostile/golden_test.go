@@ -23,7 +23,7 @@ var groups = []struct {
 	{"headers", headerAttacks}, {"versions", versionAttacks}, {"parameters", parameterAttacks},
 	{"origins", originAttacks}, {"methods", methodAttacks}, {"tokens", tokenAttacks},
 	{"sizes", sizeAttacks}, {"encodings", encodingAttacks}, {"uris", uriAttacks},
-	{"cursors", cursorAttacks}, {"sessions", sessionAttacks}, {"connections", connectionAttacks},
+	{"cursors", cursorAttacks}, {"sessions", sessionAttacks}, {"streams", streamAttacks}, {"connections", connectionAttacks},
 }
 
 // TestHostileRequestsGetTheirExactAnswers compares status, headers and body of

@@ -101,6 +101,47 @@ func TestAForeignHandleIsAnsweredAsAnUnknownOne(t *testing.T) {
 	}
 }
 
+// TestARowOfAnotherIsAnsweredAsOneThatIsNotThere asks for a row in each way
+// that there is; ids of the same length, so that only the id may differ.
+func TestARowOfAnotherIsAnsweredAsOneThatIsNotThere(t *testing.T) {
+	s := start(t)
+	ann, eve := goodToken("ann"), goodToken("eve")
+	const foreign, missing = "1", "9" // of ann, of nobody
+	request := func(method, name, params string) func(token string) string {
+		return func(token string) string {
+			return whole(s.do(http.MethodPost, "/mcp", modern(token, method, name), `{"jsonrpc":"2.0","id":0,"method":"`+method+`","params":{`+params+`,`+meta+`}}`))
+		}
+	}
+	session := s.session("/mcp", eve)
+	ways := map[string]func(id string) func(token string) string{
+		"tool": func(id string) func(string) string {
+			return request("tools/call", "vault.get", `"name":"vault.get","arguments":{"id":`+id+`}`)
+		},
+		"resource": func(id string) func(string) string {
+			return request("resources/read", "vault://"+id, `"uri":"vault://`+id+`"`)
+		},
+		"completion": func(id string) func(string) string {
+			return request("completion/complete", "", `"ref":{"type":"ref/resource","uri":"vault://{id}"},"argument":{"name":"id","value":"`+id+`"}`)
+		},
+	}
+	for name, way := range ways {
+		if a, b := way(foreign)(eve), way(missing)(eve); strings.ReplaceAll(a, "vault://"+foreign, "vault://"+missing) != b {
+			t.Errorf("%s: ann's row answers eve\n%s\nand no row\n%s", name, a, b)
+		}
+		if a, b := way(foreign)(ann), way(missing)(ann); strings.ReplaceAll(a, foreign, missing) == b {
+			t.Errorf("%s: ann is answered like eve: %s", name, a)
+		}
+	}
+	for _, method := range []string{"resources/subscribe", "resources/unsubscribe"} {
+		ask := func(id string) string {
+			return whole(s.do(http.MethodPost, "/mcp", dated(eve, session), `{"jsonrpc":"2.0","id":0,"method":"`+method+`","params":{"uri":"vault://`+id+`"}}`))
+		}
+		if a, b := ask(foreign), ask(missing); a != b {
+			t.Errorf("%s: ann's row answers eve\n%s\nand no row\n%s", method, a, b)
+		}
+	}
+}
+
 func TestAForeignSessionIsNotChanged(t *testing.T) {
 	s := start(t)
 	ann, eve := goodToken("ann"), goodToken("eve")

@@ -82,6 +82,9 @@ type (
 		Word  string `json:"word"`
 		Delay int64  `json:"delay" validate:"gte=0,lte=50" doc:"Milliseconds."`
 	}
+	rowKey struct {
+		ID int64 `json:"id"`
+	}
 	ok struct {
 		OK bool `json:"ok"`
 	}
@@ -96,6 +99,8 @@ func (s *site) specs() []*mcpecho.Spec {
 			mcpecho.Describe("List the caller's own rows."), mw.Scopes("vault"), mw.Scope(own),
 			mw.Filter[vaultFilter](), mw.Order("weight", "label"), mw.PaginateWithConfig(mw.PaginateConfig{Limit: 1, Keyset: true}), mw.As[vaultRow]())
 	}
+	one := mcpecho.Retrieve[Vault]("vault.get", func(c *mcpecho.Call, in rowKey) (*gorm.DB, error) { return c.DB().Where("id = ?", in.ID), nil },
+		mcpecho.Describe("One of the caller's own rows."), mw.Scopes("vault"), mw.Scope(own), mw.As[vaultRow]())
 	return []*mcpecho.Spec{
 		vault("vault.list"), vault("vault.other"),
 		mcpecho.Service("note", func(_ *mcpecho.Call, in noteInput) (ok, error) { return ok{in.Title != ""}, nil },
@@ -117,6 +122,9 @@ func (s *site) specs() []*mcpecho.Spec {
 			mcpecho.Describe("A path."), anyone),
 		mcpecho.Resource("pages://{name}", func(c *mcpecho.Call, in pageInput) (string, error) { s.seen.uri(in.Name); return "a page", nil },
 			mcpecho.Describe("A name."), anyone),
+		one,
+		one.AsResource("vault://{id}", mcpecho.CompleteColumn("id", "id", func(c *mcpecho.Call) *gorm.DB { return c.DB().Model(&Vault{}) })),
+		mcpecho.Service("steps", steps, mcpecho.Describe("Reports progress."), anyone),
 	}
 }
 
@@ -129,6 +137,12 @@ func say(c *mcpecho.Call, in pace) (pace, error) {
 	case <-c.Ctx().Done():
 		return in, c.Ctx().Err()
 	}
+}
+
+func steps(c *mcpecho.Call, _ empty) (ok, error) {
+	c.Progress(1, 2, "half")
+	c.Log(mcpecho.LogInfo, "half")
+	return ok{true}, nil
 }
 
 // recorder remembers what got as far as a chain.
