@@ -36,40 +36,50 @@ func TestHostileRequestsGetTheirExactAnswers(t *testing.T) {
 	before := s.rows()
 	count := 0
 	for _, g := range groups {
+		count += len(g.attacks)
 		t.Run(g.name, func(t *testing.T) {
 			file := filepath.Join("testdata", g.name+".golden")
 			known := readGolden(t, file)
-			var all strings.Builder
+			got := map[string]string{}
 			for _, a := range g.attacks {
-				count++
 				t.Run(a.name, func(t *testing.T) {
-					entry := "> " + strings.ReplaceAll(a.text(), "\n", "\n> ") + "\n" +
-						"< " + strings.ReplaceAll(a.run(t, s, server.Listener.Addr(), vars), "\n", "\n< ")
-					entry = trimLines(entry)
-					all.WriteString("## " + a.name + "\n" + entry + "\n\n")
+					entry := trimLines("> " + strings.ReplaceAll(a.text(), "\n", "\n> ") + "\n" +
+						"< " + strings.ReplaceAll(a.run(t, s, server.Listener.Addr(), vars), "\n", "\n< "))
 					if !*update && known[a.name] != entry {
 						t.Errorf("got\n%s\n\nwant\n%s", entry, known[a.name])
 					}
-					delete(known, a.name)
+					got[a.name] = entry
 				})
+				delete(known, a.name)
 				if after := s.rows(); after != before {
 					t.Fatalf("%s: the database has changed from %v to %v", a.name, before, after)
 				}
 			}
-			switch {
-			case *update:
-				if err := os.WriteFile(file, []byte(all.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			default:
-				for name := range known {
-					t.Errorf("%s has %q, which is no attack", file, name)
-				}
+			if *update {
+				writeGolden(t, file, g.attacks, got)
+				return
+			}
+			for name := range known {
+				t.Errorf("%s has %q, which is no attack", file, name)
 			}
 		})
 	}
 	if count < 80 {
 		t.Errorf("only %d attacks", count)
+	}
+}
+
+func writeGolden(t *testing.T, file string, attacks []attack, got map[string]string) {
+	t.Helper()
+	if len(got) != len(attacks) {
+		t.Fatalf("%d answers to %d attacks: -update needs all of a group, each with a name of its own", len(got), len(attacks))
+	}
+	var b strings.Builder
+	for _, a := range attacks {
+		b.WriteString("## " + a.name + "\n" + got[a.name] + "\n\n")
+	}
+	if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
