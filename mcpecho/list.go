@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/labstack/echo/v4"
@@ -33,7 +32,7 @@ var lists = [listKinds]struct{ member string }{{"tools"}, {"resources"}, {"resou
 
 // page is one finished result of a list.
 type page struct {
-	after  string // the name that the cursor asking for it holds, "" for the first page
+	cursor string // that asks for it, "" for the first
 	result []byte
 }
 
@@ -41,18 +40,9 @@ type page struct {
 type view []page
 
 // find returns the page that a cursor asks for, nil when there is none.
-func (v view) find(kind listKind, cursor string) []byte {
-	after := ""
-	if cursor != "" {
-		b, err := base64.RawURLEncoding.DecodeString(cursor)
-		name, ok := strings.CutPrefix(string(b), lists[kind].member+":")
-		if err != nil || !ok || name == "" {
-			return nil
-		}
-		after = name
-	}
+func (v view) find(cursor string) []byte {
 	for _, p := range v {
-		if p.after == after {
+		if p.cursor == cursor {
 			return p.result
 		}
 	}
@@ -114,7 +104,7 @@ func list(kind listKind) func(*exchange) error {
 				return err
 			}
 		}
-		result := v.find(kind, cursor)
+		result := v.find(cursor)
 		if result == nil {
 			return errCursor()
 		}
@@ -217,7 +207,7 @@ func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, s
 		}
 	}
 	var v view
-	for after := ""; ; {
+	for cursor := ""; ; {
 		n := min(len(entries), cfg.ListPageSize)
 		b := []byte(`{`)
 		if w == modern {
@@ -231,20 +221,20 @@ func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, s
 			b = append(b, e.listed[w]...)
 		}
 		b = append(b, ']')
-		last := ""
+		next := ""
 		if n < len(entries) {
-			last = entries[n-1].label()
-			b = fmt.Appendf(b, `,"nextCursor":%q`, base64.RawURLEncoding.EncodeToString([]byte(lists[kind].member+":"+last)))
+			next = base64.RawURLEncoding.EncodeToString([]byte(lists[kind].member + ":" + entries[n-1].label()))
+			b = fmt.Appendf(b, `,"nextCursor":%q`, next)
 		}
 		if w == modern {
 			b = fmt.Appendf(b, `,"ttlMs":%d,"cacheScope":%q%s`, cfg.ListTTL.Milliseconds(), scope, r.resultTail)
 		} else {
 			b = append(b, '}')
 		}
-		v = append(v, page{after, b})
-		if last == "" {
+		v = append(v, page{cursor, b})
+		if next == "" {
 			return v
 		}
-		after, entries = last, entries[n:]
+		cursor, entries = next, entries[n:]
 	}
 }

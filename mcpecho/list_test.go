@@ -133,6 +133,7 @@ func TestACursorIsGoodForItsOwnListOnly(t *testing.T) {
 			"noise":           `"!!"`,
 			"padded":          fmt.Sprintf("%q", cursors[m.method]+"="),
 			"cut":             fmt.Sprintf("%q", cursors[m.method][:len(cursors[m.method])-2]),
+			"a line break":    fmt.Sprintf("%q", cursors[m.method][:4]+"\n"+cursors[m.method][4:]),
 			"no page":         fmt.Sprintf("%q", encode([]byte(m.member+":nobody"))),
 			"empty name":      fmt.Sprintf("%q", encode([]byte(m.member+":"))),
 			"an offset":       fmt.Sprintf("%q", encode([]byte("offset:1"))),
