@@ -68,7 +68,7 @@ func TestAddRefusesWithASentenceThatNamesSpecAndFix(t *testing.T) {
 		"without validate":     {service(mcpecho.Without("validate")), "the validate step cannot be left out"},
 		"nameless step":        {service(mcpecho.Step{Func: step("", 0, nil).Func}), "a step has no name"},
 		"step without Func":    {service(mcpecho.Step{Name: "m"}), `step "m" has neither Func nor a Describe that makes one`},
-		"bad name":             {mcpecho.Service("x y", noop), `name "x y" must be 1 to 128 of`},
+		"bad name":             {mcpecho.Service("x y", noop), `name "x y" must be 1 to 128 ASCII letters`},
 		"bad icon":             {service(mcpecho.Icons(mcpecho.Icon{Src: "javascript:alert(1)"})), "must be an https: or data: URI"},
 		"reserved meta":        {service(mcpecho.Meta("io.modelcontextprotocol/x", 1)), "must have a prefix of your own"},
 		"nullable service":     {service(mcpecho.Nullable()), "Nullable is for Retrieve"},
@@ -180,6 +180,18 @@ func TestAnnotationsFollowTheKindUnlessStated(t *testing.T) {
 		tool := tool.(map[string]any)
 		if got := fmt.Sprint(tool["annotations"]); got != want[tool["name"].(string)] {
 			t.Errorf("%s: %s", tool["name"], got)
+		}
+	}
+}
+
+func TestContentBlocksWhereTheyDoNotBelongAreRefused(t *testing.T) {
+	picture := func(*mcpecho.Call, none) (mcpecho.ImageContent, error) { return mcpecho.ImageContent{}, nil }
+	for want, spec := range map[string]*mcpecho.Spec{
+		"a resource answers with Contents":          mcpecho.Resource("x://y", picture),
+		"content blocks have no structured content": mcpecho.Service("x", picture, mcpecho.OutputSchema(true)),
+	} {
+		if err := setup(t).srv.AddSafely(spec); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error = %v, want %s", err, want)
 		}
 	}
 }

@@ -99,7 +99,7 @@ func checkName(name string) error {
 		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
 	})
 	if !ok {
-		return fmt.Errorf("name %q must be 1 to 128 of A-Z a-z 0-9 _ - .", name)
+		return fmt.Errorf("name %q must be 1 to 128 ASCII letters, digits, dots, hyphens and underscores", name)
 	}
 	return nil
 }

@@ -2,10 +2,10 @@ package mcpecho
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/store"
@@ -83,13 +83,21 @@ func (x *exchange) discover() error { return x.result(x.server.registry.Load().d
 func (x *exchange) setLogLevel() error {
 	level, ok := jsonrpc.Text(jsonrpc.Member(x.msg.Params, "level"))
 	if !ok || !slices.Contains(logLevels, LogLevel(level)) {
-		return &Error{Code: jsonrpc.InvalidParams, Message: fmt.Sprint("params.level must be one of ", logLevels)}
+		return &Error{Code: jsonrpc.InvalidParams, Message: "params.level must be one of " + joinLevels()}
 	}
 	err := x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) { s.LogLevel = level })
 	if err != nil {
 		return errSessionStore(err)
 	}
 	return x.result([]byte("{}"))
+}
+
+func joinLevels() string {
+	names := make([]string, len(logLevels))
+	for i, l := range logLevels {
+		names[i] = string(l)
+	}
+	return strings.Join(names, ", ")
 }
 
 // callTool serves tools/call.

@@ -274,6 +274,10 @@ func (t *entry) checkResult(set *settings, def *Definition) error {
 	switch {
 	case t.kind == KindPrompt && !isMessages(t.spec.out):
 		return fmt.Errorf("a prompt cannot render a %s: return a string, []string, Message or []Message", t.spec.out)
+	case t.surface == onResources && isContent(t.resultType()):
+		return errors.New("a resource answers with Contents, not with content blocks")
+	case t.surface == onTools && def.output == nil && (choose(set.structured, false) || choose(set.schema, false)):
+		return errors.New("content blocks have no structured content: leave StructuredContent and OutputSchema out")
 	case set.mimeType != "" && t.surface != onResources:
 		return errors.New("MIMEType is for resources: content blocks have their own")
 	case (set.summary != nil || set.format != "" || set.structured != nil || set.schema != nil) && t.surface != onTools:
@@ -289,6 +293,14 @@ func (t *entry) checkResult(set *settings, def *Definition) error {
 		}
 	}
 	return nil
+}
+
+// resultType is the type of a result, or of one row of it.
+func (t *entry) resultType() reflect.Type {
+	if t.spec.row != nil {
+		return t.spec.row
+	}
+	return t.spec.out
 }
 
 func choose(explicit *bool, otherwise bool) bool {

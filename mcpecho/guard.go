@@ -54,7 +54,9 @@ func (s *Server) guard(r *http.Request) error {
 			return refuse(http.StatusForbidden, jsonrpc.InvalidRequest, "origin", "cross-site requests without an Origin are not allowed")
 		}
 		return nil
-	case len(origins) > 1 || !s.allowsOrigin(origins[0], r.Host):
+	case len(origins) > 1:
+		return refuse(http.StatusForbidden, jsonrpc.InvalidRequest, "origin", "repeated Origin header")
+	case !s.allowsOrigin(origins[0], r.Host):
 		return refuse(http.StatusForbidden, jsonrpc.InvalidRequest, "origin",
 			"Origin not allowed: "+clip(origins[0], 200)+"; Config.Origins lists the allowed ones")
 	}

@@ -67,7 +67,8 @@ func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
 	g.POST("", s.post, m...)
 	g.DELETE("", s.delete, m...)
 	g.OPTIONS("", preflight, s.guarded)
-	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch}, "", s.methodNotAllowed, s.guarded)
+	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodTrace, http.MethodConnect,
+		echo.PROPFIND, echo.REPORT}, "", s.methodNotAllowed, s.guarded)
 }
 
 // post serves one JSON-RPC message.
@@ -146,7 +147,10 @@ func (s *Server) delete(ec echo.Context) error {
 		return s.methodNotAllowed(ec)
 	}
 	x.principal = PrincipalFrom(ec)
-	id, _ := one(x.request.Header, headerSession)
+	id, err := x.sessionID()
+	if err != nil {
+		return x.fail(err)
+	}
 	if id == "" {
 		return ec.NoContent(http.StatusNoContent)
 	}

@@ -17,6 +17,7 @@ import (
 var (
 	jsonType = []string{"application/json"}
 	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
 )
 
 // send writes one finished message.
@@ -25,6 +26,7 @@ func (x *exchange) send(status int, message []byte) error {
 	h := response.Header()
 	h["Content-Type"] = jsonType
 	h["Cache-Control"] = noStore
+	h["X-Content-Type-Options"] = noSniff
 	h["Content-Length"] = []string{strconv.Itoa(len(message))}
 	response.WriteHeader(status)
 	_, err := response.Write(message)

@@ -26,7 +26,10 @@ func (x *exchange) joinSession() error {
 	if x.wire == modern || x.msg.Method == "initialize" {
 		return nil
 	}
-	id, _ := one(x.request.Header, headerSession)
+	id, err := x.sessionID()
+	if err != nil {
+		return err
+	}
 	if id == "" {
 		x.ec.Response().Header().Set(headerSessionError, "session-missing")
 		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
@@ -37,6 +40,15 @@ func (x *exchange) joinSession() error {
 	}
 	x.session = session
 	return nil
+}
+
+// sessionID is the session that the request names, "" when none.
+func (x *exchange) sessionID() (string, error) {
+	id, single := one(x.request.Header, headerSession)
+	if !single {
+		return "", refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "session_missing", "repeated Mcp-Session-Id header")
+	}
+	return id, nil
 }
 
 // ownSession finds a session of the caller. One of another principal does

@@ -2,6 +2,7 @@ package mcpecho
 
 import (
 	"encoding/base64"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,11 +42,15 @@ func (x *exchange) negotiate() error {
 	header := x.request.Header
 	version, single := one(header, headerVersion)
 	if !single {
-		return refuse(http.StatusBadRequest, jsonrpc.HeaderMismatch, "header_mismatch", "repeated MCP-Protocol-Version header")
+		return mismatch("repeated MCP-Protocol-Version header")
 	}
 	meta, err := jsonrpc.ParseMeta(x.msg.Meta)
 	if err != nil {
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidParams, "meta", err.Error())
+		var bad *jsonrpc.Error
+		if errors.As(err, &bad) {
+			return refuse(http.StatusBadRequest, bad.Code, "meta", bad.Message)
+		}
+		return err
 	}
 	x.meta = meta
 	switch {

@@ -66,6 +66,7 @@ func (ch *challenge) answer(ec echo.Context, cause error, scope string) error {
 	case errors.Is(cause, ErrInvalidToken):
 		return ch.refuse(ec, "invalid_token", "the token is not valid", scope)
 	}
+	ec.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	ec.Response().Header().Set(echo.HeaderRetryAfter, retryAfter)
 	return echo.NewHTTPError(http.StatusServiceUnavailable, "tokens cannot be verified at the moment").SetInternal(cause)
 }
@@ -86,6 +87,7 @@ func (ch *challenge) refuse(ec echo.Context, code, description, scope string) er
 	if err != nil {
 		return err
 	}
+	ec.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	return ec.JSONBlob(http.StatusUnauthorized, body)
 }
 

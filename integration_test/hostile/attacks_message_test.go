@@ -122,6 +122,7 @@ var streamAttacks = []attack{
 	streamed("an id with line breaks", `"progressToken":1`),
 	streamed("a log level of nobody", `"io.modelcontextprotocol/logLevel":"everything"`),
 	streamed("a log level", `"io.modelcontextprotocol/logLevel":"debug"`),
+	streamed("a progress token of 10 KB", `"progressToken":"${repeat p 10000}"`),
 }
 
 func init() {

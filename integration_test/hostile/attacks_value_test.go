@@ -99,6 +99,7 @@ var cursorAttacks = []attack{
 	walking("keyset: of another filter", `{"cursor":"${cursor of another filter}"}`),
 	walking("keyset: with a filter that it was not for", `{"cursor":"${cursor of ann}","has":"o"}`),
 	walking("keyset: over 8 KiB", `{"cursor":"${repeat A 9000}"}`),
+	listing("with a line break", "/strict", "tools/list", `"dG9v\nbHM6dmF1bHQub3RoZXI"`), listing("with stray bits", "/strict", "tools/list", `"dG9vbHM6dmF1bHQub3RoZXJ"`),
 }
 
 // inSession is a request on the dated wire.

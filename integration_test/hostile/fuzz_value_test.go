@@ -164,7 +164,7 @@ func FuzzFilter(f *testing.F) {
 
 // FuzzListCursor asks for any page of the server's own lists.
 func FuzzListCursor(f *testing.F) {
-	for _, seed := range []string{"", "1", "dG9vbHM6dmF1bHQub3RoZXI", "dG9vbHM6", "cHJvbXB0czpub3Rl", "dG9vbHM6dmF1bHQub3RoZXI=", "dG9vbHM6bm90aGluZw", "\n"} {
+	for _, seed := range []string{"", "1", "dG9vbHM6dmF1bHQub3RoZXI", "dG9vbHM6", "cHJvbXB0czpub3Rl", "dG9vbHM6dmF1bHQub3RoZXI=", "dG9vbHM6bm90aGluZw", "\n", "dG9v\nbHM6dmF1bHQub3RoZXI"} {
 		f.Add(seed)
 	}
 	s := start(f)

@@ -31,7 +31,11 @@ func ParseMeta(raw []byte) (*Meta, error) {
 	if raw == nil {
 		return &noMeta, nil
 	}
-	return metas.parse(raw)
+	m, err := metas.parse(raw)
+	if err == nil && len(m.ProgressToken) > maxIDBytes+2 {
+		return nil, badMeta("progressToken must be at most 256 bytes") // every report repeats it
+	}
+	return m, err
 }
 
 // decodeMeta decodes raw. The byte slices of the result are parts of raw.

@@ -39,7 +39,7 @@ func (s *scanner) keep(at place, name, raw []byte) {
 		case "jsonrpc":
 			s.version = raw
 		case "id":
-			s.id = raw
+			s.id, s.idEnd = raw, s.pos
 			s.ids++
 		case "method":
 			s.method = raw
@@ -83,8 +83,11 @@ func (s *scanner) judgeID() {
 	if s.ids != 1 {
 		return
 	}
+	if after := bytes.TrimLeft(s.body[s.idEnd:], " \t\r\n"); len(after) == 0 || after[0] != ',' && after[0] != '}' {
+		return // the value does not end where it seemed to
+	}
 	switch c := s.id[0]; {
-	case c == '"' && len(s.id)-2 > maxIDBytes:
+	case len(bytes.Trim(s.id, `"`)) > maxIDBytes:
 		s.refuse("id must be at most 256 bytes")
 	case c == '"', integerLen(s.id) == len(s.id):
 		s.msg.ID = s.id

@@ -39,6 +39,7 @@ type scanner struct {
 	version []byte
 	method  []byte
 	id      []byte
+	idEnd   int
 	ids     int
 	refusal *Error // the first fault of a body that is JSON; scanning goes on, to find the id
 }
