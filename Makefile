@@ -3,7 +3,7 @@ ADDR ?= localhost:8080
 DB ?= invoices.db
 
 .DEFAULT_GOAL := check
-.PHONY: help check format vet lint race test run bench fuzz conformance
+.PHONY: help check format vet lint race test run bench fuzz conformance browser
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ run: ## start the invoicing example (ADDR=localhost:8080 DB=invoices.db)
 	go run ./example/invoicing -addr $(ADDR) -db $(DB)
 
 bench: ## benchmarks, with allocations
-	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./middleware
+	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./internal/toon ./store ./middleware
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target for FUZZTIME each (default 30s)
@@ -41,3 +41,6 @@ fuzz: ## every fuzz target for FUZZTIME each (default 30s)
 
 conformance: ## the official MCP conformance suite against a server of ours (needs Node and npm)
 	./integration_test/conformance/run.sh
+
+browser: ## pages in headless Chromium with the official client (needs Node and npm; installs Chromium)
+	./integration_test/browser/run.sh
