@@ -1,5 +1,5 @@
-// Command browser is the server of the browser check: the tools of the
-// invoicing example at /mcp, and the check's page on two other ports. The
+// Command browser is the server of the browser check: the invoicing example,
+// and the check's page on two other ports. The
 // server lists the origin of the first page and not that of the second, which
 // are otherwise the same.
 //
@@ -26,11 +26,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
-	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
-	"github.com/mcpecho/kit/mcpecho"
-	mw "github.com/mcpecho/kit/middleware"
 )
 
 const lifetime = 5 * time.Minute
@@ -80,15 +77,9 @@ func run(ctx context.Context, path, pages string) (err error) {
 	rand.Read(key)
 
 	journal := &journal{db: db}
-	srv := mcpecho.New(mcpecho.Config{
-		Name: "invoicing", Version: "1.0.0", DB: db, Logger: log,
-		Origins: []string{origin(1)},
-	})
+	app, srv := invoices.New(db, key, log, origin(1))
 	srv.Use(journal.step())
-	srv.Add(invoices.Specs(log)...)
-	app := echo.New()
 	app.Use(journal.middleware)
-	srv.Mount(app.Group("/mcp"), mw.Bearer(key))
 
 	page := http.NewServeMux()
 	page.Handle("GET /", http.FileServer(http.Dir(pages)))
