@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 The clients of today still ask for log messages, which are deprecated but served.
+
 package integration_test
 
 import (

@@ -16,6 +16,10 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
+// AsConfig configures [AsWithConfig]. Out itself says everything there is to
+// say, so it has no fields.
+type AsConfig[Out any] struct{}
+
 // As is a step of [mcpecho.StageSerialize] that shows the rows of a selector
 // or retrieve as Out, a struct whose fields are some of the model's. Only
 // their columns are fetched, and those by which a keyset list continues. Out
@@ -29,8 +33,14 @@ import (
 // rows with only some fields set.
 //
 // A chain holds one serialize step: this one takes the place of the core's.
-// There is nothing to configure, so this is its only form.
-func As[Out any]() mcpecho.Step {
+// What does not fit the model is found at Add.
+func As[Out any]() mcpecho.Step { return AsWithConfig(AsConfig[Out]{}) }
+
+// AsWithConfig is [As] with a configuration.
+func AsWithConfig[Out any](cfg AsConfig[Out]) mcpecho.Step { return must(cfg.ToStep()) }
+
+// ToStep makes the step. Its error is always nil: there is nothing to get wrong.
+func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 	return mcpecho.Step{
 		Name: "serialize", Stage: mcpecho.StageSerialize, Native: true, Single: true,
 		Kinds: mcpecho.KindSelector | mcpecho.KindRetrieve,
@@ -47,7 +57,7 @@ func As[Out any]() mcpecho.Step {
 			d.Func = p.middleware(convert)
 			return d.SetOutput(reflect.TypeFor[Out]())
 		},
-	}
+	}, nil
 }
 
 // projection fills the fields of one struct type from some of a model.

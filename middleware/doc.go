@@ -6,7 +6,7 @@
 // that returns a [mcpecho.Step] needs an MCP call: list it on a server, a group
 // or a spec. As in Echo each comes as X, as XWithConfig, which panic when
 // their arguments make no sense, and as XConfig.ToStep or ToMiddleware, which
-// return the error instead. Steps with nothing to configure come as X alone.
+// return the error instead.
 //
 //	srv := mcpecho.New(mcpecho.Config{Name: "billing", DB: db})
 //	srv.Use(mw.Transaction(), mw.RateLimit(10))
@@ -19,17 +19,20 @@
 //
 // # In the order of the pipeline
 //
-// [Bearer] runs behind the guards of the mount, which need no identity. It verifies a JWT and
-// records the caller; without a valid one the answer is HTTP 401 with a
-// challenge.
+// [Bearer] runs behind the guards of the mount, which need no identity. It
+// verifies a JWT, or an opaque token by [Introspect] or [APIKeys], and records
+// the caller; without a valid one the answer is HTTP 401 with a challenge, and
+// [ResourceMetadata] tells clients where to log in.
 //
 // [Timeout] shortens the deadline of everything after it.
 //
-// [Scopes] and [Permit] decide whether the caller may use the tool at all,
-// before its arguments are looked at. [Public] marks a tool that everyone may
-// use.
+// [Scopes], [AnyScope] and [Permit] decide whether the caller may use the
+// tool at all, before its arguments are looked at. [Public] marks a tool that
+// everyone may use. [Scope] says which rows exist for the caller, [Object]
+// decides about single ones.
 //
-// [RateLimit] bounds how often one caller may.
+// [RateLimit] bounds how often one caller may, by a token bucket or a window;
+// [Concurrency] how many calls run at once.
 //
 // [Transaction] surrounds a service and the encoding of its result.
 //

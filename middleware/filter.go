@@ -1,11 +1,18 @@
 package middleware
 
 import (
+	"fmt"
+	"reflect"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/filters"
 	"github.com/mcpecho/kit/mcpecho"
 )
+
+// FilterConfig configures [FilterWithConfig]. F itself says everything there
+// is to say, so it has no fields.
+type FilterConfig[F any] struct{}
 
 // Filter is a step of [mcpecho.StageFilter] that adds the fields of F to a
 // selector's arguments and narrows its query by those that a caller gives.
@@ -17,8 +24,18 @@ import (
 //		MinAmount *int64 `json:"min_amount" filter:"amount_cents,gte"`
 //	}
 //
-// There is nothing to configure, so this is its only form.
-func Filter[F any]() mcpecho.Step {
+// It panics when F is not a struct.
+func Filter[F any]() mcpecho.Step { return FilterWithConfig(FilterConfig[F]{}) }
+
+// FilterWithConfig is [Filter] with a configuration. It panics when that is
+// wrong; [FilterConfig.ToStep] returns the error.
+func FilterWithConfig[F any](cfg FilterConfig[F]) mcpecho.Step { return must(cfg.ToStep()) }
+
+// ToStep makes the step, or says what is wrong with the configuration.
+func (FilterConfig[F]) ToStep() (mcpecho.Step, error) {
+	if t := reflect.TypeFor[F](); t.Kind() != reflect.Struct {
+		return mcpecho.Step{}, fmt.Errorf("middleware: filter requires a struct of filters, %s is none", t)
+	}
 	return mcpecho.Step{
 		Name: "filter", Stage: mcpecho.StageFilter, Kinds: mcpecho.KindSelector, Native: true,
 		Describe: func(d *mcpecho.Definition) error {
@@ -35,5 +52,5 @@ func Filter[F any]() mcpecho.Step {
 			}
 			return d.AddArguments(f.Part())
 		},
-	}
+	}, nil
 }

@@ -10,6 +10,14 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
+// ObjectConfig configures [ObjectWithConfig].
+type ObjectConfig[Row any] struct {
+	// Skipper lets a call pass unchecked. Optional.
+	Skipper Skipper
+	// Check decides about one row; see [Object]. Required.
+	Check func(c *mcpecho.Call, row Row) error
+}
+
 // Object decides about single rows, after they were fetched and before any of
 // them is sent: an error of check refuses the whole call with 403. For a list
 // use [Scope], which leaves out what the caller may not see. Services that
@@ -26,8 +34,17 @@ import (
 // The rows of the chain must be of type Row, else Add fails. It panics
 // without a function.
 func Object[Row any](check func(c *mcpecho.Call, row Row) error) mcpecho.Step {
-	if check == nil {
-		panic("middleware: object needs a function that checks a row")
+	return ObjectWithConfig(ObjectConfig[Row]{Check: check})
+}
+
+// ObjectWithConfig is [Object] with a configuration. It panics when that is
+// wrong; [ObjectConfig.ToStep] returns the error.
+func ObjectWithConfig[Row any](cfg ObjectConfig[Row]) mcpecho.Step { return must(cfg.ToStep()) }
+
+// ToStep makes the step, or says what is wrong with the configuration.
+func (cfg ObjectConfig[Row]) ToStep() (mcpecho.Step, error) {
+	if cfg.Check == nil {
+		return mcpecho.Step{}, errors.New("middleware: object requires a function that checks a row")
 	}
 	return mcpecho.Step{
 		Name: "object", Stage: mcpecho.StagePermissions, Native: true,
@@ -40,12 +57,15 @@ func Object[Row any](check func(c *mcpecho.Call, row Row) error) mcpecho.Step {
 		Func: func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(ec echo.Context) error {
 				c := mcpecho.CallFrom(ec)
+				if skips(cfg.Skipper, ec) {
+					return next(ec)
+				}
 				c.OnRow(func(row any) error {
 					r, ok := row.(Row)
 					if !ok {
 						return notPermitted(errors.New("middleware: CheckRow got a row of another type than Object checks"))
 					}
-					if err := check(c, r); err != nil {
+					if err := cfg.Check(c, r); err != nil {
 						return notPermitted(err)
 					}
 					return nil
@@ -53,5 +73,5 @@ func Object[Row any](check func(c *mcpecho.Call, row Row) error) mcpecho.Step {
 				return next(ec)
 			}
 		},
-	}
+	}, nil
 }

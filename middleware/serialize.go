@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -9,17 +10,34 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
+// SerializeConfig configures [SerializeWithConfig].
+type SerializeConfig[Row, Out any] struct {
+	// Convert makes what is shown of a row. Required.
+	Convert func(Row) Out
+}
+
 // Serialize is a step of [mcpecho.StageSerialize] that shows each row of a
 // selector, the row of a retrieve or the result of a service as an Out, made
 // by convert. Out becomes the tool's output schema. Row is the model, or what
 // the service returns, with or without a pointer; another type makes Add fail.
 //
 // A chain holds one serialize step: this one takes the place of the core's.
-// It panics when convert is nil. There is nothing else to configure, so this
-// is its only form.
+// It panics when convert is nil.
 func Serialize[Row, Out any](convert func(Row) Out) mcpecho.Step {
+	return SerializeWithConfig(SerializeConfig[Row, Out]{Convert: convert})
+}
+
+// SerializeWithConfig is [Serialize] with a configuration. It panics when that
+// is wrong; [SerializeConfig.ToStep] returns the error.
+func SerializeWithConfig[Row, Out any](cfg SerializeConfig[Row, Out]) mcpecho.Step {
+	return must(cfg.ToStep())
+}
+
+// ToStep makes the step, or says what is wrong with the configuration.
+func (cfg SerializeConfig[Row, Out]) ToStep() (mcpecho.Step, error) {
+	convert := cfg.Convert
 	if convert == nil {
-		panic("middleware: serialize requires a function")
+		return mcpecho.Step{}, errors.New("middleware: serialize requires a function")
 	}
 	return mcpecho.Step{
 		Name: "serialize", Stage: mcpecho.StageSerialize, Native: true, Single: true,
@@ -35,7 +53,7 @@ func Serialize[Row, Out any](convert func(Row) Out) mcpecho.Step {
 			d.Func = serializeWith(mapped)
 			return d.SetOutput(reflect.TypeFor[Out]())
 		},
-	}
+	}, nil
 }
 
 func serializeWith(convert func(any) (any, error)) echo.MiddlewareFunc {
