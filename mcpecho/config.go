@@ -1,0 +1,150 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/store"
+)
+
+// Config configures a [Server]. Only Name is required.
+type Config struct {
+	// Name identifies the server to clients. Required.
+	Name string
+	// Version of the server, for display. Default: "0.0.0".
+	Version string
+	// Title is the human-readable name. Optional.
+	Title string
+	// Instructions tell a model how to use the server as a whole. Optional.
+	Instructions string
+	// WebsiteURL and Icons are shown by clients. Optional.
+	WebsiteURL string
+	Icons      []Icon
+
+	// DB is the database of calls, [Call.DB]. Optional: a server without
+	// selectors may have none.
+	DB *gorm.DB
+	// Logger gets refusals, and errors with the details that clients do not
+	// see. Tokens and argument values are never logged. Default: slog.Default().
+	Logger *slog.Logger
+
+	// Origins are the web origins, as "https://app.example.com", whose pages
+	// may call the server from a browser. Requests without an Origin header
+	// are not from a browser page and always pass. Default: none, except a
+	// loopback origin equal to the request's own Host.
+	// (specification 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
+	Origins []string
+	// Hosts, if set, are the only values of the Host header that are served,
+	// as "api.example.com" or "localhost:8080". Default: any, because a proxy
+	// on the same machine may legitimately rewrite it.
+	Hosts []string
+
+	// Strict makes Mount and Add panic about what [Server.Check] finds, instead
+	// of logging it. Default: false.
+	Strict bool
+
+	// MaxInFlight bounds the requests in progress, open streams included; more
+	// are refused with status 503. Default: 1000.
+	MaxInFlight int
+	// MaxBodyBytes bounds a request body, after decompression. Default: 1 MiB.
+	MaxBodyBytes int64
+	// MaxResultBytes bounds the JSON of a result. A larger one is an error of
+	// type result_too_large, never cut. Default: 1 MiB.
+	MaxResultBytes int
+	// MaxRows bounds a list without a paginate step; with more rows the call
+	// fails and says how to narrow it. Default: 1000.
+	MaxRows int
+	// CallTimeout is the deadline of one call. It cancels the SQL statement
+	// that is running. Default: 30 s.
+	CallTimeout time.Duration
+
+	// OutputFormat is the form of the text block of tool results.
+	// Default: [FormatJSON]. [Format] sets it for one spec.
+	OutputFormat OutputFormat
+	// NoStructuredContent and NoOutputSchema turn these parts of tools off for
+	// the whole server; [StructuredContent] and [OutputSchema] do it for one
+	// spec. Without structured content there is no output schema.
+	NoStructuredContent, NoOutputSchema bool
+
+	// FilterLists makes lists show a caller only what its permission steps
+	// would let it call. Lists are then private to each caller, and a call of
+	// a hidden entry is refused as before. Default: everybody sees everything.
+	FilterLists bool
+	// ListPageSize is the number of entries on one page of a list.
+	// Default: 100.
+	ListPageSize int
+	// ListTTL is how long clients may reuse a list before they ask again,
+	// the ttlMs of modern results. Default: 60 s.
+	ListTTL time.Duration
+
+	// Sessions keeps the sessions of dated clients. Default: in memory, idle
+	// 30 min, absolute 24 h, at most 100 per caller and 10,000 in total.
+	Sessions store.Sessions
+	// Keys are the 32-byte keys that seal cursors: the first seals, all open,
+	// so a new key is put in front and the old one removed a while later.
+	// Replicas must share them. Default: one random key of this process.
+	Keys [][]byte
+}
+
+// withDefaults fills what was left zero.
+func (cfg Config) withDefaults() Config {
+	set := func(v *int, d int) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	set(&cfg.MaxResultBytes, 1<<20)
+	set(&cfg.MaxRows, 1000)
+	set(&cfg.MaxInFlight, 1000)
+	set(&cfg.ListPageSize, 100)
+	if cfg.MaxBodyBytes == 0 {
+		cfg.MaxBodyBytes = 1 << 20
+	}
+	if cfg.CallTimeout == 0 {
+		cfg.CallTimeout = 30 * time.Second
+	}
+	if cfg.ListTTL == 0 {
+		cfg.ListTTL = time.Minute
+	}
+	if cfg.Version == "" {
+		cfg.Version = "0.0.0"
+	}
+	if cfg.OutputFormat == "" {
+		cfg.OutputFormat = FormatJSON
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.Default()
+	}
+	if cfg.Sessions == nil {
+		cfg.Sessions = store.NewMemorySessions(store.MemorySessionsConfig{})
+	}
+	return cfg
+}
+
+func (cfg Config) check() error {
+	switch {
+	case cfg.Name == "":
+		return errors.New("mcpecho: Config.Name is required")
+	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
+		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
+	}
+	if f := cfg.OutputFormat; f != "" && !f.valid() {
+		return fmt.Errorf("mcpecho: Config.OutputFormat %q must be json, toon or auto", f)
+	}
+	for _, i := range cfg.Icons {
+		if msg := i.check(); msg != "" {
+			return errors.New("mcpecho: Config.Icons: " + msg)
+		}
+	}
+	for _, o := range cfg.Origins {
+		if scheme, rest, ok := strings.Cut(o, "://"); !ok || scheme == "" || rest == "" || strings.Contains(rest, "/") {
+			return fmt.Errorf("mcpecho: Config.Origins: %q is not an origin: write it as https://app.example.com", o)
+		}
+	}
+	return nil
+}
