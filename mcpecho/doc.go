@@ -1,0 +1,54 @@
+// Package mcpecho turns an Echo application into a Model Context Protocol
+// (MCP) server.
+//
+// A tool is written the way an Echo route is: a name, a handler, middlewares.
+// The unit of registration is the [Spec]: [Service] makes one of a function
+// that changes something, [Selector] and [Retrieve] of functions that return a
+// gorm query, [Resource] and [Prompt] of functions that give something to read
+// and messages for a model. Types are inferred from the function; the fields
+// of its input say the arguments (package binding).
+//
+//	srv := mcpecho.New(mcpecho.Config{Name: "billing", DB: db})
+//	srv.Add(
+//		mcpecho.Service("invoices.create", createInvoice,
+//			mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"), mw.Transaction()),
+//		mcpecho.Selector[Invoice]("invoices.list", invoices,
+//			mcpecho.Describe("List invoices."), mw.Scopes("invoices:read"),
+//			mw.Filter[InvoiceFilter](), mw.Order("number"), mw.Paginate(20)),
+//	)
+//	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
+//	srv.Fprint(os.Stdout)
+//
+// # The chain
+//
+// Each spec runs as a named chain of echo.MiddlewareFunc, its [Chain]. A
+// [Step] is one of them: package middleware has the ready-made ones, [Named]
+// makes any Echo middleware a step. Server, [Group] and spec add steps; the
+// [Stage] of each puts them into the order of the pipeline, and a spec edits
+// its own chain by name with [Before], [After], [Replace] and [Without]. The
+// handler is a step in the middle, so the printed chain is the real order.
+//
+// The [Call] that passes through it is the live echo.Context of the request.
+//
+// # One call from door to door
+//
+// The files of the package follow a request:
+//
+//	guard.go    refuses what needs no identity to be refused
+//	http.go     reads one message; serves the verbs
+//	wire.go     tells the two wires apart, compares headers with the body
+//	session.go  the sessions of dated clients
+//	dispatch.go the method table; list.go, resource.go, prompt.go and
+//	            completion.go have the methods beside tools/call
+//	run.go      runs the chain, whatever middlewares do to the context
+//	chain.go    how a chain was sorted, edited and nested, once, at Add
+//	serialize.go, render.go  fetch the rows, encode the result once
+//	errors.go   the one table from causes to what a client sees
+//	reply.go    writes the reply; stream.go turns it into an event stream
+//
+// # The wires
+//
+// One endpoint serves protocol 2026-07-28 ("modern": no handshake, every
+// request carries its version) and 2025-11-25, 2025-06-18 and 2025-03-26
+// ("dated": initialize, then a session). A request says which it is on.
+package mcpecho
