@@ -45,6 +45,7 @@ type Call struct {
 
 	errored     error // what a middleware handed to Error instead of returning it
 	afterCommit []func(context.Context)
+	deadline    deadline
 	ctx         callContext
 	capture     *capture
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime/debug"
+	"time"
 
 	"github.com/labstack/echo/v4"
 )
@@ -49,9 +50,10 @@ func (c *Call) finished() bool { return c.structured != nil || c.items != nil }
 // undone after that middlewares do to the echo.Context.
 func (t *entry) run(c *Call, h echo.HandlerFunc) (err error) {
 	request := c.Request()
-	ctx, cancel := context.WithTimeout(request.Context(), c.server.cfg.CallTimeout)
-	defer cancel()
-	if err := c.server.inflight.begin(c.exchange, cancel); err != nil {
+	ctx := &c.deadline
+	ctx.Context, ctx.at = request.Context(), time.Now().Add(c.server.cfg.CallTimeout)
+	defer ctx.end()
+	if err := c.server.inflight.begin(c.exchange, ctx.end); err != nil {
 		return err
 	}
 	defer c.server.inflight.end(c.exchange)
