@@ -25,7 +25,7 @@ func FuzzToken(f *testing.F) {
 			}
 		}
 	}
-	// Seeds that are good tokens of other moments pass as well.
+	// Some seeds are good tokens of other callers.
 	known := map[string]bool{good: true, vars["ann"]: true, vars["eve"]: true, vars["reader"]: true, vars["scope number"]: true, vars["scope of none"]: true}
 	for _, seed := range []string{"Bearer " + good, "bearer " + good, "Bearer  " + good, "Bearer\t" + good, "Bearer " + good + " ", " Bearer " + good, "Bearer " + good + "\x00"} {
 		f.Add(seed)
