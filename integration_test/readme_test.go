@@ -6,6 +6,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcptest"
+	mw "github.com/mcpecho/kit/middleware"
 )
 
 // The program itself is compiled with the module, as example/quickstart.
@@ -35,6 +41,28 @@ func TestEverySnippetOfTheDocsIsCompiledSomewhere(t *testing.T) {
 				t.Errorf("%s: snippet %d is not in any Go file:\n%s", doc, i+1, snippet)
 			}
 		}
+	}
+}
+
+// The mistakes and the answer that the README shows, by the quickstart's own
+// declarations.
+func TestTheREADMEShowsTheAnswerToAMistake(t *testing.T) {
+	type task struct {
+		ID    int64  `json:"id"`
+		Title string `json:"title"`
+		Done  bool   `json:"done"`
+	}
+	type taskFilter struct {
+		Done  *bool   `json:"done"`
+		Title *string `json:"title" filter:"title,icontains"`
+	}
+	srv := mcpecho.New(mcpecho.Config{Name: "tasks"})
+	srv.Add(mcpecho.Selector[task]("tasks.list", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil },
+		mw.Filter[taskFilter](), mw.Order("title", "id"), mw.Paginate(20)))
+	answer := mcptest.New(t, srv).Do("tasks.list", map[string]any{"don": false, "limit": 0}).Text
+	readme := strings.ReplaceAll(flush(read(t, "../README.md")), "\n", "")
+	if !strings.Contains(readme, answer) {
+		t.Errorf("README.md does not show the answer\n%s", answer)
 	}
 }
 
