@@ -19,7 +19,7 @@ var mayImport = map[string][]string{
 	"filters":          {"gorm.io/gorm", "binding", "internal/narrow"},
 	"ordering":         {"gorm.io/gorm", "binding", "internal/narrow"},
 	"paginate":         {"gorm.io/gorm", "binding", "internal/narrow", "internal/seal"},
-	"store":            {},
+	"store":            {"golang.org/x/time"},
 	"store/storetest":  {"store"},
 	"internal/jsonrpc": {"github.com/go-json-experiment/json"},
 	"internal/narrow":  {"gorm.io/gorm"},
@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"mcpecho": {"github.com/labstack/echo/v4", "gorm.io/gorm", "github.com/yosida95/uritemplate/v3",
 		"binding", "store", "internal/jsonrpc", "internal/narrow", "internal/seal", "internal/sse", "internal/toon"},
 	"middleware": {"mcpecho", "filters", "ordering", "paginate", "binding", "store", "internal/narrow",
-		"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "golang.org/x/time", "github.com/hashicorp/golang-lru/v2"},
+		"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "github.com/hashicorp/golang-lru/v2"},
 	"mcptest": {"mcpecho", "binding"},
 }
 

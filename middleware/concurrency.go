@@ -58,7 +58,7 @@ func (cfg ConcurrencyConfig) ToStep() (mcpecho.Step, error) {
 	if cfg.RetryAfter == 0 {
 		cfg.RetryAfter = DefaultConcurrencyConfig.RetryAfter
 	}
-	cfg.RetryAfter = roundUp(cfg.RetryAfter)
+	cfg.RetryAfter = (cfg.RetryAfter + time.Millisecond - 1).Truncate(time.Millisecond) // the unit in which it is sent
 	running := &running{max: cfg.Max, calls: map[string]int{}}
 	limit := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {

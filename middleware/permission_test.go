@@ -130,7 +130,7 @@ func TestStepsRefuseArgumentsThatMakeNoSense(t *testing.T) {
 		"middleware: ratelimit of -1 calls per second":       func() { mw.RateLimit(-1) },
 		"middleware: ratelimit of NaN calls per second":      func() { mw.RateLimit(nan()) },
 		"middleware: ratelimit of +Inf calls per second":     func() { mw.RateLimit(inf()) },
-		"Burst, MaxKeys or IdleExpiry is negative":           func() { mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 1, Burst: -1}) },
+		"LimiterTimeout or Burst is negative":                func() { mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 1, Burst: -1}) },
 		"middleware: timeout of 0s must be positive":         func() { mw.Timeout(0) },
 		"middleware: transaction Retries 11 must be between": func() { mw.TransactionWithConfig(mw.TransactionConfig{Retries: 11}) },
 		"middleware: transaction Isolation 99 is not a":      func() { mw.TransactionWithConfig(mw.TransactionConfig{Isolation: 99}) },

@@ -42,40 +42,27 @@ type RateLimitConfig struct {
 	// counted together. Default: ByPrincipal.
 	Key func(c *mcpecho.Call) string
 
-	// Limiter counts for all replicas together. Default: the memory of this
-	// process, so that n replicas allow n times as much.
+	// Limiter counts for all replicas together. Default: a
+	// [store.MemoryLimiter] of the step's own, so that n replicas allow n times
+	// as much.
 	Limiter store.Limiter
 	// Name tells the counts of this limit from those of others in the same
 	// Limiter; steps of one name and policy draw on the same counts. Required
 	// with Limiter.
 	Name string
 	// LimiterTimeout is how long a call waits for Limiter before that counts as
-	// down. Default: 100 ms.
+	// down. A [store.MemoryLimiter] needs none. Default: 100 ms.
 	LimiterTimeout time.Duration
 	// FailOpen lets calls pass uncounted while Limiter is down. Default: false,
 	// they are refused as rate_limited, to be tried again after a second. Either
 	// is logged, at most once a second.
 	FailOpen bool
-
-	// MaxKeys bounds how many keys the memory form remembers. Above it the one
-	// that was quiet for longest is forgotten, and may take all again when it
-	// comes back. Default: 10,000, which take about 5 MB; a [SlidingWindow] takes
-	// up to 2 KB more for each.
-	MaxKeys int
-	// IdleExpiry is how long the memory form remembers a quiet key, though never
-	// shorter than until it may take all again. Default: 3 min.
-	IdleExpiry time.Duration
-	// Now is the clock of the memory form. Default: time.Now.
-	Now func() time.Time
 }
 
 // DefaultRateLimitConfig has the defaults of [RateLimit].
 var DefaultRateLimitConfig = RateLimitConfig{
 	Key:            ByPrincipal,
 	LimiterTimeout: 100 * time.Millisecond,
-	MaxKeys:        10_000,
-	IdleExpiry:     3 * time.Minute,
-	Now:            time.Now,
 }
 
 // RateLimit is a step of [mcpecho.StageRateLimit] that bounds how many calls
@@ -114,14 +101,12 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 	if cfg.Key == nil {
 		cfg.Key = DefaultRateLimitConfig.Key
 	}
-	cfg.LimiterTimeout = cmp.Or(cfg.LimiterTimeout, DefaultRateLimitConfig.LimiterTimeout)
 	if cfg.Limiter == nil {
-		if cfg.Now == nil {
-			cfg.Now = DefaultRateLimitConfig.Now
-		}
-		cfg.Limiter = newMemoryLimiter(
-			cmp.Or(cfg.MaxKeys, DefaultRateLimitConfig.MaxKeys), cmp.Or(cfg.IdleExpiry, DefaultRateLimitConfig.IdleExpiry), cfg.Now)
-		cfg.LimiterTimeout = 0
+		cfg.Limiter = store.NewMemoryLimiter(store.MemoryLimiterConfig{})
+	}
+	cfg.LimiterTimeout = cmp.Or(cfg.LimiterTimeout, DefaultRateLimitConfig.LimiterTimeout)
+	if _, local := cfg.Limiter.(*store.MemoryLimiter); local {
+		cfg.LimiterTimeout = 0 // there is nothing to wait for
 	}
 	outages := &rate.Sometimes{Interval: time.Second}
 	limit := func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -139,8 +124,8 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 
 func (cfg RateLimitConfig) check() error {
 	switch {
-	case cfg.Burst < 0 || cfg.MaxKeys < 0 || cfg.IdleExpiry < 0 || cfg.LimiterTimeout < 0:
-		return errors.New("middleware: ratelimit LimiterTimeout, Burst, MaxKeys or IdleExpiry is negative: leave it 0 for its default")
+	case cfg.Burst < 0 || cfg.LimiterTimeout < 0:
+		return errors.New("middleware: ratelimit LimiterTimeout or Burst is negative: leave it 0 for its default")
 	case cfg.Limiter != nil && cfg.Name == "":
 		return errors.New("middleware: ratelimit with a Limiter requires a Name, under which replicas find the same counts")
 	case cfg.Policy == nil:

@@ -4,8 +4,10 @@ import (
 	"crypto/sha256"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/store"
 )
 
 // ByPrincipal counts each caller for itself: the verified principal, or the
@@ -18,7 +20,7 @@ func ByPrincipal(c *mcpecho.Call) string {
 	if p := c.Principal(); p != nil {
 		return "principal " + p.Key()
 	}
-	return "address " + clientNetwork(c)
+	return store.Anonymous + clientNetwork(c)
 }
 
 // ByTool counts all callers of a tool, resource or prompt together.
@@ -26,16 +28,19 @@ func ByTool(c *mcpecho.Call) string { return c.Kind().String() + " " + c.Name() 
 
 // ByPrincipalAndTool counts what each caller does with each tool, resource or
 // prompt, so that a step of a whole server is a limit for each of its tools.
-func ByPrincipalAndTool(c *mcpecho.Call) string { return ByTool(c) + "\x00" + ByPrincipal(c) }
+func ByPrincipalAndTool(c *mcpecho.Call) string { return ByPrincipal(c) + "\x00" + ByTool(c) }
 
 // limitKey is the key of a call by a function of the configuration. Clients
 // may have chosen parts of it, so its length is bounded.
 func limitKey(by func(*mcpecho.Call) string, c *mcpecho.Call) string {
 	const maxBytes = 256
 	key := by(c)
+	anonymous := strings.HasPrefix(key, store.Anonymous)
 	if len(key) > maxBytes {
 		sum := sha256.Sum256([]byte(key))
-		key = string(sum[:])
+		if key = string(sum[:]); anonymous {
+			key = store.Anonymous + key
+		}
 	}
 	return key
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/store"
 )
 
 // clock is a time that moves only when told to.
@@ -48,7 +49,7 @@ func TestRateLimitFollowsItsPolicy(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			at := new(clock)
-			tc.cfg.Now = at.now
+			tc.cfg.Name, tc.cfg.Limiter = "calls", store.NewMemoryLimiter(store.MemoryLimiterConfig{Now: at.now})
 			srv := newServer(nil)
 			srv.Add(mcpecho.Service("tool", ok, mw.RateLimitWithConfig(tc.cfg)))
 			writer := mcptest.New(t, srv).As(ann)
@@ -132,7 +133,8 @@ func TestRateLimitOfResourcesPromptsAndCompletions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := new(clock)
 			srv := newServer(nil)
-			srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 2, Per: time.Minute}, Now: at.now}))
+			srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 2, Per: time.Minute},
+				Name: "calls", Limiter: store.NewMemoryLimiter(store.MemoryLimiterConfig{Now: at.now})}))
 			srv.Add(
 				mcpecho.Resource("notes://today", func(*mcpecho.Call, nothing) (string, error) { return "x", nil }),
 				mcpecho.Resource("notes://on/{name}", func(_ *mcpecho.Call, in topic) (string, error) { return in.Name, nil }, suggest),
@@ -173,8 +175,11 @@ func TestRateLimitDoesNotChargeWhoIsNotPermitted(t *testing.T) {
 
 func TestRateLimitThatRefusesChargesNoneAfterIt(t *testing.T) {
 	at := new(clock)
-	first := mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 1, Per: time.Minute}, Now: at.now})
-	second := mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 2, Per: time.Hour}, Now: at.now})
+	memory := store.NewMemoryLimiter(store.MemoryLimiterConfig{Now: at.now})
+	limited := func(policy store.Policy) mcpecho.Step {
+		return mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: policy, Name: "calls", Limiter: memory})
+	}
+	first, second := limited(mw.FixedWindow{Max: 1, Per: time.Minute}), limited(mw.FixedWindow{Max: 2, Per: time.Hour})
 	srv := newServer(nil)
 	srv.Add(mcpecho.Service("tool", ok, first, second))
 	client := mcptest.New(t, srv).As(ann)
@@ -195,17 +200,15 @@ func TestRateLimitThatRefusesChargesNoneAfterIt(t *testing.T) {
 
 func TestRateLimitSaysWhatIsWrongWithItsConfiguration(t *testing.T) {
 	for want, cfg := range map[string]mw.RateLimitConfig{
-		"of 0 calls per second must be positive":              {},
-		"Rate or Burst: use one of the two":                   {Rate: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
-		"a Policy and a Rate or Burst":                        {Burst: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
-		"make Max at least 1":                                 {Policy: mw.FixedWindow{Per: time.Second}},
-		"Per at least 1ms":                                    {Policy: mw.SlidingWindow{Max: 1}},
-		"make Burst at least 1":                               {Policy: mw.TokenBucket{Rate: 1}},
-		"is a *store.FixedWindow: use a TokenBucket":          {Policy: &mw.FixedWindow{Max: 1, Per: time.Second}},
-		"requires a Name":                                     {Rate: 1, Limiter: broken{}},
-		"LimiterTimeout, Burst, MaxKeys or IdleExpiry is neg": {Rate: 1, LimiterTimeout: -1},
-		"MaxKeys or IdleExpiry is negative: leave it 0":       {Rate: 1, MaxKeys: -1},
-		"or IdleExpiry is negative":                           {Rate: 1, IdleExpiry: -1},
+		"of 0 calls per second must be positive":          {},
+		"Rate or Burst: use one of the two":               {Rate: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
+		"a Policy and a Rate or Burst":                    {Burst: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
+		"make Max at least 1":                             {Policy: mw.FixedWindow{Per: time.Second}},
+		"Per at least 1ms":                                {Policy: mw.SlidingWindow{Max: 1}},
+		"make Burst at least 1":                           {Policy: mw.TokenBucket{Rate: 1}},
+		"is a *store.FixedWindow: use a TokenBucket":      {Policy: &mw.FixedWindow{Max: 1, Per: time.Second}},
+		"requires a Name":                                 {Rate: 1, Limiter: broken{}},
+		"LimiterTimeout or Burst is negative: leave it 0": {Rate: 1, LimiterTimeout: -1},
 	} {
 		_, err := cfg.ToStep()
 		if err == nil || !strings.HasPrefix(err.Error(), "middleware: ratelimit ") && !strings.HasPrefix(err.Error(), "middleware: ratelimit:") {

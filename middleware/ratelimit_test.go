@@ -15,6 +15,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/store"
 )
 
 func nan() float64 { return math.NaN() }
@@ -122,7 +123,7 @@ func TestRateLimitKeyAndSkipper(t *testing.T) {
 
 func TestRateLimitForgetsWhoWasQuietLongest(t *testing.T) {
 	cfg := slowly(1)
-	cfg.MaxKeys = 2
+	cfg.Name, cfg.Limiter = "calls", store.NewMemoryLimiter(store.MemoryLimiterConfig{MaxKeys: 2})
 	srv := newServer(nil)
 	srv.Add(mcpecho.Service("tool", ok, mw.RateLimitWithConfig(cfg)))
 	client := mcptest.New(t, srv)
@@ -155,4 +156,21 @@ func TestRateLimitOfAnonymousCallersIsByNetwork(t *testing.T) {
 		rec := post(t, srv, "tool", map[string]string{"X-Forwarded-For": tc.forwarded})
 		equal(t, fmt.Sprint(i, " ", tc.forwarded), strings.Contains(rec.Body.String(), "rate_limited"), tc.refused)
 	}
+}
+
+func TestRateLimitOfAPrincipalOutlivesMadeUpAddresses(t *testing.T) {
+	srv := newServer(nil)
+	srv.Add(mcpecho.Service("tool", ok, mw.Public("a test"), mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 1, Per: 24 * time.Hour}})))
+	mallory := mcptest.New(t, srv).As(&mcpecho.Principal{ID: "mallory"})
+	equal(t, "first", mallory.Do("tool", nil).IsError, false)
+	e := echo.New()
+	srv.Mount(e.Group("/mcp"))
+	for i := range 10_100 {
+		rec := send(e, "tool", map[string]string{"X-Forwarded-For": fmt.Sprintf("10.0.%d.%d", i/250, i%250)})
+		if passed := !strings.Contains(rec.Body.String(), "rate_limited"); passed != (i < 10_000) {
+			t.Fatalf("address %d: %s", i, rec.Body)
+		}
+	}
+	equal(t, "refused after them", mallory.Do("tool", nil).IsError, true)
+	equal(t, "another principal is refused", mcptest.New(t, srv).As(ann).Do("tool", nil).IsError, false)
 }

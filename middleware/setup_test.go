@@ -129,6 +129,11 @@ func post(t testing.TB, srv *mcpecho.Server, tool string, header map[string]stri
 	t.Helper()
 	e := echo.New()
 	srv.Mount(e.Group("/mcp", door...))
+	return send(e, tool, header)
+}
+
+// send sends one tools/call of the modern wire.
+func send(e *echo.Echo, tool string, header map[string]string) *httptest.ResponseRecorder {
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","_meta":{` +
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))

@@ -1,4 +1,4 @@
-package middleware
+package store
 
 import (
 	"fmt"
@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-
-	"github.com/mcpecho/kit/store"
 )
 
 // meter counts what one key takes. Times never go back.
@@ -16,16 +14,16 @@ type meter interface {
 	take(now time.Duration, n int) (wait time.Duration)
 }
 
-func newMeter(policy store.Policy) meter {
+func newMeter(policy Policy) meter {
 	switch p := policy.(type) {
-	case store.TokenBucket:
+	case TokenBucket:
 		return (*tokenBucket)(rate.NewLimiter(rate.Limit(p.Rate), p.Burst))
-	case store.FixedWindow:
+	case FixedWindow:
 		return &fixedWindow{FixedWindow: p}
-	case store.SlidingWindow:
+	case SlidingWindow:
 		return &slidingWindow{SlidingWindow: p}
 	}
-	panic(fmt.Sprintf("middleware: %T is not a policy: use store.TokenBucket, FixedWindow or SlidingWindow, not a pointer to one", policy))
+	panic(fmt.Sprintf("store: %T is not a policy: use TokenBucket, FixedWindow or SlidingWindow, not a pointer to one", policy))
 }
 
 type tokenBucket rate.Limiter
@@ -43,7 +41,7 @@ func (b *tokenBucket) take(now time.Duration, n int) time.Duration {
 // fixedWindow begins with the first take: windows of all keys that ended at
 // the same time would let everybody in at once.
 type fixedWindow struct {
-	store.FixedWindow
+	FixedWindow
 	began time.Duration
 	taken int
 }
@@ -63,7 +61,7 @@ func (w *fixedWindow) take(now time.Duration, n int) time.Duration {
 // take more has takes close to each other counted as one, at the time of the
 // last: it can be refused a little longer, and never exceed.
 type slidingWindow struct {
-	store.SlidingWindow
+	SlidingWindow
 	runs  []run // in the order of time
 	taken int   // in all runs
 }

@@ -1,0 +1,204 @@
+package store
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// MemoryLimiterConfig bounds a MemoryLimiter. The zero value gives the defaults.
+type MemoryLimiterConfig struct {
+	// MaxKeys is how many keys are remembered, and apart from them how many that
+	// begin with Anonymous. Optional. Default 10 000, which take about 5 MB; a key
+	// of a SlidingWindow takes up to 2 KB more.
+	MaxKeys int
+	// Now is the clock. Optional. Default time.Now.
+	Now func() time.Time
+}
+
+// MemoryLimiter counts in the memory of this process, so that n replicas allow n
+// times as much. It runs no goroutine: counters that are as new are removed in
+// passing.
+//
+// A counter that may take all again says no more than none, so these make room
+// first. When there is none, a key that nobody has verified is refused until the
+// first may be forgotten: made-up addresses neither push out a counter nor get
+// another one. A verified key takes the place of the verified one that would be as
+// new first, of one limit the one that was quiet for longest, so that nobody is
+// refused for what others have taken.
+type MemoryLimiter struct {
+	now   func() time.Time
+	start time.Time // times are kept as durations since then, so a wall clock set back changes nothing
+
+	mu        sync.Mutex
+	verified  counters
+	anonymous counters
+}
+
+var _ Limiter = (*MemoryLimiter)(nil)
+
+// NewMemoryLimiter returns a limiter that has counted nothing.
+func NewMemoryLimiter(cfg MemoryLimiterConfig) *MemoryLimiter {
+	cfg.MaxKeys = cmp.Or(max(cfg.MaxKeys, 0), 10_000)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &MemoryLimiter{
+		now: cfg.Now, start: cfg.Now(),
+		verified:  counters{max: cfg.MaxKeys, yield: true, byKey: map[counted]*counter{}},
+		anonymous: counters{max: cfg.MaxKeys, byKey: map[counted]*counter{}},
+	}
+}
+
+// Take implements Limiter.
+func (m *MemoryLimiter) Take(_ context.Context, name string, policy Policy, key string, n int) (time.Duration, error) {
+	if err := policy.Validate(); err != nil {
+		return 0, err
+	}
+	if n < 1 || n > policy.Most() {
+		return 0, ErrTake
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now().Sub(m.start)
+	of := &m.verified
+	if strings.HasPrefix(key, Anonymous) {
+		of = &m.anonymous
+	}
+	c := of.find(counted{name, policy, key}, now)
+	if c == nil {
+		if wait := of.makeRoom(now); wait > 0 {
+			return roundUp(wait), nil
+		}
+		c = of.add(counted{name, policy, key}, now)
+	}
+	wait := c.meter.take(now, n)
+	of.used(c, now, wait == 0)
+	return roundUp(wait), nil
+}
+
+// counted is what one counter counts.
+type counted struct {
+	name   string
+	policy Policy
+	key    string
+}
+
+// counter is what one key has taken.
+type counter struct {
+	counted
+	meter  meter
+	age    age // of its last use
+	placed age // by which it stands in the heap
+}
+
+// age orders counters by when they are as new, those of the same time by their last
+// use. It only grows.
+type age struct {
+	fresh time.Duration // when the key may take all again, at the latest
+	turn  uint64        // of the use, among the uses of all
+}
+
+// counters is a bounded set of counters. The heap has the one in front that is as
+// new first. It is put in order when somebody needs the first, so that a use costs
+// it nothing.
+type counters struct {
+	max   int
+	yield bool // whether one that has less makes room for a new one
+	turns uint64
+	byKey map[counted]*counter
+	heap  counterHeap
+}
+
+// lingering is how long a counter stays after it is as new: a caller that comes
+// again within this time costs no new one.
+const lingering = time.Minute
+
+func (s *counters) find(key counted, now time.Duration) *counter {
+	for c := s.first(); c != nil && now-c.age.fresh > lingering; c = s.first() {
+		s.forget()
+	}
+	return s.byKey[key]
+}
+
+// first returns the counter that is as new first, nil when there is none.
+func (s *counters) first() *counter {
+	for len(s.heap) > 0 {
+		c := s.heap[0]
+		if c.placed == c.age {
+			return c
+		}
+		c.placed = c.age
+		heap.Fix(&s.heap, 0)
+	}
+	return nil
+}
+
+// makeRoom makes room for one more counter, or returns how long until there is.
+func (s *counters) makeRoom(now time.Duration) (wait time.Duration) {
+	if len(s.heap) < s.max {
+		return 0
+	}
+	if wait = s.first().age.fresh - now; wait > 0 && !s.yield {
+		return wait
+	}
+	s.forget()
+	return 0
+}
+
+func (s *counters) add(key counted, now time.Duration) *counter {
+	c := &counter{counted: key, meter: newMeter(key.policy), age: age{fresh: now}}
+	s.byKey[key] = c
+	heap.Push(&s.heap, c)
+	return c
+}
+
+// used notes a use. One that was refused has taken nothing, but keeps a counter
+// that may have to yield: who is quiet goes before who goes on trying.
+func (s *counters) used(c *counter, now time.Duration, took bool) {
+	s.turns++
+	c.age.turn = s.turns
+	if took || s.yield {
+		c.age.fresh = min(now, 1<<61) + min(c.policy.Full(), 1<<62)
+	}
+}
+
+// forget removes what first has returned.
+func (s *counters) forget() {
+	delete(s.byKey, heap.Pop(&s.heap).(*counter).counted)
+}
+
+// counterHeap is what container/heap needs.
+type counterHeap []*counter
+
+func (h counterHeap) Len() int { return len(h) }
+
+func (h counterHeap) Less(i, j int) bool {
+	a, b := h[i].placed, h[j].placed
+	return a.fresh < b.fresh || a.fresh == b.fresh && a.turn < b.turn
+}
+
+func (h counterHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+
+func (h *counterHeap) Push(c any) { *h = append(*h, c.(*counter)) }
+
+func (h *counterHeap) Pop() any {
+	old, last := *h, len(*h)-1
+	c := old[last]
+	old[last] = nil
+	*h = old[:last]
+	return c
+}
+
+// roundUp makes whole milliseconds, the unit in which a wait is sent, of which
+// none is a moment too short.
+func roundUp(wait time.Duration) time.Duration {
+	const unit = time.Millisecond
+	if short := wait % unit; short > 0 && wait <= 1<<62 {
+		wait += unit - short
+	}
+	return max(wait, 0)
+}
