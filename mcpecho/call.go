@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -138,9 +139,9 @@ func (c *Call) Principal() *Principal { return c.principal }
 // can do: in this request on the modern wire, in initialize on the dated one.
 func (c *Call) ClientCapabilities() []byte {
 	if c.exchange.wire == modern {
-		return c.exchange.meta.ClientCapabilities
+		return bytes.Clone(c.exchange.meta.ClientCapabilities) // equal requests share what was decoded
 	}
-	return c.exchange.session.Capabilities
+	return bytes.Clone(c.exchange.session.Capabilities)
 }
 
 // URI is what a resource is being read at, "" in other calls.

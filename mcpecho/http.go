@@ -74,8 +74,6 @@ func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
 // post serves one JSON-RPC message.
 func (s *Server) post(ec echo.Context) (err error) {
 	x := s.exchange(ec)
-	body := jsonrpc.GetBuffer()
-	defer jsonrpc.PutBuffer(body)
 	defer func() { // chains recover by themselves; this is for what surrounds them
 		if v := recover(); v != nil {
 			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
@@ -84,17 +82,18 @@ func (s *Server) post(ec echo.Context) (err error) {
 			err = x.fail(&panicked{v, debug.Stack()})
 		}
 	}()
-	if err := x.serve(body); err != nil {
+	if err := x.serve(); err != nil {
 		return x.fail(err)
 	}
 	return nil
 }
 
-func (x *exchange) serve(body *jsonrpc.Buffer) error {
-	if err := x.read(body); err != nil {
+func (x *exchange) serve() error {
+	body, err := x.read()
+	if err != nil {
 		return err
 	}
-	if err := jsonrpc.Parse(body.B, &x.msg); err != nil {
+	if err := jsonrpc.Parse(body, &x.msg); err != nil {
 		return refuse(http.StatusBadRequest, err.Code, "message", err.Message)
 	}
 	if err := x.negotiate(); err != nil {
@@ -108,24 +107,24 @@ func (x *exchange) serve(body *jsonrpc.Buffer) error {
 }
 
 // read takes the body, of at most Config.MaxBodyBytes once it is inflated.
-func (x *exchange) read(body *jsonrpc.Buffer) error {
+func (x *exchange) read() ([]byte, error) {
 	content, length := io.Reader(x.request.Body), x.request.ContentLength
 	if strings.EqualFold(x.request.Header.Get("Content-Encoding"), "gzip") {
 		inflated, err := inflate(content)
 		if err != nil {
-			return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body is not gzip")
+			return nil, refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body is not gzip")
 		}
 		content, length = inflated, -1
 	}
-	err := body.ReadAll(content, length, x.server.cfg.MaxBodyBytes)
+	body, err := jsonrpc.ReadAll(content, length, x.server.cfg.MaxBodyBytes)
 	if errors.Is(err, jsonrpc.ErrTooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest, "body_size",
+		return nil, refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest, "body_size",
 			"the body is larger than "+strconv.FormatInt(x.server.cfg.MaxBodyBytes, 10)+" bytes")
 	}
 	if err != nil {
-		return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body could not be read")
+		return nil, refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body could not be read")
 	}
-	return nil
+	return body, nil
 }
 
 // inflate unpacks gzip, unless a middleware before has done so: its magic

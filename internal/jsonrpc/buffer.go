@@ -3,7 +3,6 @@ package jsonrpc
 import (
 	"errors"
 	"io"
-	"slices"
 	"sync"
 )
 
@@ -12,13 +11,15 @@ const (
 	maxPooled = 1 << 20
 	// maxTrusted is how much a Content-Length alone can make us allocate; the rest follows as bytes arrive.
 	maxTrusted = 64 << 10
-	minRead    = 512
+	// unknownLength is the first room for a body of unknown length.
+	unknownLength = 512
 )
 
-// ErrTooLarge is returned by [Buffer.ReadAll] for an input over its limit.
+// ErrTooLarge is returned by [ReadAll] for an input over its limit.
 var ErrTooLarge = errors.New("jsonrpc: the body is over the limit: send less or raise the limit")
 
-// Buffer is a growable byte buffer from a pool. B is its content; it may be appended to and reassigned freely.
+// Buffer is a growable byte buffer from a pool, for what is written and then forgotten: nothing of it may
+// reach user code. B is its content; it may be appended to and reassigned freely.
 type Buffer struct{ B []byte }
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
@@ -35,34 +36,42 @@ func PutBuffer(b *Buffer) {
 	buffers.Put(b)
 }
 
-// ReadAll replaces the content by all of r. It returns ErrTooLarge when there are more than max bytes, having read at most one of them too many, or the error of r.
-// contentLength sizes the buffer, -1 when unknown; one over max is refused unread, one that lies costs at most 64 KiB.
-func (b *Buffer) ReadAll(r io.Reader, contentLength, max int64) error {
-	b.B = b.B[:0]
+// ReadAll reads all of r into memory of its own: what a message is made of is handed to user code, which
+// may keep it, so it never comes from a pool. It returns ErrTooLarge when there are more than max bytes,
+// having read at most one of them too many, or the error of r. contentLength sizes the memory, -1 when
+// unknown; one over max is refused unread, one that lies costs at most 64 KiB.
+func ReadAll(r io.Reader, contentLength, max int64) ([]byte, error) {
 	if contentLength > max {
-		return ErrTooLarge
+		return nil, ErrTooLarge
 	}
-	// More room than announced, so that the read that finds the end needs no growth.
-	if need := int(min(maxTrusted, contentLength, max)) + minRead; cap(b.B) < need {
-		b.B = make([]byte, 0, need)
+	size := int64(unknownLength)
+	if contentLength >= 0 {
+		size = contentLength + 1 // the read that finds the end needs room, or the memory would grow for it
 	}
+	b := make([]byte, 0, min(maxTrusted, size, max+1))
 	for {
-		if len(b.B) == cap(b.B) {
-			b.B = slices.Grow(b.B, len(b.B))
+		if len(b) == cap(b) {
+			b = grow(b, contentLength, max)
 		}
-		room := b.B[len(b.B):cap(b.B)]
-		if left := max - int64(len(b.B)); left < int64(len(room)) {
-			room = room[:left+1]
-		}
-		n, err := r.Read(room)
-		b.B = b.B[:len(b.B)+n]
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
 		switch {
-		case int64(len(b.B)) > max:
-			return ErrTooLarge
+		case int64(len(b)) > max:
+			return nil, ErrTooLarge
 		case err == io.EOF:
-			return nil
+			return b, nil
 		case err != nil:
-			return err
+			return nil, err
 		}
 	}
+}
+
+// grow doubles the room of b, but not above what was announced or allowed: a body that is held back while
+// it is read takes its own size and little more.
+func grow(b []byte, contentLength, max int64) []byte {
+	room := min(2*int64(cap(b)), max+1)
+	if contentLength >= int64(len(b)) {
+		room = min(room, contentLength+1)
+	}
+	return append(make([]byte, 0, room), b...)
 }

@@ -18,55 +18,51 @@ func TestReadAllReadsUpToItsLimit(t *testing.T) {
 				"whole": func(r io.Reader) io.Reader { return r }, "halves": iotest.HalfReader, "end with data": iotest.DataErrReader,
 			} {
 				source := strings.NewReader(content)
-				b := GetBuffer()
-				b.B = append(b.B, "stale"...)
-				err := b.ReadAll(wrap(source), announced, limit)
+				b, err := ReadAll(wrap(source), announced, limit)
 				switch {
 				case size > limit && !errors.Is(err, ErrTooLarge):
 					t.Errorf("%d bytes, %d announced, %s: got %v, want ErrTooLarge", size, announced, name, err)
-				case size <= limit && (err != nil || string(b.B) != content):
-					t.Errorf("%d bytes, %d announced, %s: got %d bytes, %v", size, announced, name, len(b.B), err)
+				case size <= limit && (err != nil || string(b) != content):
+					t.Errorf("%d bytes, %d announced, %s: got %d bytes, %v", size, announced, name, len(b), err)
 				}
 				if read := size - source.Len(); name == "whole" && read > limit+1 {
 					t.Errorf("%d bytes were read, over a limit of %d", read, limit)
 				}
-				PutBuffer(b)
+				if cap(b) > max(2*size, limit+1) {
+					t.Errorf("%d bytes, %d announced, %s: %d bytes of memory", size, announced, name, cap(b))
+				}
 			}
 		}
 	}
 }
 
 func TestReadAllDoesNotTrustContentLength(t *testing.T) {
-	var b Buffer
-	if err := b.ReadAll(strings.NewReader("x"), 1<<30, 1<<40); err != nil || string(b.B) != "x" {
-		t.Fatalf("%q, %v", b.B, err)
+	b, err := ReadAll(strings.NewReader("x"), 1<<30, 1<<40)
+	if err != nil || string(b) != "x" {
+		t.Fatalf("%q, %v", b, err)
 	}
-	if cap(b.B) > 2*maxTrusted {
-		t.Errorf("an announcement alone took %d bytes", cap(b.B))
+	if cap(b) > 2*maxTrusted {
+		t.Errorf("an announcement alone took %d bytes", cap(b))
 	}
-	if err := b.ReadAll(iotest.ErrReader(errors.New("was read")), 101, 100); !errors.Is(err, ErrTooLarge) {
+	if _, err := ReadAll(iotest.ErrReader(errors.New("was read")), 101, 100); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge without a read", err)
 	}
 }
 
 func TestReadAllPassesReadErrorsOn(t *testing.T) {
 	failed := errors.New("connection reset")
-	b := GetBuffer()
-	defer PutBuffer(b)
-	if err := b.ReadAll(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(failed)), 6, 10); !errors.Is(err, failed) {
+	if _, err := ReadAll(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(failed)), 6, 10); !errors.Is(err, failed) {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestReadAllOfAnAnnouncedBodyDoesNotAllocateTwice(t *testing.T) {
 	body := bytes.Repeat([]byte("x"), 10_000)
-	var b Buffer
 	source := bytes.NewReader(body)
 	if n := testing.AllocsPerRun(20, func() {
-		b.B = nil
 		source.Reset(body)
-		if err := b.ReadAll(source, int64(len(body)), 1<<20); err != nil {
-			t.Fatal(err)
+		if b, err := ReadAll(source, int64(len(body)), 1<<20); err != nil || cap(b) > len(body)+1 {
+			t.Fatal(cap(b), err)
 		}
 	}); n > 1 {
 		t.Errorf("%v allocations", n)
