@@ -20,7 +20,9 @@
 // # Decoding
 //
 // [Args.Decode] is strict: names are case-sensitive, unknown and duplicate names are refused, integers are exact and have
-// no fraction, null is refused unless the field is an [Opt] (or any, or jsontext.Value), and nesting ends at 64 levels.
+// no fraction, and nesting ends at 64 levels. A null counts as absent where the argument is optional, since models in
+// strict modes send one for each argument they do not give; it is a value for an [Opt], any and jsontext.Value, and
+// refused for a required argument and inside of lists and maps.
 // Every error is reported at once, in the order of the document, in an [Error] that never repeats a value.
 //
 // # Rules

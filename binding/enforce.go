@@ -42,6 +42,11 @@ func (w *walker) split(a *Args, own *[]member, roots []reflect.Value) error {
 		w.fail("depth", "the arguments are nested too deep; "+strconv.Itoa(maxDepth)+" levels are allowed")
 		return nil
 	}
+	if bytes.Contains(raw, []byte("null")) {
+		if raw, err = a.hand.withoutNulls(raw, a.hand.root); err != nil {
+			return err
+		}
+	}
 	all, err := members(raw)
 	if err != nil {
 		return err

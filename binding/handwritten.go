@@ -22,6 +22,7 @@ const (
 
 // handwritten is a schema that was given, for the arguments of the first part.
 type handwritten struct {
+	root       *jsonschema.Schema
 	resolved   *jsonschema.Resolved
 	tree       any                             // the schema as plain JSON, to quote a broken rule
 	properties map[string]*jsonschema.Resolved // each declared property alone, to find all errors
@@ -118,6 +119,7 @@ func parseHandwritten(raw []byte) (*handwritten, error) {
 	if h.resolved, err = root.Resolve(nil); err != nil {
 		return nil, err
 	}
+	h.root = root
 	h.required = root.Required
 	if not := root.AdditionalProperties; not != nil && not.Not != nil {
 		h.closed = reflect.ValueOf(*not.Not).IsZero() && len(root.PatternProperties) == 0

@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"math"
 	"reflect"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -18,7 +19,7 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 	for range o.fields {
 		w.seen = append(w.seen, 0)
 	}
-	next := 0 // callers tend to keep the declared order
+	next, nulls := 0, false // callers tend to keep the declared order
 	for w.dec.PeekKind() != '}' {
 		quoted, err := w.dec.ReadValue()
 		if err != nil {
@@ -35,10 +36,16 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 		f := &o.fields[i]
 		w.path = append(w.path, step{name: f.name, index: -1})
 		at, failures := w.dec.InputOffset(), w.failures
-		if w.seen[base+i] != 0 {
+		switch {
+		case w.seen[base+i] != 0:
 			w.fail("duplicate", "is given more than once")
 			err = w.dec.SkipValue()
-		} else {
+		case w.dec.PeekKind() == 'n' && !f.node.nullable():
+			if !f.required {
+				at, nulls = nullAt, true
+			}
+			err = w.null(f)
+		default:
 			err = w.value(f.node, fieldByIndex(roots[f.part], f.index))
 		}
 		if err != nil {
@@ -53,9 +60,28 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
+	if nulls {
+		for i, at := range w.seen[base:] {
+			if at == nullAt {
+				w.seen[base+i] = 0
+			}
+		}
+	}
 	w.finish(o, roots, w.seen[base:])
 	w.seen = w.seen[:base]
 	return nil
+}
+
+// nullAt marks a field that was given as null while its object is read, so that a second value is still a duplicate.
+const nullAt = math.MinInt64
+
+// null skips the null of a field whose type has none. An optional field is absent then: a model that must name every
+// argument has no other way to say so.
+func (w *walker) null(f *field) error {
+	if f.required {
+		w.fail("type", "must be "+f.node.want()+", not null")
+	}
+	return w.dec.SkipValue()
 }
 
 // lookup finds a field by its quoted name, first at index next.

@@ -79,7 +79,7 @@ func TestRulesAndSchemaAgree(t *testing.T) {
 					if got {
 						passed++
 					}
-					if want := conforms(t, r, data); got != want {
+					if want := conforms(t, r, data); got != want && !nullIsAbsent(typ, tag, data) {
 						t.Errorf("%s: the rules say %v, the schema %s says %v", data, got, a.Schema(), want)
 					}
 				}
@@ -89,6 +89,15 @@ func TestRulesAndSchemaAgree(t *testing.T) {
 			})
 		}
 	}
+}
+
+// nullIsAbsent reports whether the argument of data is an optional one given as null, which the schema does not offer
+// and the decoder takes for absence. Checking that it is one is the work of the tests of absence.
+func nullIsAbsent(typ reflect.Type, tag, data string) bool {
+	if v := typ.Field(0).Type; data != `{"v":null}` || v == reflect.TypeFor[binding.Opt[string]]() || v == reflect.TypeFor[binding.Opt[int]]() {
+		return false
+	}
+	return !strings.HasPrefix(tag, "required")
 }
 
 // bounds decide without the validator; they must say what it says.

@@ -161,7 +161,7 @@ func TestArgumentsOfNumberedPages(t *testing.T) {
 		"text":                 {paginate.Config{}, `{"page":"2"}`, 0, 0, "page type"},
 		"fraction":             {paginate.Config{}, `{"page":1.5}`, 0, 0, "page type"},
 		"true":                 {paginate.Config{}, `{"page":true}`, 0, 0, "page type"},
-		"null":                 {paginate.Config{}, `{"limit":null}`, 0, 0, "limit type"},
+		"null":                 {paginate.Config{}, `{"page":null,"limit":null}`, 1, 20, ""},
 		"beyond int64":         {paginate.Config{}, `{"page":9223372036854775808}`, 0, 0, "page range"},
 		"cursor is for keyset": {paginate.Config{}, `{"cursor":"x"}`, 0, 0, "cursor unknown"},
 	}
@@ -193,7 +193,7 @@ func TestArgumentsOfKeysetPages(t *testing.T) {
 		`{"cursor":"x","limit":99}`: "",
 		`{"limit":0}`:               "limit min",
 		`{"cursor":1}`:              "cursor type",
-		`{"cursor":null}`:           "cursor type",
+		`{"cursor":null}`:           "",
 		`{"page":1}`:                "page unknown",
 	} {
 		var in paginate.CursorInput
