@@ -38,8 +38,18 @@ func (s *Server) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 			return s.exchange(ec).fail(err)
 		}
 		defer s.load.leave()
-		return next(ec)
+		return s.answered(next, ec)
 	}
+}
+
+// answered runs next and answers its panic, so that a mistake in an authentication hook or a store
+// neither cuts the connection without a word nor stays out of the log.
+func (s *Server) answered(next echo.HandlerFunc, ec echo.Context) error {
+	err := contained(next, ec)
+	if p, ok := err.(*panicked); ok { //nolint:errorlint // only what contained made itself
+		return s.exchange(ec).fail(p)
+	}
+	return err
 }
 
 // guard refuses what may not reach the server at all, on every verb.

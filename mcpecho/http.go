@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -72,20 +71,18 @@ func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
 }
 
 // post serves one JSON-RPC message.
-func (s *Server) post(ec echo.Context) (err error) {
+func (s *Server) post(ec echo.Context) error {
 	x := s.exchange(ec)
-	defer func() { // chains recover by themselves; this is for what surrounds them
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
-				panic(v)
-			}
-			err = x.fail(&panicked{v, debug.Stack()})
-		}
-	}()
-	if err := x.serve(); err != nil {
+	if err := x.contained(); err != nil {
 		return x.fail(err)
 	}
 	return nil
+}
+
+// contained is serve, whose panics are answered here because here the id is known.
+func (x *exchange) contained() (err error) {
+	defer recovered(&err)
+	return x.serve()
 }
 
 func (x *exchange) serve() error {

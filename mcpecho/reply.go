@@ -180,7 +180,13 @@ func (x *exchange) fail(err error) error {
 		return nil
 	}
 	f := explain(err, nil).asProtocolError()
+	if x.msg.Kind == 0 && f.ref != "" {
+		f.status = http.StatusInternalServerError // there is no message that a status 200 could be about
+	}
 	x.log(x.msg.Method, f, err)
+	if x.response.Committed {
+		panic(http.ErrAbortHandler) // what was sent so far must not be taken for the whole
+	}
 	return x.sendError(nil, f)
 }
 
