@@ -42,33 +42,33 @@ func TestBadArgumentsAreAllReportedAtOnce(t *testing.T) {
 		tool, arguments string
 		want            string // path:rule of each field, sorted
 	}{
-		"none":                          {"invoices.create", `{}`, "amount_cents:required number:required"},
-		"missing":                       {"invoices.create", `{"number":"B-1"}`, "amount_cents:required"},
-		"extra":                         {"invoices.create", `{"number":"B-1","amount_cents":1,"foo":1,"bar":2}`, "bar:unknown foo:unknown"},
-		"misspelt":                      {"invoices.create", `{"numbr":"B-1","amount_cents":1}`, "number:required numbr:unknown"},
-		"another case":                  {"invoices.create", `{"Number":"B-1","amount_cents":1}`, "Number:unknown number:required"},
-		"wrong types":                   {"invoices.create", `{"number":7,"amount_cents":"1"}`, "amount_cents:type number:type"},
-		"null":                          {"invoices.create", `{"number":null,"amount_cents":null}`, "amount_cents:type number:type"},
-		"empty":                         {"invoices.create", `{"number":"","amount_cents":0}`, "number:required"},
-		"too long":                      {"invoices.create", `{"number":"` + strings.Repeat("x", 33) + `","amount_cents":0}`, "number:max"},
-		"out of range":                  {"invoices.create", `{"number":"B-1","amount_cents":-1}`, "amount_cents:gte"},
-		"a fraction for an integer":     {"invoices.create", `{"number":"B-1","amount_cents":1.5}`, "amount_cents:type"},
-		"a whole float for an integer":  {"invoices.create", `{"number":"B-1","amount_cents":1.0}`, "amount_cents:type"},
-		"over 64 bits":                  {"invoices.create", `{"number":"B-1","amount_cents":9223372036854775808}`, "amount_cents:range"},
-		"type, range and unknown":       {"invoices.create", `{"number":7,"amount_cents":-1,"foo":{"a":[1]}}`, "amount_cents:gte foo:unknown number:type"},
-		"missing, misspelt, range":      {"invoices.create", `{"numbr":"B-1","amount_cents":-1,"foo":true}`, "amount_cents:gte foo:unknown number:required numbr:unknown"},
-		"pk missing":                    {"invoices.mark_sent", `{"id":1}`, "id:unknown pk:required"},
-		"pk of the wrong type":          {"invoices.mark_sent", `{"pk":"1"}`, "pk:type"},
-		"get":                           {"invoices.get", `{"pk":1.5,"x":1}`, "pk:type x:unknown"},
-		"total":                         {"invoices.total", `{"sent":1}`, "sent:type"},
-		"unknown ordering":              {"invoices.list", `{"ordering":"secret"}`, "ordering:oneof"},
-		"ordering by a hidden column":   {"invoices.list", `{"ordering":"id"}`, "ordering:oneof"},
-		"ordering with SQL":             {"invoices.list", `{"ordering":"number; DROP TABLE invoices"}`, "ordering:oneof"},
-		"ordering with a comma":         {"invoices.list", `{"ordering":"number,-amount_cents"}`, "ordering:oneof"},
-		"page 0":                        {"invoices.list", `{"page":0}`, "page:min"},
-		"page and limit below 1":        {"invoices.list", `{"page":-1,"limit":0}`, "limit:min page:min"},
-		"every part of a list at once":  {"invoices.list", `{"sent":"yes","min_amount":"1","ordering":"x","page":0,"foo":1}`, "foo:unknown min_amount:type ordering:oneof page:min sent:type"},
-		"a filter that is no timestamp": {"invoices.list", `{"created_after":"yesterday"}`, "created_after:type"},
+		"none":                          {"invoices_create", `{}`, "amount_cents:required number:required"},
+		"missing":                       {"invoices_create", `{"number":"B-1"}`, "amount_cents:required"},
+		"extra":                         {"invoices_create", `{"number":"B-1","amount_cents":1,"foo":1,"bar":2}`, "bar:unknown foo:unknown"},
+		"misspelt":                      {"invoices_create", `{"numbr":"B-1","amount_cents":1}`, "number:required numbr:unknown"},
+		"another case":                  {"invoices_create", `{"Number":"B-1","amount_cents":1}`, "Number:unknown number:required"},
+		"wrong types":                   {"invoices_create", `{"number":7,"amount_cents":"1"}`, "amount_cents:type number:type"},
+		"null":                          {"invoices_create", `{"number":null,"amount_cents":null}`, "amount_cents:type number:type"},
+		"empty":                         {"invoices_create", `{"number":"","amount_cents":0}`, "number:required"},
+		"too long":                      {"invoices_create", `{"number":"` + strings.Repeat("x", 33) + `","amount_cents":0}`, "number:max"},
+		"out of range":                  {"invoices_create", `{"number":"B-1","amount_cents":-1}`, "amount_cents:gte"},
+		"a fraction for an integer":     {"invoices_create", `{"number":"B-1","amount_cents":1.5}`, "amount_cents:type"},
+		"a whole float for an integer":  {"invoices_create", `{"number":"B-1","amount_cents":1.0}`, "amount_cents:type"},
+		"over 64 bits":                  {"invoices_create", `{"number":"B-1","amount_cents":9223372036854775808}`, "amount_cents:range"},
+		"type, range and unknown":       {"invoices_create", `{"number":7,"amount_cents":-1,"foo":{"a":[1]}}`, "amount_cents:gte foo:unknown number:type"},
+		"missing, misspelt, range":      {"invoices_create", `{"numbr":"B-1","amount_cents":-1,"foo":true}`, "amount_cents:gte foo:unknown number:required numbr:unknown"},
+		"pk missing":                    {"invoices_mark_sent", `{"id":1}`, "id:unknown pk:required"},
+		"pk of the wrong type":          {"invoices_mark_sent", `{"pk":"1"}`, "pk:type"},
+		"get":                           {"invoices_get", `{"pk":1.5,"x":1}`, "pk:type x:unknown"},
+		"total":                         {"invoices_total", `{"sent":1}`, "sent:type"},
+		"unknown ordering":              {"invoices_list", `{"ordering":"secret"}`, "ordering:oneof"},
+		"ordering by a hidden column":   {"invoices_list", `{"ordering":"id"}`, "ordering:oneof"},
+		"ordering with SQL":             {"invoices_list", `{"ordering":"number; DROP TABLE invoices"}`, "ordering:oneof"},
+		"ordering with a comma":         {"invoices_list", `{"ordering":"number,-amount_cents"}`, "ordering:oneof"},
+		"page 0":                        {"invoices_list", `{"page":0}`, "page:min"},
+		"page and limit below 1":        {"invoices_list", `{"page":-1,"limit":0}`, "limit:min page:min"},
+		"every part of a list at once":  {"invoices_list", `{"sent":"yes","min_amount":"1","ordering":"x","page":0,"foo":1}`, "foo:unknown min_amount:type ordering:oneof page:min sent:type"},
+		"a filter that is no timestamp": {"invoices_list", `{"created_after":"yesterday"}`, "created_after:type"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -94,10 +94,10 @@ func TestBadArgumentsAreAnsweredWithAdvice(t *testing.T) {
 	s := start(t)
 	token := s.token("ann", writer)
 	tests := map[string]struct{ tool, arguments, want string }{
-		"misspelt":         {"invoices.create", `{"numbr":"B-1","amount_cents":1}`, `did you mean "number"?`},
-		"another case":     {"invoices.create", `{"AMOUNT_CENTS":1,"number":"B-1"}`, `did you mean "amount_cents"?`},
-		"unknown ordering": {"invoices.list", `{"ordering":"x"}`, "number, -number, amount_cents, -amount_cents, created_at, -created_at"},
-		"too long":         {"invoices.create", `{"number":"` + strings.Repeat("x", 33) + `","amount_cents":1}`, "at most 32"},
+		"misspelt":         {"invoices_create", `{"numbr":"B-1","amount_cents":1}`, `did you mean "number"?`},
+		"another case":     {"invoices_create", `{"AMOUNT_CENTS":1,"number":"B-1"}`, `did you mean "amount_cents"?`},
+		"unknown ordering": {"invoices_list", `{"ordering":"x"}`, "number, -number, amount_cents, -amount_cents, created_at, -created_at"},
+		"too long":         {"invoices_create", `{"number":"` + strings.Repeat("x", 33) + `","amount_cents":1}`, "at most 32"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestBadArgumentsAreAnsweredWithAdvice(t *testing.T) {
 func TestRefusedArgumentsAreNotRepeated(t *testing.T) {
 	s := start(t)
 	const secret = "hunter2-hunter2-hunter2-hunter2-hunter2"
-	a := s.call(s.token("ann", writer), "invoices.create", `{"number":"`+secret+`","amount_cents":"`+secret+`","foo":"`+secret+`"}`)
+	a := s.call(s.token("ann", writer), "invoices_create", `{"number":"`+secret+`","amount_cents":"`+secret+`","foo":"`+secret+`"}`)
 	if len(a.failure(t).Fields) != 3 || strings.Contains(a.Body, "hunter2") || strings.Contains(s.log.String(), "hunter2") {
 		t.Errorf("reply %s\nlog %s", a.Body, s.log)
 	}
@@ -120,7 +120,7 @@ func TestRefusedArgumentsAreNotRepeated(t *testing.T) {
 
 func TestALimitAboveTheMaximumIsLoweredAndSaid(t *testing.T) {
 	s := start(t)
-	s.overBoth(t, s.token("ann", reader), "invoices.list", `{"limit":100000}`, func(t *testing.T, a answer) {
+	s.overBoth(t, s.token("ann", reader), "invoices_list", `{"limit":100000}`, func(t *testing.T, a answer) {
 		var got page
 		if a.Result == nil || json.Unmarshal(a.Result.Structured, &got) != nil {
 			t.Fatal(a.Body)
@@ -135,7 +135,7 @@ func TestANumberAbove2To53IsKeptExact(t *testing.T) {
 	s := start(t)
 	token := s.token("ann", writer)
 	for _, n := range []int64{1<<53 + 1, 1<<63 - 1} {
-		a := s.call(token, "invoices.create", fmt.Sprintf(`{"number":"N-%d","amount_cents":%[1]d}`, n))
+		a := s.call(token, "invoices_create", fmt.Sprintf(`{"number":"N-%d","amount_cents":%[1]d}`, n))
 		if a.Result == nil || a.Result.IsError || !strings.Contains(string(a.Result.Structured), fmt.Sprintf(`"amount_cents":%d,`, n)) {
 			t.Errorf("create: %s", a.Body)
 		}
@@ -143,7 +143,7 @@ func TestANumberAbove2To53IsKeptExact(t *testing.T) {
 		if err := s.db.Where("number = ?", fmt.Sprintf("N-%d", n)).Take(&stored).Error; err != nil || stored.AmountCents != n {
 			t.Errorf("stored %d, want %d (%v)", stored.AmountCents, n, err)
 		}
-		a = s.call(token, "invoices.list", fmt.Sprintf(`{"min_amount":%d,"max_amount":%[1]d}`, n))
+		a = s.call(token, "invoices_list", fmt.Sprintf(`{"min_amount":%d,"max_amount":%[1]d}`, n))
 		if a.Result == nil || !strings.Contains(string(a.Result.Structured), `"total":1,`) {
 			t.Errorf("list: %s", a.Body)
 		}
@@ -157,7 +157,7 @@ func TestAFilterValueIsNeverSQL(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.overBoth(t, s.token("ann", reader), "invoices.list", `{"number":`+string(quoted)+`}`, func(t *testing.T, a answer) {
+		s.overBoth(t, s.token("ann", reader), "invoices_list", `{"number":`+string(quoted)+`}`, func(t *testing.T, a answer) {
 			if a.Result == nil || !strings.Contains(string(a.Result.Structured), `"items":[],`) {
 				t.Errorf("%q: %s", value, a.Body)
 			}

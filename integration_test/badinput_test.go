@@ -17,7 +17,7 @@ import (
 )
 
 // good is a call that would create an invoice; each case spoils it.
-var good = callBody("invoices.create", `{"number":"B-1","amount_cents":1}`)
+var good = callBody("invoices_create", `{"number":"B-1","amount_cents":1}`)
 
 func spoil(old, new string) string {
 	if !strings.Contains(good, old) {
@@ -37,7 +37,7 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"method twice":                {spoil(`"method":`, `"method":"tools/list","method":`), 400, -32700},
 		"id twice":                    {spoil(`"id":1`, `"id":1,"id":2`), 400, -32700},
 		"params twice":                {spoil(`"params":`, `"params":{},"params":`), 400, -32700},
-		"name twice":                  {spoil(`"name":`, `"name":"invoices.list","name":`), 400, -32700},
+		"name twice":                  {spoil(`"name":`, `"name":"invoices_list","name":`), 400, -32700},
 		"argument twice":              {spoil(`"number":`, `"number":"B-0","number":`), 400, -32700},
 		"argument twice, one escaped": {spoil(`"number":`, `"n\u0075mber":"B-0","number":`), 400, -32700},
 		"_meta member twice":          {spoil(meta, `"_meta":{"a":1,"a":1}`), 400, -32700},
@@ -45,7 +45,7 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"METHOD alone":                {spoil(`"method"`, `"METHOD"`), 400, -32600},
 		"Params":                      {spoil(`"params":`, `"Params":{},"params":`), 400, -32600},
 		"params with a long s":        {spoil(`"params":`, `"paramſ":{},"params":`), 400, -32600},
-		"Name":                        {spoil(`"name":`, `"Name":"invoices.list","name":`), 400, -32600},
+		"Name":                        {spoil(`"name":`, `"Name":"invoices_list","name":`), 400, -32600},
 		"Arguments":                   {spoil(`"arguments":`, `"Arguments":{},"arguments":`), 400, -32600},
 		"JSONRPC":                     {spoil(`"jsonrpc"`, `"JSONRPC"`), 400, -32600},
 		"another message after it":    {good + good, 400, -32700},
@@ -67,7 +67,7 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"nested a hundred times":      {spoil(`"B-1"`, strings.Repeat("[", 100)+strings.Repeat("]", 100)), 400, -32600},
 		"arguments is an array":       {spoil(`{"number":"B-1","amount_cents":1}`, `[]`), 200, -32602},
 		"arguments is a number":       {spoil(`{"number":"B-1","amount_cents":1}`, `0`), 200, -32602},
-		"name is another tool":        {spoil("invoices.create", "invoices.list"), 400, -32020},
+		"name is another tool":        {spoil("invoices_create", "invoices_list"), 400, -32020},
 		"method is another":           {spoil("tools/call", "tools/list"), 400, -32020},
 		"version is another":          {spoil("2026-07-28", "2099-01-01"), 400, -32020},
 		"no _meta":                    {spoil(","+meta, ""), 400, -32602},
@@ -77,14 +77,14 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s.untouched(t, func() {
-				a := s.post(modern(token, "tools/call", "invoices.create"), tt.body)
+				a := s.post(modern(token, "tools/call", "invoices_create"), tt.body)
 				if a.Status != tt.status || a.code() != tt.code {
 					t.Errorf("status %d, code %d, want %d and %d: %s", a.Status, a.code(), tt.status, tt.code, a.Body)
 				}
 			})
 		})
 	}
-	if a := s.post(modern(token, "tools/call", "invoices.create"), good); a.Status != http.StatusOK || a.Result == nil || a.Result.IsError {
+	if a := s.post(modern(token, "tools/call", "invoices_create"), good); a.Status != http.StatusOK || a.Result == nil || a.Result.IsError {
 		t.Errorf("the call that the cases spoil is not good itself: %s", a.Body)
 	}
 }
@@ -127,7 +127,7 @@ func TestABadTokenIsRefusedBeforeAnythingElse(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s.untouched(t, func() {
-				header := modern("", "tools/call", "invoices.create")
+				header := modern("", "tools/call", "invoices_create")
 				header["Authorization"] = tt.authorization
 				a := s.post(header, good)
 				challenge := a.Header.Get("WWW-Authenticate")
@@ -142,7 +142,7 @@ func TestABadTokenIsRefusedBeforeAnythingElse(t *testing.T) {
 		})
 	}
 	t.Run("in the query", func(t *testing.T) {
-		a, err := exchange(t, t.Context(), http.MethodPost, s.url+"/mcp?access_token="+whole, modern("", "tools/call", "invoices.create"), good)
+		a, err := exchange(t, t.Context(), http.MethodPost, s.url+"/mcp?access_token="+whole, modern("", "tools/call", "invoices_create"), good)
 		if err != nil || a.Status != http.StatusUnauthorized {
 			t.Errorf("status %d (%v)", a.Status, err)
 		}
@@ -154,7 +154,7 @@ func TestABadTokenIsRefusedBeforeAnythingElse(t *testing.T) {
 
 func TestALackingScopeIsAChallenge(t *testing.T) {
 	s := start(t)
-	s.overBoth(t, s.token("bob", reader), "invoices.create", `{"number":"B-1","amount_cents":1}`, func(t *testing.T, a answer) {
+	s.overBoth(t, s.token("bob", reader), "invoices_create", `{"number":"B-1","amount_cents":1}`, func(t *testing.T, a answer) {
 		challenge := a.Header.Get("WWW-Authenticate")
 		if a.Status != http.StatusForbidden || a.code() != 403 || string(a.Error.Data) != `{"requiredScopes":["invoices:write"]}` ||
 			!strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="invoices:write"`) {
@@ -162,7 +162,7 @@ func TestALackingScopeIsAChallenge(t *testing.T) {
 		}
 	})
 	// What is wrong with the arguments is not for those who may not call.
-	if a := s.call(s.token("bob", reader), "invoices.create", `{"foo":1}`); a.Status != http.StatusForbidden {
+	if a := s.call(s.token("bob", reader), "invoices_create", `{"foo":1}`); a.Status != http.StatusForbidden {
 		t.Errorf("bad arguments: status %d: %s", a.Status, a.Body)
 	}
 }
@@ -206,7 +206,7 @@ func TestAForeignOriginIsRefusedOnEveryVerb(t *testing.T) {
 	for _, origin := range []string{"https://evil.example", "null", "http://localhost.evil.example", strings.Replace(s.url, "http:", "https:", 1) + ".evil.example"} {
 		for _, verb := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
 			s.untouched(t, func() {
-				header := modern(token, "tools/call", "invoices.create")
+				header := modern(token, "tools/call", "invoices_create")
 				header.Set("Origin", origin)
 				a, err := exchange(t, t.Context(), verb, s.url+"/mcp", header, good)
 				if err != nil || a.Status != http.StatusForbidden || a.Header.Get("Access-Control-Allow-Origin") != "" {
@@ -215,7 +215,7 @@ func TestAForeignOriginIsRefusedOnEveryVerb(t *testing.T) {
 			})
 		}
 	}
-	header := modern(token, "tools/call", "invoices.create")
+	header := modern(token, "tools/call", "invoices_create")
 	header.Set("Origin", s.url)
 	if a := s.post(header, good); a.Status != http.StatusOK {
 		t.Errorf("the own loopback origin: status %d: %s", a.Status, a.Body)
@@ -226,7 +226,7 @@ func TestAForeignContentTypeIsRefused(t *testing.T) {
 	s := start(t)
 	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "", "application/json; charset=utf-16"} {
 		s.untouched(t, func() {
-			header := modern(s.token("ann", writer), "tools/call", "invoices.create")
+			header := modern(s.token("ann", writer), "tools/call", "invoices_create")
 			header.Set("Content-Type", contentType)
 			if a := s.post(header, good); a.Status != http.StatusUnsupportedMediaType {
 				t.Errorf("%q: status %d", contentType, a.Status)

@@ -34,7 +34,7 @@ func TestAFailureAfterAnInsertLeavesNoRow(t *testing.T) {
 	s := start(t, func(srv *mcpecho.Server) {
 		srv.Add(
 			mishap("panics", func(*mcpecho.Call) (empty, error) { panic(secret) }),
-			mishap("panics.nil_map", func(*mcpecho.Call) (empty, error) {
+			mishap("panics_nil_map", func(*mcpecho.Call) (empty, error) {
 				m := map[string]map[string]int{}
 				m["a"]["b"] = 1
 				return empty{}, nil
@@ -57,7 +57,7 @@ func TestAFailureAfterAnInsertLeavesNoRow(t *testing.T) {
 		typ    string
 		status int
 	}{
-		"panics": {"internal_error", 200}, "panics.nil_map": {"internal_error", 200}, "fails": {"internal_error", 200}, "refuses": {"error", 200},
+		"panics": {"internal_error", 200}, "panics_nil_map": {"internal_error", 200}, "fails": {"internal_error", 200}, "refuses": {"error", 200},
 		"forbids": {"", 403}, "conflicts": {"conflict", 200}, "misses": {"not_found", 200}, "reports": {"internal_error", 200},
 		"writes": {"internal_error", 200}, "grows": {"result_too_large", 200},
 	}
@@ -117,7 +117,7 @@ func TestACallWhoseClientLeftIsRolledBack(t *testing.T) {
 			t.Fatal("the handler runs on after its client left")
 		}
 	})
-	if a := s.call(token, "invoices.total", `{}`); a.Result == nil || !strings.Contains(string(a.Result.Structured), `"count":3`) {
+	if a := s.call(token, "invoices_total", `{}`); a.Result == nil || !strings.Contains(string(a.Result.Structured), `"count":3`) {
 		t.Errorf("the next call: %s", a.Body)
 	}
 }

@@ -122,7 +122,7 @@ func TestOfficialClientGetsAnImage(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			s := start(t)
 			session := s.connect(protocol, s.token("ann", reader))
-			result, err := session.CallTool(t.Context(), params("invoices.chart", nil))
+			result, err := session.CallTool(t.Context(), params("invoices_chart", nil))
 			if err != nil || result.IsError || result.StructuredContent != nil || len(result.Content) != 1 {
 				t.Fatalf("%+v (%v)", result, err)
 			}
@@ -142,7 +142,7 @@ func TestOfficialClientCallsASequence(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			s := start(t)
 			session := s.connect(protocol, s.token("ann", writer))
-			got := succeed[invoices.Invoice](t, session, "invoices.create_and_send", arguments{"number": "B-1", "amount_cents": 7})
+			got := succeed[invoices.Invoice](t, session, "invoices_create_and_send", arguments{"number": "B-1", "amount_cents": 7})
 			if rows := s.rows(); !got.Sent || len(rows) != 4 || rows[3] != got {
 				t.Errorf("got %+v, stored %+v", got, rows)
 			}
@@ -150,7 +150,7 @@ func TestOfficialClientCallsASequence(t *testing.T) {
 				t.Errorf("the audit step of the first spec did not run:\n%s", log)
 			}
 			s.untouched(t, func() {
-				if e := refuse(t, session, "invoices.create_and_send", arguments{"number": "B-1", "amount_cents": 7}); e.Type != "conflict" {
+				if e := refuse(t, session, "invoices_create_and_send", arguments{"number": "B-1", "amount_cents": 7}); e.Type != "conflict" {
 					t.Errorf("number in use: %+v", e)
 				}
 			})
@@ -164,12 +164,12 @@ func TestASequenceThatFailsHalfWayLeavesNothing(t *testing.T) {
 	if err := s.db.Exec("CREATE TRIGGER stop BEFORE UPDATE ON invoices BEGIN SELECT RAISE(ABORT, 'no'); END").Error; err != nil {
 		t.Fatal(err)
 	}
-	s.overBoth(t, s.token("ann", writer), "invoices.create_and_send", `{"number":"B-1","amount_cents":7}`, func(t *testing.T, a answer) {
+	s.overBoth(t, s.token("ann", writer), "invoices_create_and_send", `{"number":"B-1","amount_cents":7}`, func(t *testing.T, a answer) {
 		if e := a.failure(t); e.Type == "" || !strings.Contains(a.Body, `\"failedStep\":\"invoices.mark_sent\"`) {
 			t.Errorf("%s", a.Body)
 		}
 	})
-	if a := s.call(s.token("bob", reader), "invoices.create_and_send", `{"number":"B-1","amount_cents":7}`); a.Status != http.StatusForbidden {
+	if a := s.call(s.token("bob", reader), "invoices_create_and_send", `{"number":"B-1","amount_cents":7}`); a.Status != http.StatusForbidden {
 		t.Errorf("without the scope of its steps: %d %s", a.Status, a.Body)
 	}
 }

@@ -158,16 +158,16 @@ func TestOfficialClientDoesTheWholeJobOnEitherWire(t *testing.T) {
 					t.Errorf("%s is not fully described: %+v", tool.Name, tool)
 				}
 				// An image has no schema, and before 2026-07-28 neither has a text.
-				unstructured := tool.Name == "invoices.chart" || tool.Name == "invoices.export" && protocol != "2026-07-28"
+				unstructured := tool.Name == "invoices_chart" || tool.Name == "invoices_export" && protocol != "2026-07-28"
 				if (tool.OutputSchema == nil) != unstructured {
 					t.Errorf("%s: output schema %v", tool.Name, tool.OutputSchema)
 				}
-				writes := []string{"invoices.create", "invoices.mark_sent", "invoices.create_and_send"}
+				writes := []string{"invoices_create", "invoices_mark_sent", "invoices_create_and_send"}
 				if readOnly := !slices.Contains(writes, tool.Name); tool.Annotations.ReadOnlyHint != readOnly {
 					t.Errorf("%s: readOnlyHint is %v", tool.Name, tool.Annotations.ReadOnlyHint)
 				}
 			}
-			if got := strings.Join(names, " "); got != "invoices.create invoices.mark_sent invoices.create_and_send invoices.list invoices.get invoices.total invoices.chart invoices.export" {
+			if got := strings.Join(names, " "); got != "invoices_create invoices_mark_sent invoices_create_and_send invoices_list invoices_get invoices_total invoices_chart invoices_export" {
 				t.Fatalf("tools: %s", got)
 			}
 
@@ -193,26 +193,26 @@ func TestOfficialClientDoesTheWholeJobOnEitherWire(t *testing.T) {
 				{arguments{"page": 9}, ""},
 			}
 			for _, l := range lists {
-				if got := numbers(succeed[page](t, session, "invoices.list", l.args).Items); got != l.want {
+				if got := numbers(succeed[page](t, session, "invoices_list", l.args).Items); got != l.want {
 					t.Errorf("list %v: %q, want %q", l.args, got, l.want)
 				}
 			}
-			second := succeed[page](t, session, "invoices.list", arguments{"limit": 2, "page": 2})
+			second := succeed[page](t, session, "invoices_list", arguments{"limit": 2, "page": 2})
 			if second.Page != 2 || second.Limit != 2 || second.Total != 3 || second.TotalPages != 2 || second.HasNext {
 				t.Errorf("second page: %+v", second)
 			}
 
-			created := succeed[invoices.Invoice](t, session, "invoices.create", arguments{"number": "B-1", "amount_cents": 0})
+			created := succeed[invoices.Invoice](t, session, "invoices_create", arguments{"number": "B-1", "amount_cents": 0})
 			if created.ID == 0 || created.Number != "B-1" || created.AmountCents != 0 || created.Sent || time.Since(created.CreatedAt) > time.Minute {
 				t.Errorf("created: %+v", created)
 			}
 			for range 2 {
-				sent := succeed[invoices.Invoice](t, session, "invoices.mark_sent", arguments{"pk": created.ID})
+				sent := succeed[invoices.Invoice](t, session, "invoices_mark_sent", arguments{"pk": created.ID})
 				if !sent.Sent || sent.Number != "B-1" || !sent.CreatedAt.Equal(created.CreatedAt) {
 					t.Errorf("sent: %+v", sent)
 				}
 			}
-			if got := succeed[invoices.Invoice](t, session, "invoices.get", arguments{"pk": created.ID}); !got.Sent || got.Number != "B-1" {
+			if got := succeed[invoices.Invoice](t, session, "invoices_get", arguments{"pk": created.ID}); !got.Sent || got.Number != "B-1" {
 				t.Errorf("got: %+v", got)
 			}
 			for _, total := range []struct {
@@ -223,7 +223,7 @@ func TestOfficialClientDoesTheWholeJobOnEitherWire(t *testing.T) {
 				{arguments{"sent": true}, invoices.Total{Count: 2, SumCents: 300}},
 				{arguments{"sent": false}, invoices.Total{Count: 2, SumCents: 300}},
 			} {
-				if got := succeed[invoices.Total](t, session, "invoices.total", total.args); got != total.want {
+				if got := succeed[invoices.Total](t, session, "invoices_total", total.args); got != total.want {
 					t.Errorf("total %v: %+v, want %+v", total.args, got, total.want)
 				}
 			}
@@ -244,20 +244,20 @@ func TestOfficialClientSeesErrorsThatAModelCanMend(t *testing.T) {
 			session := s.connect(protocol, s.token("ann", writer))
 			before := s.rows()
 
-			e := refuse(t, session, "invoices.create", arguments{"numbr": "B-1", "amount_cents": -1})
+			e := refuse(t, session, "invoices_create", arguments{"numbr": "B-1", "amount_cents": -1})
 			if e.Type != "validation_error" || len(e.Fields) != 3 {
 				t.Errorf("bad arguments: %+v", e)
 			}
-			if e := refuse(t, session, "invoices.create", arguments{"number": "A-1", "amount_cents": 1}); e.Type != "conflict" {
+			if e := refuse(t, session, "invoices_create", arguments{"number": "A-1", "amount_cents": 1}); e.Type != "conflict" {
 				t.Errorf("number in use: %+v", e)
 			}
-			for _, tool := range []string{"invoices.get", "invoices.mark_sent"} {
+			for _, tool := range []string{"invoices_get", "invoices_mark_sent"} {
 				if e := refuse(t, session, tool, arguments{"pk": 999}); e.Type != "not_found" {
 					t.Errorf("%s: %+v", tool, e)
 				}
 			}
 			var rpc *jsonrpc.Error
-			if _, err := session.CallTool(t.Context(), params("invoices.crate", nil)); !errors.As(err, &rpc) || rpc.Code != -32602 || !strings.Contains(rpc.Message, "invoices.create") {
+			if _, err := session.CallTool(t.Context(), params("invoices_crate", nil)); !errors.As(err, &rpc) || rpc.Code != -32602 || !strings.Contains(rpc.Message, "invoices_create") {
 				t.Errorf("unknown tool: %v", err)
 			}
 			if after := s.rows(); !slices.Equal(before, after) {
@@ -279,10 +279,10 @@ func TestOfficialClientWithoutTheScopeIsRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer session.Close()
-			if got := succeed[invoices.Total](t, session, "invoices.total", nil); got.Count != 3 {
+			if got := succeed[invoices.Total](t, session, "invoices_total", nil); got.Count != 3 {
 				t.Errorf("a read: %+v", got)
 			}
-			_, err = session.CallTool(t.Context(), params("invoices.create", arguments{"number": "B-1", "amount_cents": 1}))
+			_, err = session.CallTool(t.Context(), params("invoices_create", arguments{"number": "B-1", "amount_cents": 1}))
 			if err == nil || via.statuses[len(via.statuses)-1] != http.StatusForbidden {
 				t.Errorf("a write: %v, statuses %v", err, via.statuses)
 			}

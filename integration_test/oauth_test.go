@@ -126,7 +126,7 @@ func TestTheOfficialClientLogsInAndStepsUp(t *testing.T) {
 				s, endpoint := protect(t, a, path)
 				session := login(t, endpoint, protocol)
 
-				list, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "invoices.list"})
+				list, err := session.CallTool(t.Context(), &mcp.CallToolParams{Name: "invoices_list"})
 				if err != nil || list.IsError {
 					t.Fatalf("list: %v, %+v", err, list)
 				}
@@ -135,7 +135,7 @@ func TestTheOfficialClientLogsInAndStepsUp(t *testing.T) {
 				}
 
 				create, err := session.CallTool(t.Context(), &mcp.CallToolParams{
-					Name: "invoices.create", Arguments: map[string]any{"number": "A-4", "amount_cents": 400},
+					Name: "invoices_create", Arguments: map[string]any{"number": "A-4", "amount_cents": 400},
 				})
 				if err != nil || create.IsError {
 					t.Fatalf("create: %v, %+v", err, create)
@@ -169,7 +169,7 @@ func TestAUserWhoMayNotWriteIsNotStuckInALoop(t *testing.T) {
 			s, endpoint := protect(t, a, "/mcp")
 			session := login(t, endpoint, protocol)
 			_, err := session.CallTool(t.Context(), &mcp.CallToolParams{
-				Name: "invoices.create", Arguments: map[string]any{"number": "A-4", "amount_cents": 400},
+				Name: "invoices_create", Arguments: map[string]any{"number": "A-4", "amount_cents": 400},
 			})
 			if err == nil {
 				t.Error("the tool was called without its scope")
@@ -190,7 +190,7 @@ func TestATokenForAnotherResourceOfTheSameIssuerIsRefused(t *testing.T) {
 	for resource, status := range map[string]int{
 		endpoint: http.StatusOK, endpoint + "2": http.StatusUnauthorized, s.url: http.StatusUnauthorized, "": http.StatusUnauthorized,
 	} {
-		r := s.call(a.token(resource), "invoices.list", `{}`)
+		r := s.call(a.token(resource), "invoices_list", `{}`)
 		if r.Status != status {
 			t.Errorf("token for %q: status %d, want %d", resource, r.Status, status)
 		}

@@ -40,7 +40,7 @@ func TestOfficialClientSeesTheProgressOfAnExport(t *testing.T) {
 			session := s.connectWith(protocol, s.token("ann", reader), &mcp.ClientOptions{
 				ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) { reports <- r.Params },
 			})
-			call := params("invoices.export", nil)
+			call := params("invoices_export", nil)
 			call.SetProgressToken("export-1")
 			result, err := session.CallTool(t.Context(), call)
 			if err != nil || result.IsError {
@@ -168,7 +168,7 @@ func TestAnExportEndsWhenTheOfficialClientCancels(t *testing.T) {
 					}
 				},
 			})
-			call := params("invoices.export", nil)
+			call := params("invoices_export", nil)
 			call.SetProgressToken(1)
 			if result, err := session.CallTool(ctx, call); !errors.Is(err, context.Canceled) {
 				t.Errorf("the client got %+v (%v)", result, err)
@@ -185,7 +185,7 @@ func TestAnExportEndsWhenTheOfficialClientCancels(t *testing.T) {
 // the rows are written.
 func (s *site) export(ctx context.Context, t *testing.T, header http.Header, meta string) *bufio.Scanner {
 	t.Helper()
-	body := `{"jsonrpc":"2.0","id":"e-1","method":"tools/call","params":{"name":"invoices.export","_meta":{` + meta + `"progressToken":"p"}}}`
+	body := `{"jsonrpc":"2.0","id":"e-1","method":"tools/call","params":{"name":"invoices_export","_meta":{` + meta + `"progressToken":"p"}}}`
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/mcp", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -213,7 +213,7 @@ func TestAnExportEndsWhenItsModernClientDisconnects(t *testing.T) {
 	s, ended := startEndless(t)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	s.export(ctx, t, modern(s.token("ann", reader), "tools/call", "invoices.export"),
+	s.export(ctx, t, modern(s.token("ann", reader), "tools/call", "invoices_export"),
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},`)
 	leave()
 	s.stopped(t, ended)

@@ -121,7 +121,7 @@ func TestMalformedRequestsForResourcesAndPromptsAreRefused(t *testing.T) {
 		"completion: prompt":      {"completion/complete", "", `"ref":{"type":"ref/prompt","name":"sumarise"},"argument":{"name":"tone","value":""}`, ""},
 		"completion: template":    {"completion/complete", "", `"ref":{"type":"ref/resource","uri":"orders://{pk}"},"argument":{"name":"pk","value":""}`, ""},
 		"completion: a fixed URI": {"completion/complete", "", `"ref":{"type":"ref/resource","uri":"invoices://stats"},"argument":{"name":"pk","value":""}`, ""},
-		"completion: a tool":      {"completion/complete", "", `"ref":{"type":"ref/tool","name":"invoices.get"},"argument":{"name":"pk","value":""}`, ""},
+		"completion: a tool":      {"completion/complete", "", `"ref":{"type":"ref/tool","name":"invoices_get"},"argument":{"name":"pk","value":""}`, ""},
 		"completion: nothing":     {"completion/complete", "", ``, ""},
 		"completion: a number":    {"completion/complete", "", `"ref":{"type":"ref/prompt","name":"summarise"},"argument":{"name":"tone","value":7}`, ""},
 		"cursor of nothing":       {"resources/list", "", `"cursor":"x"`, ""},
@@ -145,7 +145,7 @@ func TestACursorOfAnotherListIsRefused(t *testing.T) {
 	srv := mcpecho.New(mcpecho.Config{Name: "short pages", DB: s.db, ListPageSize: 1, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	srv.Add(invoices.Specs(slog.New(slog.NewTextHandler(io.Discard, nil)))...)
 	srv.Add(
-		mcpecho.Prompt("invoices.create", func(*mcpecho.Call, empty) (string, error) { return "hello", nil }),
+		mcpecho.Prompt("invoices_create", func(*mcpecho.Call, empty) (string, error) { return "hello", nil }),
 		mcpecho.Resource("invoices://more", func(*mcpecho.Call, empty) (string, error) { return "more", nil }),
 		mcpecho.Resource("invoices://{pk}/more", func(*mcpecho.Call, invoices.Key) (string, error) { return "more", nil }),
 	)

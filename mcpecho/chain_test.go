@@ -109,8 +109,8 @@ func TestStepsAreInheritedWhereTheyServe(t *testing.T) {
 	b := setup(t)
 	var ran []string
 	b.srv.Use(transaction(), step("server", mcpecho.StageUser, &ran))
-	g := b.srv.Group("admin.", step("group", mcpecho.StageUser, &ran))
-	g.Group("deep.").Add(mcpecho.Service("x", noop, step("own", mcpecho.StageUser, &ran)))
+	g := b.srv.Group("admin", step("group", mcpecho.StageUser, &ran))
+	g.Group("deep").Add(mcpecho.Service("x", noop, step("own", mcpecho.StageUser, &ran)))
 	g.Add(mcpecho.Selector[widget]("list", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB(), nil }))
 	b.srv.Use(step("late", mcpecho.StageUser, &ran))
 
@@ -146,7 +146,7 @@ func TestFprintShowsEachChain(t *testing.T) {
 	b.srv.Add(mcpecho.Service("invoices.create", noop, transaction()), mcpecho.Service("x", noop))
 	var out strings.Builder
 	b.srv.Fprint(&out)
-	want := "invoices.create  validate → transaction → handle → serialize\nx                validate → handle → serialize\n"
+	want := "invoices.create  validate → transaction → handle → serialize  (listed as invoices_create)\nx                validate → handle → serialize\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}

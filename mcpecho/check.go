@@ -27,7 +27,7 @@ func (p Problem) String() string { return p.Entry + ": " + p.Message }
 // [NoTransaction].
 func (s *Server) Check() []Problem {
 	var problems []Problem
-	for _, e := range s.registry.Load().order {
+	for _, e := range s.registry.entries() {
 		problems = append(problems, e.check(s.cfg.DB != nil)...)
 	}
 	return problems
@@ -102,6 +102,9 @@ func stated(s *settings, option, reason string) string {
 // notes are the reasons that the chain of an entry was given, for printing.
 func (t *entry) notes() string {
 	var notes []string
+	if t.listedAs != t.name {
+		notes = append(notes, "listed as "+t.listedAs)
+	}
 	for _, s := range t.chain.steps {
 		if s.Note != "" {
 			notes = append(notes, s.Name+": "+s.Note)

@@ -135,7 +135,7 @@ func (x *exchange) completable(registry *registry, params *completing) (*entry, 
 		if e, ok := registry.prompts[params.Ref.Name]; ok {
 			return e, nil
 		}
-		return nil, x.unknown("prompt", params.Ref.Name, registry.lists[prompts])
+		return nil, x.unknown(prompts, params.Ref.Name)
 	case "ref/resource":
 		i := slices.IndexFunc(registry.lists[templates], func(e *entry) bool { return e.spec.uri == params.Ref.URI })
 		if i >= 0 {

@@ -63,6 +63,10 @@ type Config struct {
 	// that is running. Default: 30 s.
 	CallTimeout time.Duration
 
+	// ToolNames says how clients see the names of tools and prompts. Go code, logs and limits use
+	// the name as written. Default: [NamesPortable], letters that every client and model takes.
+	ToolNames ToolNames
+
 	// OutputFormat is the form of the text block of tool results.
 	// Default: [FormatJSON]. [Format] sets it for one spec.
 	OutputFormat OutputFormat
@@ -132,6 +136,9 @@ func (cfg Config) check() error {
 		return errors.New("mcpecho: Config.Name is required")
 	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
 		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
+	}
+	if cfg.ToolNames > NamesAsWritten {
+		return fmt.Errorf("mcpecho: Config.ToolNames %d must be NamesPortable or NamesAsWritten", cfg.ToolNames)
 	}
 	if f := cfg.OutputFormat; f != "" && !f.valid() {
 		return fmt.Errorf("mcpecho: Config.OutputFormat %q must be json, toon or auto", f)

@@ -3,7 +3,6 @@ package mcpecho
 import (
 	"fmt"
 	"reflect"
-	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
@@ -90,16 +89,4 @@ func (s *Server) modelSchema(row reflect.Type) (*schema.Schema, error) {
 		namer = s.cfg.DB.NamingStrategy
 	}
 	return schema.Parse(reflect.New(row).Interface(), &s.models, namer)
-}
-
-// checkName enforces the tool name rule of the specification (server/tools,
-// section Tool Names), which it states as SHOULD: clients rely on it.
-func checkName(name string) error {
-	ok := len(name) >= 1 && len(name) <= 128 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.')
-	})
-	if !ok {
-		return fmt.Errorf("name %q must be 1 to 128 ASCII letters, digits, dots, hyphens and underscores", name)
-	}
-	return nil
 }

@@ -116,7 +116,7 @@ func (x *exchange) callTool() error {
 	registry := x.server.registry.Load()
 	e, ok := registry.tools[name]
 	if !ok {
-		return x.unknown("tool", name, registry.lists[tools])
+		return x.unknown(tools, name)
 	}
 	if err := x.checkParams(e); err != nil {
 		return err

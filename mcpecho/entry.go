@@ -15,11 +15,12 @@ import (
 // entry is a spec as one server runs it: everything that can be worked out
 // once is worked out here.
 type entry struct {
-	name    string
-	kind    Kind
-	surface surface
-	spec    *Spec
-	group   *Group
+	name     string // as written
+	listedAs string // what clients read and call
+	kind     Kind
+	surface  surface
+	spec     *Spec
+	group    *Group
 
 	chain   Chain
 	handler echo.HandlerFunc // the whole chain
@@ -58,7 +59,7 @@ type entry struct {
 func newEntry(g *Group, spec *Spec) (*entry, error) {
 	t := &entry{name: spec.name, kind: spec.kind, surface: spec.surface, spec: spec, group: g}
 	if spec.kind != KindResource {
-		t.name = g.prefix + spec.name
+		t.name = joinName(g.prefix, spec.name)
 	}
 	if err := t.build(g.server, g.inherited()); err != nil {
 		return nil, fmt.Errorf("mcpecho: cannot add %s %q: %w", spec.kind, t.label(), err)
@@ -100,7 +101,7 @@ func (t *entry) build(s *Server, inherited []Step) error {
 	}
 	t.nullable, t.completers, t.summary = set.nullable, set.completers, set.summary
 	t.described, t.unbounded, t.untransacted = set.description != "", set.unbounded, set.untransacted
-	if err := t.place(); err != nil {
+	if err := t.settle(s, &set); err != nil {
 		return err
 	}
 	guards, readOnly, err := t.compileLinks()
@@ -131,13 +132,21 @@ func (t *entry) build(s *Server, inherited []Step) error {
 	return t.encodeListed(&set, output)
 }
 
-// place checks where clients find the entry.
-func (t *entry) place() (err error) {
+// settle decides where clients find the entry.
+func (t *entry) settle(s *Server, set *settings) (err error) {
 	if t.surface == onResources {
+		if set.name != "" {
+			t.name = joinName(t.group.prefix, set.name)
+		}
+		t.listedAs = t.name
 		t.location, err = newLocation(t.spec.uri)
 		return err
 	}
-	return checkName(t.name)
+	if set.name != "" {
+		return fmt.Errorf("Name is for resources: a %s has the name that it is made with", t.surface)
+	}
+	t.listedAs = s.cfg.ToolNames.list(t.name)
+	return s.cfg.ToolNames.check(t.name)
 }
 
 // compile nests the chain, and the parts of it that run without the handler.
@@ -351,7 +360,7 @@ func (t *entry) encodeListed(set *settings, output *jsonschema.Schema) (err erro
 
 func (t *entry) toolEntry(set *settings, output *jsonschema.Schema, w wire) (toolEntry, error) {
 	e := toolEntry{
-		Name: t.name, Title: set.title, Description: set.description,
+		Name: t.listedAs, Title: set.title, Description: set.description,
 		InputSchema: t.args.Schema(), Annotations: t.hints, Icons: set.icons, Meta: set.meta,
 	}
 	if output == nil || (w == dated && !t.object) {

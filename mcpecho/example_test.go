@@ -63,7 +63,7 @@ func ExampleSelector() {
 		middleware.Filter[invoiceFilter](), middleware.Order("-number"), middleware.Paginate(20)))
 	srv.Fprint(os.Stdout)
 	// Output:
-	// invoices.list  scopes → ratelimit → validate → handle → filter → order → paginate → serialize
+	// invoices.list  scopes → ratelimit → validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
 }
 
 // The variables of a URI template are arguments: decoded by type, validated.
@@ -102,7 +102,7 @@ func ExampleSpec_AsResource() {
 	srv.Fprint(os.Stdout)
 	fmt.Println(mcptest.New(inExample(), srv).Read("invoices://1").RPCError)
 	// Output:
-	// invoices.get     scopes → validate → handle → serialize
+	// invoices.get     scopes → validate → handle → serialize  (listed as invoices_get)
 	// invoices://{pk}  scopes → validate → handle → serialize
 	// 401 authentication required
 }
@@ -223,7 +223,7 @@ func ExampleSequence() {
 	clerk := mcptest.New(inExample(), srv).As(&mcpecho.Principal{Subject: "ann", Scopes: []string{"invoices:write"}})
 	fmt.Println(clerk.Do("invoices.create_and_send", createInput{Number: "A-7"}).Text)
 	// Output:
-	// invoices.create_and_send  scopes → ratelimit → validate → handle → serialize
+	// invoices.create_and_send  scopes → ratelimit → validate → handle → serialize  (listed as invoices_create_and_send)
 	// {"error":{"failedStep":"invoices.send","message":"the mail server does not answer","type":"error"}}
 }
 
@@ -247,7 +247,7 @@ func ExampleBefore() {
 	fmt.Println(client.Do("invoices.create", createInput{Number: "A-1"}).Text)
 	client.Do("invoices.create", nil)
 	// Output:
-	// invoices.create  audit → validate → handle → serialize
+	// invoices.create  audit → validate → handle → serialize  (listed as invoices_create)
 	// audit: invoices.create failed: false
 	// created A-1
 	// audit: invoices.create failed: true

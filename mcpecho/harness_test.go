@@ -154,9 +154,10 @@ func (b *bundle) modern(method, params string, headers ...string) reply {
 	return b.send(http.MethodPost, body, append([]string{"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", method}, headers...)...)
 }
 
-// call calls a tool on the modern wire.
+// call calls a tool on the modern wire, by the name that it was written with.
 func (b *bundle) call(tool, arguments string) reply {
 	b.t.Helper()
+	tool = b.srv.ListedName(tool)
 	return b.modern("tools/call", fmt.Sprintf(`"name":%q,"arguments":%s`, tool, arguments), "Mcp-Name", tool)
 }
 

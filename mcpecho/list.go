@@ -97,12 +97,14 @@ func list(kind listKind) func(*exchange) error {
 			}
 		}
 		r := x.server.registry.Load()
-		v := r.pages[kind][x.wire]
+		var v view
 		if x.server.cfg.FilterLists {
 			var err error
 			if v, err = x.filtered(r, kind); err != nil {
 				return err
 			}
+		} else {
+			v = r.list(kind, x.wire)
 		}
 		result := v.find(cursor)
 		if result == nil {
@@ -143,7 +145,7 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
 	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
-		return r.encodeView(x.server.Config(), kind, x.wire, "private", sees)
+		return r.encodeView(x.server.cfg, kind, x.wire, "private", sees)
 	}), nil
 }
 

@@ -188,12 +188,12 @@ func TestAListShowsOnlyWhatTheCallerMayUse(t *testing.T) {
 	}
 	// List and call agree, and a wrong name is no oracle.
 	b.user = ann
-	expect(t, b.call("zt0", `{}`), http.StatusForbidden, http.StatusForbidden)
-	if r := b.call("zt9", `{}`); r.Error == nil || strings.Contains(r.Error.Message, "did you mean") {
+	expect(t, b.call("z.t0", `{}`), http.StatusForbidden, http.StatusForbidden)
+	if r := b.call("z.t9", `{}`); r.Error == nil || strings.Contains(r.Error.Message, "did you mean") {
 		t.Error(r.Body)
 	}
 	b.user = root
-	if r := b.call("zt0", `{}`); r.Error != nil {
+	if r := b.call("z.t0", `{}`); r.Error != nil {
 		t.Error(r.Body)
 	}
 }

@@ -8,14 +8,15 @@ import (
 
 // Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
 // [Icons], [InputSchema], [OutputSchema], [StructuredContent], [Format],
-// [Text], [MIMEType], [Complete], [Nullable], [Unbounded], [NoTransaction], the chain edits [Before], [After], [Replace] and
-// [Without], and every [Step]. Only this package can make new kinds of option.
+// [Text], [MIMEType], [Name], [Complete], [Nullable], [Unbounded], [NoTransaction], the chain edits
+// [Before], [After], [Replace] and [Without], and every [Step]. Only this package can make new kinds of option.
 type Option interface {
 	apply(*settings)
 }
 
 // settings is what the options of one spec add up to.
 type settings struct {
+	name               string // of a resource
 	title, description string
 	annotations        []Annotation
 	meta               map[string]any

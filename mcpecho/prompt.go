@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -53,7 +54,7 @@ type promptArgument struct {
 }
 
 func (t *entry) promptEntry(set *settings) (promptEntry, error) {
-	e := promptEntry{Name: t.name, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
+	e := promptEntry{Name: t.listedAs, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
 	var schema struct {
 		Properties map[string]jsontext.Value `json:"properties"`
 		Required   []string                  `json:"required"`
@@ -88,7 +89,7 @@ func (x *exchange) getPrompt() error {
 	registry := x.server.registry.Load()
 	e, ok := registry.prompts[name]
 	if !ok {
-		return x.unknown("prompt", name, registry.lists[prompts])
+		return x.unknown(prompts, name)
 	}
 	sent := map[string]string{}
 	if x.msg.Arguments != nil && string(x.msg.Arguments) != "null" {
@@ -139,20 +140,29 @@ func (x *exchange) failPrompt(c *Call, err error) error {
 	return x.failEntry(c, &Error{Code: jsonrpc.InvalidParams, Message: summary(bad), Data: data})
 }
 
-// unknown is the answer to a name that does not exist, with the nearest that
-// does, unless the list hides entries from the caller.
-func (x *exchange) unknown(what, name string, known []*entry) error {
-	message := "unknown " + what + " " + strconv.Quote(clip(name, 128))
+// unknown is the answer to a name that does not exist. A name of the program is refused like any
+// other, so that a gateway that denies a tool by its listed name cannot be walked past; both it and
+// a near name are told the listed one, unless the list hides entries from the caller.
+func (x *exchange) unknown(kind listKind, name string) error {
+	r := x.server.registry.Load()
+	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(clip(name, 128))
 	if !x.server.cfg.FilterLists {
-		names := make([]string, len(known))
-		for i, e := range known {
-			names[i] = e.name
-		}
-		if near := binding.Nearest(clip(name, 128), names); near != "" {
+		if e, ok := r.written[kind][name]; ok {
+			message += "; it is listed as " + strconv.Quote(e.listedAs)
+		} else if near := r.near(kind, name); near != "" {
 			message += "; did you mean " + strconv.Quote(near) + "?"
 		}
 	}
 	return &Error{Code: jsonrpc.InvalidParams, Message: message}
+}
+
+// near is the listed name that name was most likely meant to be, "" when none is near.
+func (r *registry) near(kind listKind, name string) string {
+	names := make([]string, len(r.lists[kind]))
+	for i, e := range r.lists[kind] {
+		names[i] = e.listedAs
+	}
+	return binding.Nearest(clip(name, 128), names)
 }
 
 // wireMessage is a PromptMessage.

@@ -2,23 +2,30 @@ package mcpecho
 
 import (
 	"fmt"
-	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/mcpecho/kit/binding"
 )
 
-// registry is the set of entries at one moment. It never changes: a new one
-// takes its place, so readers need no lock.
+// registry is the set of entries at one moment. It never changes once it is in use: a new one takes
+// its place, so readers need no lock.
 type registry struct {
 	order []*entry // as added
+
+	ready atomic.Bool // whether all that follows is made
+	once  sync.Once
+	cfg   *Config
+
 	lists [listKinds][]*entry
 
-	tools   map[string]*entry
+	tools   map[string]*entry // by the names that clients call
 	prompts map[string]*entry
-	fixed   map[string]*entry // resources by URI
+	fixed   map[string]*entry            // resources by URI
+	written [listKinds]map[string]*entry // tools and prompts by the names of the program, where they differ
 
-	pages [listKinds][2]view // of unfiltered lists, for each wire
-	views views              // of filtered ones
+	pages [listKinds][2]pages // of unfiltered lists, for each wire
+	views views               // of filtered ones
 
 	discover   []byte // result of server/discover
 	initialize []byte // result of initialize from capabilities on
@@ -26,48 +33,97 @@ type registry struct {
 	readTail   []byte // the same with the caching hints of resources/read
 }
 
-func newRegistry(cfg *Config, entries []*entry) *registry {
-	r := &registry{order: entries, tools: map[string]*entry{}, prompts: map[string]*entry{}, fixed: map[string]*entry{}}
-	for _, e := range entries {
+// pages are the pages of one list, written when somebody first asks for them.
+type pages struct {
+	once sync.Once
+	view view
+}
+
+// current is the registry in force. Adding to it costs the entries added, not those that are there:
+// what serves requests is made when a request first looks, so that a program may add ten thousand
+// specs one by one.
+type current struct{ latest atomic.Pointer[registry] }
+
+// Load returns the registry in force, made ready.
+func (c *current) Load() *registry {
+	r := c.latest.Load()
+	if !r.ready.Load() {
+		r.once.Do(r.prepare)
+	}
+	return r
+}
+
+// entries are those in force, in the order in which they were added.
+func (c *current) entries() []*entry { return c.latest.Load().order }
+
+// store puts entries in force. They may share their array with those before, whose length does not
+// reach what was appended.
+func (c *current) store(cfg *Config, entries []*entry) {
+	c.latest.Store(&registry{order: entries, cfg: cfg})
+}
+
+// prepare makes what requests look things up in.
+func (r *registry) prepare() {
+	r.tools, r.prompts, r.fixed = map[string]*entry{}, map[string]*entry{}, map[string]*entry{}
+	r.written = [listKinds]map[string]*entry{tools: {}, prompts: {}}
+	for _, e := range r.order {
 		kind := e.listKind()
 		r.lists[kind] = append(r.lists[kind], e)
 		switch kind {
 		case tools:
-			r.tools[e.name] = e
+			r.tools[e.listedAs] = e
 		case prompts:
-			r.prompts[e.name] = e
+			r.prompts[e.listedAs] = e
 		case resources:
 			r.fixed[e.spec.uri] = e
 		}
-	}
-	r.encode(cfg)
-	return r
-}
-
-func (r *registry) with(cfg *Config, more []*entry) (*registry, error) {
-	type place struct {
-		surface surface
-		label   string
-	}
-	taken := map[place]bool{}
-	for _, e := range r.order {
-		taken[place{e.surface, e.label()}] = true
-	}
-	for _, e := range more {
-		here := place{e.surface, e.label()}
-		if taken[here] {
-			return nil, fmt.Errorf("mcpecho: cannot add %s %q: a %s of that name exists: choose another or Remove it first", e.kind, e.label(), e.surface)
+		if e.name != e.listedAs {
+			r.written[kind][e.name] = e
 		}
-		taken[here] = true
 	}
-	return newRegistry(cfg, slices.Concat(r.order, more)), nil
+	r.encode(r.cfg)
+	r.ready.Store(true)
 }
 
-func (r *registry) without(cfg *Config, names []string) *registry {
-	kept := slices.DeleteFunc(slices.Clone(r.order), func(e *entry) bool {
-		return slices.Contains(names, e.name) || slices.Contains(names, e.label())
-	})
-	return newRegistry(cfg, kept)
+// list is the unfiltered list of a kind on a wire.
+func (r *registry) list(kind listKind, w wire) view {
+	p := &r.pages[kind][w]
+	p.once.Do(func() { p.view = r.encodeView(*r.cfg, kind, w, "public", nil) })
+	return p.view
+}
+
+// place is what only one entry may have: the name of a tool or prompt that clients call, or the URI
+// of a resource.
+type place struct {
+	surface surface
+	name    string
+}
+
+func (t *entry) place() place {
+	if t.surface == onResources {
+		return place{t.surface, t.spec.uri}
+	}
+	return place{t.surface, t.listedAs}
+}
+
+// claim takes the places of entries that are being added, or none of them.
+func claim(taken map[place]*entry, more []*entry) error {
+	for i, e := range more {
+		other, ok := taken[e.place()]
+		if !ok {
+			taken[e.place()] = e
+			continue
+		}
+		for _, claimed := range more[:i] {
+			delete(taken, claimed.place())
+		}
+		if e.label() != other.label() {
+			return fmt.Errorf("mcpecho: cannot add %s %q: clients see it as %q, and so they see %q: rename one of the two",
+				e.kind, e.label(), e.listedAs, other.label())
+		}
+		return fmt.Errorf("mcpecho: cannot add %s %q: a %s of that name exists: choose another or Remove it first", e.kind, e.label(), e.surface)
+	}
+	return nil
 }
 
 // encode prepares every result that does not depend on the request.
@@ -87,12 +143,6 @@ func (r *registry) encode(cfg *Config) {
 	r.initialize = fmt.Appendf(nil, `%s,"serverInfo":%s%s}`, capabilities, info, instructions)
 	r.discover = fmt.Appendf(nil, `{"resultType":"complete","supportedVersions":%s,%s%s,"ttlMs":%d,"cacheScope":"public",%s}`,
 		mustMarshal(modernVersions), capabilities, instructions, cfg.ListTTL.Milliseconds(), meta)
-
-	for kind := range r.pages {
-		for w := range r.pages[kind] {
-			r.pages[kind][w] = r.encodeView(*cfg, listKind(kind), wire(w), "public", nil)
-		}
-	}
 }
 
 // capabilities tells clients which methods are worth calling. It promises

@@ -58,7 +58,7 @@ func TestASequenceRunsItsSpecsInOrder(t *testing.T) {
 	if r.text() != `{"id":1,"name":"a","size":100}` || b.count() != 1 {
 		t.Error(r.Body)
 	}
-	if r := b.dated(b.initialize(), "tools/call", `"name":"w.create_and_grow","arguments":{"name":"b","size":0}`); r.text() != `{"id":2,"name":"b","size":100}` {
+	if r := b.dated(b.initialize(), "tools/call", `"name":"w_create_and_grow","arguments":{"name":"b","size":0}`); r.text() != `{"id":2,"name":"b","size":100}` {
 		t.Error(r.Body)
 	}
 	r = b.modern("tools/list", "")

@@ -83,7 +83,7 @@ func (c *Call) fetch() (v any, found bool, err error) {
 		if c.entry.nullable {
 			return nil, false, nil
 		}
-		return nil, false, &ToolError{Type: TypeNotFound, Message: c.entry.name + ": no matching row found"}
+		return nil, false, &ToolError{Type: TypeNotFound, Message: c.entry.listedAs + ": no matching row found"}
 	default:
 		if v := reflect.ValueOf(c.result); v.Kind() == reflect.Pointer && v.IsNil() {
 			return nil, false, fmt.Errorf("mcpecho: %s returned a nil %s without an error", c.entry.name, v.Type())

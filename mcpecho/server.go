@@ -5,7 +5,6 @@ import (
 	"io"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"text/tabwriter"
 
 	"github.com/mcpecho/kit/internal/seal"
@@ -17,12 +16,13 @@ type Server struct {
 	cfg      Config
 	sealer   *seal.Ring
 	models   sync.Map // gorm's cache of parsed models
-	registry atomic.Pointer[registry]
+	registry current
 	inflight inflight
 	load     load
 
-	mu       sync.Mutex // guards steps, those of groups, and every change of registry
+	mu       sync.Mutex // guards what follows, the steps of groups, and every change of registry
 	steps    []Step
+	taken    map[place]*entry
 	mounted  bool
 	watchers []func(list string)
 }
@@ -37,13 +37,18 @@ func New(cfg Config) *Server {
 	if err != nil {
 		panic("mcpecho: Config.Keys: " + err.Error())
 	}
-	s := &Server{cfg: cfg.withDefaults(), sealer: ring}
-	s.registry.Store(newRegistry(&s.cfg, nil))
+	s := &Server{cfg: cfg.withDefaults(), sealer: ring, taken: map[place]*entry{}}
+	s.registry.store(&s.cfg, nil)
 	return s
 }
 
-// Config is the configuration in force, defaults filled in.
-func (s *Server) Config() Config { return s.cfg }
+// Config is the configuration in force, defaults filled in, without its Keys: what is sealed and
+// opened with them goes through the server.
+func (s *Server) Config() Config {
+	cfg := s.cfg
+	cfg.Keys = nil
+	return cfg
+}
 
 // Seal encrypts a value that leaves the server and will come back (a cursor),
 // bound to a purpose and a context, with the first of [Config.Keys].
@@ -60,15 +65,14 @@ func (s *Server) Open(purpose, token string, context []byte) ([]byte, error) {
 // Use adds steps to every chain of the server, as echo.Use does: also to
 // those of specs that were added before. It panics when a chain refuses them.
 func (s *Server) Use(steps ...Step) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if err := s.use(&s.steps, steps); err != nil {
 		panic(err.Error())
 	}
 }
 
 // Group makes a group: a name prefix and steps that every spec added to it
-// inherits, after the server's own.
+// inherits, after the server's own. A dot joins prefix and name: list in the
+// group articles is articles.list. An empty prefix adds nothing.
 func (s *Server) Group(prefix string, steps ...Step) *Group {
 	return &Group{server: s, prefix: prefix, steps: steps}
 }
@@ -86,30 +90,56 @@ func (s *Server) AddSafely(specs ...*Spec) error { return s.Group("").AddSafely(
 // finish. Unknown names are ignored.
 func (s *Server) Remove(names ...string) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.change(s.registry.Load().without(&s.cfg, names))
+	var kept, removed []*entry
+	for _, e := range s.registry.entries() {
+		if slices.Contains(names, e.name) || slices.Contains(names, e.label()) {
+			removed = append(removed, e)
+			delete(s.taken, e.place())
+		} else {
+			kept = append(kept, e)
+		}
+	}
+	if removed != nil {
+		s.registry.store(&s.cfg, kept)
+	}
+	tell := s.changed(removed)
+	s.mu.Unlock()
+	tell()
 }
 
 // OnListChange calls fn with "tools", "resources" or "prompts" whenever that
 // list has changed. It is called in the goroutine that made the change, with
-// the new list in force, and must not change the server itself.
+// the new list in force and no lock held.
 func (s *Server) OnListChange(fn func(list string)) {
+	if fn == nil {
+		panic("mcpecho: OnListChange needs a function")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watchers = append(s.watchers, fn)
 }
 
-// change puts a new registry in force and tells who watches. The caller holds
-// s.mu.
-func (s *Server) change(next *registry) {
-	before := s.registry.Swap(next)
-	for _, on := range []struct {
-		name  string
-		lists []listKind
-	}{{"tools", []listKind{tools}}, {"resources", []listKind{resources, templates}}, {"prompts", []listKind{prompts}}} {
-		if slices.ContainsFunc(on.lists, func(k listKind) bool { return !slices.Equal(before.lists[k], next.lists[k]) }) {
-			for _, watch := range s.watchers {
-				watch(on.name)
+// changed returns the function that tells who watches that the lists of these
+// entries have changed. The caller holds s.mu, and calls it without.
+func (s *Server) changed(entries []*entry) (tell func()) {
+	watchers := slices.Clone(s.watchers)
+	if len(watchers) == 0 {
+		return func() {}
+	}
+	var on [3]bool
+	for _, e := range entries {
+		on[e.surface] = true
+	}
+	return func() {
+		for _, list := range []struct {
+			surface surface
+			name    string
+		}{{onTools, "tools"}, {onResources, "resources"}, {onPrompts, "prompts"}} {
+			if !on[list.surface] {
+				continue
+			}
+			for _, watch := range watchers {
+				watch(list.name)
 			}
 		}
 	}
@@ -118,7 +148,7 @@ func (s *Server) change(next *registry) {
 // Chain returns the chain of a tool or prompt by its full name, or of a
 // resource by its URI; false when unknown.
 func (s *Server) Chain(name string) (Chain, bool) {
-	for _, e := range s.registry.Load().order {
+	for _, e := range s.registry.entries() {
 		if e.label() == name {
 			return e.chain, true
 		}
@@ -127,12 +157,13 @@ func (s *Server) Chain(name string) (Chain, bool) {
 }
 
 // Fprint writes each chain, one line a tool, prompt or resource, with the
-// reasons that were stated for leaving something out, as
+// reasons that were stated for leaving something out, and the name that
+// clients see where it is another, as
 //
-//	invoices.list  scopes → validate → handle → filter → order → paginate → serialize
+//	invoices.list  scopes → validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
 func (s *Server) Fprint(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, t := range s.registry.Load().order {
+	for _, t := range s.registry.entries() {
 		fmt.Fprintf(tw, "%s\t%s%s\n", t.label(), t.chain, t.notes())
 	}
 	_ = tw.Flush()
@@ -147,17 +178,15 @@ type Group struct {
 	steps  []Step
 }
 
-// Group makes a group inside the group: prefixes join, steps add up.
+// Group makes a group inside the group: prefixes join with a dot, steps add up.
 func (g *Group) Group(prefix string, steps ...Step) *Group {
-	return &Group{server: g.server, parent: g, prefix: g.prefix + prefix, steps: steps}
+	return &Group{server: g.server, parent: g, prefix: joinName(g.prefix, prefix), steps: steps}
 }
 
 // Use adds steps to every chain of the group and of the groups inside it,
 // also to those of specs that were added before. It panics when a chain
 // refuses them.
 func (g *Group) Use(steps ...Step) {
-	g.server.mu.Lock()
-	defer g.server.mu.Unlock()
 	if err := g.server.use(&g.steps, steps); err != nil {
 		panic(err.Error())
 	}
@@ -172,30 +201,38 @@ func (g *Group) Add(specs ...*Spec) {
 
 // AddSafely registers specs in the group; see [Server.AddSafely].
 func (g *Group) AddSafely(specs ...*Spec) error {
+	tell, err := g.add(specs)
+	if err == nil {
+		tell()
+	}
+	return err
+}
+
+func (g *Group) add(specs []*Spec) (tell func(), err error) {
 	s := g.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	entries := make([]*entry, len(specs))
 	for i, spec := range specs {
-		t, err := newEntry(g, spec)
-		if err != nil {
-			return err
+		if spec == nil {
+			return nil, fmt.Errorf("mcpecho: cannot add spec %d of %d: it is nil", i+1, len(specs))
 		}
-		entries[i] = t
-	}
-	next, err := s.registry.Load().with(&s.cfg, entries)
-	if err != nil {
-		return err
+		if entries[i], err = newEntry(g, spec); err != nil {
+			return nil, err
+		}
 	}
 	if s.mounted { // before that, more steps may follow
 		for _, e := range entries {
 			if err := s.report(e.check(s.cfg.DB != nil)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	s.change(next)
-	return nil
+	if err := claim(s.taken, entries); err != nil {
+		return nil, err
+	}
+	s.registry.store(&s.cfg, append(s.registry.entries(), entries...))
+	return s.changed(entries), nil
 }
 
 // inherited lists the steps of the server and of the groups, outermost first.
@@ -206,21 +243,31 @@ func (g *Group) inherited() []Step {
 	return append(append([]Step(nil), g.server.steps...), g.steps...)
 }
 
-// use appends to one list of steps and makes every tool again. The caller
-// holds s.mu.
+// use appends to one list of steps and makes every tool again.
 func (s *Server) use(list *[]Step, steps []Step) error {
+	tell, err := s.rebuild(list, steps)
+	if err == nil {
+		tell()
+	}
+	return err
+}
+
+func (s *Server) rebuild(list *[]Step, steps []Step) (tell func(), err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	before := *list
 	*list = append(before[:len(before):len(before)], steps...)
-	old := s.registry.Load()
-	entries := make([]*entry, len(old.order))
-	for i, t := range old.order {
-		again, err := newEntry(t.group, t.spec)
-		if err != nil {
+	old := s.registry.entries()
+	entries := make([]*entry, len(old))
+	for i, e := range old {
+		if entries[i], err = newEntry(e.group, e.spec); err != nil {
 			*list = before
-			return err
+			return nil, err
 		}
-		entries[i] = again
 	}
-	s.change(newRegistry(&s.cfg, entries))
-	return nil
+	for _, e := range entries {
+		s.taken[e.place()] = e
+	}
+	s.registry.store(&s.cfg, entries)
+	return s.changed(entries), nil
 }

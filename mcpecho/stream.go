@@ -154,7 +154,7 @@ func (c *Call) Log(level LogLevel, data any) {
 		Level  LogLevel `json:"level"`
 		Logger string   `json:"logger"`
 		Data   any      `json:"data"`
-	}{level, c.entry.name, data}
+	}{level, c.entry.listedAs, data}
 	body, err := binding.Marshal(params)
 	if err != nil {
 		c.server.cfg.Logger.Warn("mcpecho: the data of a log message cannot be encoded",

@@ -56,7 +56,7 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Call calls a tool that must succeed and decodes its result. Any error fails
+// Call calls a tool, by the name that the program gives it, that must succeed and decodes its result. Any error fails
 // the test at once. args encodes as the arguments object: a struct, a map, or
 // a [jsontext.Value] that is sent as it is; nil sends none.
 func Call[Out any](c *Client, tool string, args any) Out {
@@ -82,7 +82,7 @@ func Call[Out any](c *Client, tool string, args any) Out {
 	return out
 }
 
-// Do calls a tool and returns whatever comes back, errors of the tool and of
+// Do calls a tool, by the name that the program gives it, and returns whatever comes back, errors of the tool and of
 // the protocol included; see [Call] for args. Only an answer that is no
 // tools/call result at all fails the test.
 func (c *Client) Do(tool string, args any) *Result {
@@ -90,8 +90,8 @@ func (c *Client) Do(tool string, args any) *Result {
 	params := struct {
 		Name      string `json:"name"`
 		Arguments any    `json:"arguments,omitzero"`
-	}{tool, args}
-	r := &Result{Response: *c.send("tools/call", tool, params)}
+	}{c.listed(tool), args}
+	r := &Result{Response: *c.send("tools/call", params.Name, params)}
 	if r.RPCError != nil {
 		return r
 	}

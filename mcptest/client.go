@@ -16,6 +16,7 @@ import (
 type Client struct {
 	t         testing.TB
 	echo      *echo.Echo
+	listed    func(name string) string // the name that clients call
 	principal *mcpecho.Principal
 	dated     bool
 	progress  bool
@@ -54,7 +55,7 @@ func New(t testing.TB, srv *mcpecho.Server, opts ...Option) *Client {
 	t.Helper()
 	e := echo.New()
 	srv.Mount(e.Group(path, identify))
-	c := &Client{t: t, echo: e, ids: new(atomic.Int64)}
+	c := &Client{t: t, echo: e, listed: srv.ListedName, ids: new(atomic.Int64)}
 	for _, o := range opts {
 		o.apply(c)
 	}
@@ -64,7 +65,7 @@ func New(t testing.TB, srv *mcpecho.Server, opts ...Option) *Client {
 // As returns a client of the same server whose calls are made by p; nil is an
 // anonymous caller. It has a session of its own.
 func (c *Client) As(p *mcpecho.Principal) *Client {
-	return &Client{t: c.t, echo: c.echo, principal: p, dated: c.dated, progress: c.progress, logs: c.logs, ids: c.ids}
+	return &Client{t: c.t, echo: c.echo, listed: c.listed, principal: p, dated: c.dated, progress: c.progress, logs: c.logs, ids: c.ids}
 }
 
 type principalKey struct{}

@@ -58,7 +58,7 @@ func sameText(text string, value any, structured jsontext.Value) bool {
 func (c *Client) outputSchema(tool string) *jsonschema.Resolved {
 	c.t.Helper()
 	for _, t := range c.Tools() {
-		if t.Name != tool {
+		if t.Name != c.listed(tool) {
 			continue
 		}
 		if t.OutputSchema == nil {

@@ -12,6 +12,13 @@
 // [Client.Prompt] and [Client.Complete] do the same for resources, prompts and
 // completion.
 //
+// # Names
+//
+// Tests call tools and prompts by the names that the program gives them, as
+// invoices.list; the client translates to the names that clients see and call,
+// as invoices_list ([mcpecho.Config.ToolNames]). What comes back (the lists,
+// hints, messages) has the names that clients see.
+//
 // # Authentication
 //
 // A test says who calls with [Client.As] and needs no token. The middlewares

@@ -9,7 +9,7 @@ import (
 
 // Tool is one entry of tools/list.
 type Tool struct {
-	Name         string          `json:"name"`
+	Name         string          `json:"name"` // as clients call it
 	Title        string          `json:"title"`
 	Description  string          `json:"description"`
 	InputSchema  jsontext.Value  `json:"inputSchema"`

@@ -312,3 +312,33 @@ func TestAssertConforms(t *testing.T) {
 		})
 	}
 }
+
+func TestToolsAndPromptsAreCalledByTheNamesOfTheProgram(t *testing.T) {
+	srv := mcpecho.New(mcpecho.Config{Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	hello := func(c *mcpecho.Call, in struct {
+		To string `json:"to"`
+	}) (string, error) {
+		return c.Name(), nil
+	}
+	srv.Add(mcpecho.Service("books.find", hello), mcpecho.Prompt("books.review", hello,
+		mcpecho.Complete("to", func(*mcpecho.Call, string, map[string]string) ([]string, error) { return []string{"ann"}, nil })))
+	for name, wire := range wires {
+		t.Run(name, func(t *testing.T) {
+			c := mcptest.New(t, srv, wire)
+			if got := mcptest.Call[string](c, "books.find", nil); got != "books.find" {
+				t.Error(got)
+			}
+			if name := c.Tools()[0].Name; name != "books_find" || c.Do(name, nil).Text != "books.find" {
+				t.Errorf("the listed name %s does not work", name)
+			}
+			if r := c.Prompt("books.review", nil); r.RPCError != nil || r.Messages[0].Content.Text != "books.review" {
+				t.Errorf("%s", r.Body)
+			}
+			if r := c.Complete("books.review", "to", "", nil); fmt.Sprint(r.Values) != "[ann]" {
+				t.Errorf("%s", r.Body)
+			}
+		})
+	}
+	c := mcptest.New(t, srv)
+	mcptest.AssertConforms(t, c, "books.find", c.Do("books.find", nil))
+}

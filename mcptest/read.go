@@ -63,7 +63,7 @@ type Message struct {
 	Content Content `json:"content"`
 }
 
-// Prompt renders a prompt and returns whatever comes back, errors included.
+// Prompt renders a prompt, by the name that the program gives it, and returns whatever comes back, errors included.
 // Only an answer that is no prompts/get result at all fails the test. nil
 // arguments are not sent.
 func (c *Client) Prompt(name string, arguments map[string]string) *PromptResult {
@@ -71,8 +71,8 @@ func (c *Client) Prompt(name string, arguments map[string]string) *PromptResult 
 	params := struct {
 		Name      string            `json:"name"`
 		Arguments map[string]string `json:"arguments,omitzero"`
-	}{name, arguments}
-	r := &PromptResult{Response: *c.send("prompts/get", name, params)}
+	}{c.listed(name), arguments}
+	r := &PromptResult{Response: *c.send("prompts/get", params.Name, params)}
 	var result struct {
 		Description string    `json:"description"`
 		Messages    []Message `json:"messages"`
@@ -99,7 +99,7 @@ type Completion struct {
 // Only an answer that is no completion/complete result at all fails the test.
 func (c *Client) Complete(ref, argument, value string, chosen map[string]string) *Completion {
 	c.t.Helper()
-	target := map[string]string{"type": "ref/prompt", "name": ref}
+	target := map[string]string{"type": "ref/prompt", "name": c.listed(ref)}
 	if strings.Contains(ref, ":") {
 		target = map[string]string{"type": "ref/resource", "uri": ref}
 	}

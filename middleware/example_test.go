@@ -65,7 +65,7 @@ func ExampleScopes() {
 
 func ExamplePermit() {
 	srv := newServer(nil)
-	admin := srv.Group("admin.", mw.Permit(func(c *mcpecho.Call) error {
+	admin := srv.Group("admin", mw.Permit(func(c *mcpecho.Call) error {
 		if p := c.Principal(); p == nil || p.Subject != "root" {
 			return errors.New("not root") // only in the log
 		}
@@ -144,7 +144,7 @@ func ExampleFilter() {
 	client := mcptest.New(exampleTest(), srv)
 	fmt.Println(client.Do("invoices.list", args{"sent": false, "ordering": "-amount_cents"}).Text)
 	// Output:
-	// invoices.list  validate → handle → filter → order → paginate → serialize
+	// invoices.list  validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
 	// {"items":[{"number":"A-3","amount_cents":200}],"page":1,"limit":1,"total":2,"totalPages":2,"hasNext":true}
 }
 

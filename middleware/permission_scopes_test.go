@@ -21,7 +21,7 @@ func with(scopes ...string) *mcpecho.Principal {
 func TestAChallengeNamesTheScopesOfTheWholeChain(t *testing.T) {
 	srv := newServer(nil)
 	srv.Use(mw.Scopes("base"))
-	admin := srv.Group("admin.", mw.Scopes("admin", "base"))
+	admin := srv.Group("admin", mw.Scopes("admin", "base"))
 	never := func(echo.Context) bool { return true }
 	admin.Add(mcpecho.Service("purge", ok, mw.AnyScope("rows:delete", "rows:all"), mw.Scopes("audit"),
 		mw.ScopesWithConfig(mw.ScopesConfig{Scopes: []string{"unused"}, Skipper: never}),

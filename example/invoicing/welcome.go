@@ -31,10 +31,10 @@ READ and WRITE below stand for such tokens.
 {{- end}}
 
 Ask for the unsent invoices, the largest first:
-curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Read}}' -H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: invoices.list' -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"invoices.list","arguments":{"sent":false,"ordering":"-amount_cents"},"_meta":{{.Meta}}}}'
+curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Read}}' -H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: invoices_list' -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"invoices_list","arguments":{"sent":false,"ordering":"-amount_cents"},"_meta":{{.Meta}}}}'
 
 Create an invoice:
-curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Write}}' -H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: invoices.create' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"invoices.create","arguments":{"number":"B-1","amount_cents":500},"_meta":{{.Meta}}}}'
+curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Write}}' -H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: invoices_create' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"invoices_create","arguments":{"number":"B-1","amount_cents":500},"_meta":{{.Meta}}}}'
 
 The same list over REST:
 curl -s '{{.URL}}/invoices?sent=false&ordering=-amount_cents' -H 'Authorization: Bearer {{.Read}}'
@@ -43,7 +43,7 @@ The official inspector, with Node.js 22.19 or newer:
 npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method tools/list
 npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method resources/read --uri invoices://stats
 npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method prompts/get --prompt-name summarise --prompt-args period={{.Month}}
-npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices.mark_sent --tool-arg pk=1
+npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices_mark_sent --tool-arg pk=1
 `))
 
 // welcome prints what a newcomer needs. Tokens are only made for a random

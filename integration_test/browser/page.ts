@@ -80,15 +80,15 @@ export async function listed(s: Setup): Promise<Check[]> {
     })
     await check(`${era}: lists the tools`, async () => {
       const names = (await reader.client.listTools({}, { timeout })).tools.map(t => t.name)
-      expect(names.includes('invoices.list'), 'invoices.list is missing', names)
+      expect(names.includes('invoices_list'), 'invoices_list is missing', names)
     })
-    await check(`${era}: calls invoices.list`, async () => {
-      const result = await reader.call('invoices.list', { number: 'A-2' })
+    await check(`${era}: calls invoices_list`, async () => {
+      const result = await reader.call('invoices_list', { number: 'A-2' })
       const list = result.structuredContent as { total: number, items: { amount_cents: number }[] }
       expect(list?.total === 1 && list.items[0].amount_cents === 300, 'wrong result', result)
     })
     await check(`${era}: reads the challenge of a 403`, async () => {
-      await refused(reader.call('invoices.create', { number: 'B-1', amount_cents: 1 }))
+      await refused(reader.call('invoices_create', { number: 'B-1', amount_cents: 1 }))
       const { status, challenge } = last(reader.replies)
       expect(status === 403 && /^Bearer /.test(challenge ?? '') && /error="insufficient_scope"/.test(challenge!) &&
         /scope="[^"]*invoices:write/.test(challenge!), 'wrong', { status, challenge })
@@ -127,7 +127,7 @@ export async function unlisted(s: Setup): Promise<Check[]> {
     })
 
   // What needs no preflight is sent, and the server must refuse it by itself.
-  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'invoices.create', arguments: { number: 'B-2', amount_cents: 1 } } })
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'invoices_create', arguments: { number: 'B-2', amount_cents: 1 } } })
   const post = (mode: RequestMode) => fetch(s.mcp, { method: 'POST', mode, body, signal: AbortSignal.timeout(timeout) })
   await check('cannot read the reply to a request without preflight', async () => {
     const error = await refused(post('cors'))

@@ -8,7 +8,7 @@ var sizeAttacks = []attack{
 	message("a byte over the limit", "${padded 1048577}"),
 	{name: "a bomb of 20 MB", header: append([]string{"Content-Encoding: gzip"}, goodHeader...), body: "${gzip 20000000}"},
 	{name: "gzip a byte over the limit", header: append([]string{"Content-Encoding: gzip"}, goodHeader...), body: "${gzip 1048576}"},
-	{name: "a page of everything", header: head("tools/call", "invoices.list"), body: strings.Replace(goodCall, `"note","arguments":{"title":"a"}`, `"invoices.list","arguments":{"limit":9223372036854775807,"ordering":"number","created_after":"2999-01-01T00:00:00Z"}`, 1)},
+	{name: "a page of everything", header: head("tools/call", "invoices_list"), body: strings.Replace(goodCall, `"note","arguments":{"title":"a"}`, `"invoices_list","arguments":{"limit":9223372036854775807,"ordering":"number","created_after":"2999-01-01T00:00:00Z"}`, 1)},
 }
 
 func encoded(name, encoding, body string) attack {
@@ -77,7 +77,7 @@ func listing(name, mount, method, cursor string) attack {
 	return attack{name: name, line: "POST " + mount, header: head(method, ""), body: `{"jsonrpc":"2.0","id":1,"method":"` + method + `","params":{"cursor":` + cursor + `,${meta}}}`}
 }
 
-func walking(name, arguments string) attack { return tool(name, "vault.list", arguments) }
+func walking(name, arguments string) attack { return tool(name, "vault_list", arguments) }
 
 var cursorAttacks = []attack{
 	listing("empty", "/strict", "tools/list", `""`),

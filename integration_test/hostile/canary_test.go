@@ -46,13 +46,13 @@ func canaryRequests(s *site, token, session string) []*httptest.ResponseRecorder
 		both("tools/call", "note", `"name":"note","arguments":`+strings.ReplaceAll(a, "%s", argCanary))
 	}
 	for _, a := range []string{`{}`, `{"label":"%s"}`, `{"has":"%s"}`, `{"among":["%s"]}`, `{"min":"%s"}`, `{"ordering":"%s"}`, `{"ordering":["%s"]}`, `{"cursor":"%s"}`, `{"limit":"%s"}`} {
-		both("tools/call", "vault.list", `"name":"vault.list","arguments":`+strings.ReplaceAll(a, "%s", argCanary))
+		both("tools/call", "vault_list", `"name":"vault_list","arguments":`+strings.ReplaceAll(a, "%s", argCanary))
 	}
 	both("tools/call", "region", `"name":"region","arguments":{"region":"`+argCanary+`","floor":"`+argCanary+`"}`)
 	both("tools/call", "panic", `"name":"panic"`)
 	both("tools/call", "broken", `"name":"broken"`)
-	both("tools/call", "invoices.create", `"name":"invoices.create","arguments":{"number":"A-1","amount_cents":1,"note":"`+argCanary+`"}`)
-	both("tools/call", "invoices.create", `"name":"invoices.create","arguments":{"number":"A-1","amount_cents":-5}`)
+	both("tools/call", "invoices_create", `"name":"invoices_create","arguments":{"number":"A-1","amount_cents":1,"note":"`+argCanary+`"}`)
+	both("tools/call", "invoices_create", `"name":"invoices_create","arguments":{"number":"A-1","amount_cents":-5}`)
 	both("tools/call", "note", `"name":"note","arguments":{"title":"a"},"outputFormat":"`+argCanary+`"`)
 	both("prompts/get", "summarise", `"name":"summarise","arguments":{"period":"`+argCanary+`","tone":"`+argCanary+`"}`)
 	both("completion/complete", "", `"ref":{"type":"ref/prompt","name":"summarise"},"argument":{"name":"tone","value":"`+argCanary+`"},"context":{"arguments":{"period":"`+argCanary+`"}}`)

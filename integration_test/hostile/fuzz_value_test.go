@@ -140,7 +140,7 @@ func FuzzFilter(f *testing.F) {
 			return
 		}
 		for owner, token := range tokens {
-			w := s.call(token, "vault.list", arguments)
+			w := s.call(token, "vault_list", arguments)
 			r := sound(t, w)
 			if strings.Contains(w.Body.String(), rowSecret) {
 				t.Fatalf("%s: %s", arguments, w.Body)

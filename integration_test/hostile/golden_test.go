@@ -150,11 +150,11 @@ func (s *site) vars() map[string]string {
 		"session of eve":       s.session("/mcp", goodToken("eve")),
 	}
 	s.do("DELETE", "/mcp", dated(ann, vars["session of ann ended"]), "")
-	vars["cursor of ann"] = s.cursor(ann, "vault.list", `{}`)
-	vars["cursor of eve"] = s.cursor(vars["eve"], "vault.list", `{}`)
-	vars["cursor of another tool"] = s.cursor(ann, "vault.other", `{}`)
-	vars["cursor of another order"] = s.cursor(ann, "vault.list", `{"ordering":"-weight"}`)
-	vars["cursor of another filter"] = s.cursor(ann, "vault.list", `{"min":0}`)
+	vars["cursor of ann"] = s.cursor(ann, "vault_list", `{}`)
+	vars["cursor of eve"] = s.cursor(vars["eve"], "vault_list", `{}`)
+	vars["cursor of another tool"] = s.cursor(ann, "vault_other", `{}`)
+	vars["cursor of another order"] = s.cursor(ann, "vault_list", `{"ordering":"-weight"}`)
+	vars["cursor of another filter"] = s.cursor(ann, "vault_list", `{"min":0}`)
 	return vars
 }
 

@@ -52,9 +52,9 @@ func sessionUses() []handle {
 func cursors() []handle {
 	return []handle{
 		{"keyset cursor",
-			func(s *site, token string) string { return s.cursor(token, "vault.list", `{}`) },
+			func(s *site, token string) string { return s.cursor(token, "vault_list", `{}`) },
 			func(s *site, token, cursor string) *httptest.ResponseRecorder {
-				return s.call(token, "vault.list", `{"cursor":"`+cursor+`"}`)
+				return s.call(token, "vault_list", `{"cursor":"`+cursor+`"}`)
 			}, "AAAA"},
 		{"list cursor",
 			func(s *site, token string) string {
@@ -115,7 +115,7 @@ func TestARowOfAnotherIsAnsweredAsOneThatIsNotThere(t *testing.T) {
 	session := s.session("/mcp", eve)
 	ways := map[string]func(id string) func(token string) string{
 		"tool": func(id string) func(string) string {
-			return request("tools/call", "vault.get", `"name":"vault.get","arguments":{"id":`+id+`}`)
+			return request("tools/call", "vault_get", `"name":"vault_get","arguments":{"id":`+id+`}`)
 		},
 		"resource": func(id string) func(string) string {
 			return request("resources/read", "vault://"+id, `"uri":"vault://`+id+`"`)
@@ -239,7 +239,7 @@ func TestAHiddenToolIsNotInAnyListOrHint(t *testing.T) {
 	if !strings.Contains(all, `"name":"note"`) || strings.Contains(all, "vault") {
 		t.Errorf("eve sees %s", all)
 	}
-	for _, near := range []string{"vault.lis", "vault.othe", "vault.list2"} {
+	for _, near := range []string{"vault_lis", "vault_othe", "vault_list2", "vault.list"} {
 		w := s.do(http.MethodPost, "/strict", modern(eve, "tools/call", near), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+near+`",`+meta+`}}`)
 		if hint := strings.ReplaceAll(w.Body.String(), near, ""); strings.Contains(hint, "vault") {
 			t.Errorf("the hint for %s names a hidden tool: %s", near, w.Body)

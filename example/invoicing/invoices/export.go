@@ -58,5 +58,5 @@ func export(c *mcpecho.Call, in Which) (string, error) {
 // tooMany stops an export that could not be sent anyway.
 func tooMany(rows int) error {
 	return &mcpecho.ToolError{Type: mcpecho.TypeTooLarge,
-		Message: fmt.Sprintf("the export is too large to send after %d rows: choose sent or unsent invoices only, or use invoices.list", rows)}
+		Message: fmt.Sprintf("the export is too large to send after %d rows: choose sent or unsent invoices only, or use invoices_list", rows)}
 }

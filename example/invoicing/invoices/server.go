@@ -20,7 +20,7 @@ const MinKeyBytes = 32
 func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Echo, *mcpecho.Server) {
 	srv := mcpecho.New(mcpecho.Config{
 		Name: "invoicing", Version: "1.0.0", Title: "Invoicing",
-		Instructions: "Amounts are in cents. Numbers are unique. Find an invoice with invoices.list before changing it.",
+		Instructions: "Amounts are in cents. Numbers are unique. Find an invoice with invoices_list before changing it.",
 		DB:           db,
 		Logger:       log,
 		Origins:      origins,

@@ -39,21 +39,21 @@ func TestEveryResultFitsItsOutputSchema(t *testing.T) {
 	srv, _ := setup(t)
 	client := mcptest.New(t, srv).As(ann)
 	args := map[string]any{
-		"invoices.create":          invoices.CreateInput{Number: "B-1", AmountCents: 500},
-		"invoices.mark_sent":       invoices.Key{PK: 1},
-		"invoices.create_and_send": invoices.CreateInput{Number: "B-2", AmountCents: 500},
-		"invoices.list":            map[string]any{"ordering": "-amount_cents", "limit": 2},
-		"invoices.get":             invoices.Key{PK: 1},
-		"invoices.total":           nil,
-		"invoices.chart":           nil,
-		"invoices.export":          nil,
+		"invoices_create":          invoices.CreateInput{Number: "B-1", AmountCents: 500},
+		"invoices_mark_sent":       invoices.Key{PK: 1},
+		"invoices_create_and_send": invoices.CreateInput{Number: "B-2", AmountCents: 500},
+		"invoices_list":            map[string]any{"ordering": "-amount_cents", "limit": 2},
+		"invoices_get":             invoices.Key{PK: 1},
+		"invoices_total":           nil,
+		"invoices_chart":           nil,
+		"invoices_export":          nil,
 	}
 	tools := client.Tools()
 	if len(tools) != len(args) {
 		t.Errorf("%d tools are listed, %d are called", len(tools), len(args))
 	}
 	for _, tool := range tools {
-		if tool.Name == "invoices.chart" {
+		if tool.Name == "invoices_chart" {
 			if tool.OutputSchema != nil {
 				t.Error("the chart has an output schema, and answers with an image")
 			}
