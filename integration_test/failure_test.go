@@ -58,7 +58,7 @@ func TestAFailureAfterAnInsertLeavesNoRow(t *testing.T) {
 		status int
 	}{
 		"panics": {"internal_error", 200}, "panics_nil_map": {"internal_error", 200}, "fails": {"internal_error", 200}, "refuses": {"error", 200},
-		"forbids": {"", 403}, "conflicts": {"conflict", 200}, "misses": {"not_found", 200}, "reports": {"internal_error", 200},
+		"forbids": {"error", 200}, "conflicts": {"conflict", 200}, "misses": {"not_found", 200}, "reports": {"internal_error", 200},
 		"writes": {"internal_error", 200}, "grows": {"result_too_large", 200},
 	}
 	for tool, tt := range tests {

@@ -48,14 +48,17 @@ func (e *Error) Unwrap() error { return e.Internal }
 
 // Types of a tool error, the "type" member of its text.
 const (
-	TypeError      = "error"            // a business rule: Errorf, echo.HTTPError below 500
-	TypeValidation = "validation_error" // bad arguments: binding.Error
-	TypeNotFound   = "not_found"        // gorm.ErrRecordNotFound
-	TypeConflict   = "conflict"         // gorm.ErrDuplicatedKey and other violated constraints
-	TypeTimeout    = "timeout"          // the call's deadline passed
-	TypeRate       = "rate_limited"     // a limit; retryAfterMs says when to come back
-	TypeTooLarge   = "result_too_large" // more rows or bytes than allowed; never a cut result
-	TypeInternal   = "internal_error"   // everything else; details only in the log
+	TypeError          = "error"            // a business rule: Errorf, echo.HTTPError below 500
+	TypeValidation     = "validation_error" // bad arguments: binding.Error, values that the database refuses
+	TypeForbidden      = "forbidden"        // a rule refuses the caller: Permit, an echo.HTTPError 403 of a permission step
+	TypeNotFound       = "not_found"        // gorm.ErrRecordNotFound
+	TypeConflict       = "conflict"         // gorm.ErrDuplicatedKey and other violated constraints
+	TypeBusy           = "busy"             // a lock in the database; retryAfterMs says when to come back
+	TypeTimeout        = "timeout"          // the call's deadline passed
+	TypeRate           = "rate_limited"     // a limit; retryAfterMs says when to come back
+	TypeTooLarge       = "result_too_large" // more rows or bytes than allowed; never a cut result
+	TypeUnknownOutcome = "unknown_outcome"  // whether the change was committed is not known
+	TypeInternal       = "internal_error"   // everything else; details only in the log
 )
 
 // ToolError is an error that a model can read and act on. The client gets a
@@ -129,7 +132,7 @@ func explain(err error, db *gorm.DB) failure {
 	case errors.As(err, &http_) && http_.Code < 500:
 		message := fmt.Sprint(http_.Message)
 		switch http_.Code {
-		case http.StatusUnauthorized, http.StatusForbidden:
+		case http.StatusUnauthorized:
 			return failure{status: http_.Code, code: http_.Code, message: message}
 		case http.StatusTooManyRequests:
 			return failure{typ: TypeRate, message: message}
@@ -150,6 +153,18 @@ func explain(err error, db *gorm.DB) failure {
 	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
 }
 
+// refusal makes the 403 of a step that decides about the caller, before the
+// arguments are looked at, the answer of a rule: what [echo.HTTPError] says of
+// it, of type forbidden.
+func (c *Call) refusal(err error) error {
+	var plain *echo.HTTPError
+	var told *ToolError
+	if err == nil || c.args != nil || errors.As(err, &told) || !errors.As(err, &plain) || plain.Code != http.StatusForbidden {
+		return err
+	}
+	return &ToolError{Type: TypeForbidden, Message: fmt.Sprint(plain.Message), Internal: err}
+}
+
 // asProtocolError gives what would be a tool result the code that it has
 // where there are no tool results: HTTP status numbers, as application codes.
 func (f failure) asProtocolError() failure {
@@ -162,6 +177,8 @@ func (f failure) asProtocolError() failure {
 	switch f.typ {
 	case TypeValidation:
 		f.code, data["fields"] = jsonrpc.InvalidParams, f.fields
+	case TypeForbidden:
+		f.code = http.StatusForbidden
 	case TypeNotFound:
 		f.code = http.StatusNotFound
 	case TypeConflict:
@@ -170,15 +187,19 @@ func (f failure) asProtocolError() failure {
 		f.code = http.StatusRequestTimeout
 	case TypeRate:
 		f.code = http.StatusTooManyRequests
-		if f.retry > 0 {
-			data["retryAfterMs"] = f.retry.Milliseconds()
-		}
+	case TypeBusy:
+		f.code = http.StatusServiceUnavailable
 	case TypeTooLarge:
 		f.code = http.StatusRequestEntityTooLarge
+	case TypeUnknownOutcome:
+		f.code, data["type"] = jsonrpc.InternalError, f.typ
 	case TypeInternal:
 		f.code, data["reference"] = jsonrpc.InternalError, f.ref
 	default:
 		f.code = http.StatusBadRequest
+	}
+	if f.retry > 0 {
+		data["retryAfterMs"] = f.retry.Milliseconds()
 	}
 	if len(data) > 0 {
 		f.data = data

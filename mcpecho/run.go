@@ -74,7 +74,7 @@ func (t *entry) run(c *Call, h echo.HandlerFunc) (err error) {
 		}
 		c.SetRequest(request)
 	}()
-	if err = h(c); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if err = c.refusal(h(c)); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return errors.Join(err, ctx.Err()) // a driver may say "interrupted" instead
 	}
 	return err

@@ -158,7 +158,7 @@ func (c *Call) runLink(l *link) (err error) {
 	inner.ctx = callContext{request.Context(), inner}
 	c.SetRequest(request.WithContext(&inner.ctx))
 	defer c.SetRequest(request)
-	if err := e.inner(inner); err != nil {
+	if err := inner.refusal(e.inner(inner)); err != nil {
 		return err
 	}
 	if err := inner.outcome(); err != nil {

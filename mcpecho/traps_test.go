@@ -63,7 +63,8 @@ func TestWhatAMiddlewareWritesBecomesTheResultOrTheError(t *testing.T) {
 	}{
 		"below 400 is the result":         {step: writes(200, echo.Map{"name": "cached", "id": 1, "size": 2}), structured: map[string]any{"name": "cached", "id": 1.0, "size": 2.0}, status: 200},
 		"400 and above is an error":       {step: writes(409, echo.Map{"message": "busy"}), typ: mcpecho.TypeError, status: 200},
-		"403 is a protocol error":         {step: writes(403, echo.Map{"message": "no"}), status: 403},
+		"403 is the refusal of a rule":    {step: writes(403, echo.Map{"message": "no"}), typ: mcpecho.TypeForbidden, status: 200},
+		"401 is a protocol error":         {step: writes(401, echo.Map{"message": "who?"}), status: 401},
 		"500 reveals nothing":             {step: writes(500, echo.Map{"message": "dsn=secret"}), typ: mcpecho.TypeInternal, status: 200},
 		"a result must fit outputSchema":  {step: writes(200, echo.Map{"name": 7}), typ: mcpecho.TypeInternal, status: 200},
 		"no response and no next is none": {step: mcpecho.Named("mute", func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return nil } }), typ: mcpecho.TypeInternal, status: 200},

@@ -74,8 +74,8 @@ func ExamplePermit() {
 	admin.Add(mcpecho.Service("restart", ok))
 
 	r := mcptest.New(exampleTest(), srv).As(&mcpecho.Principal{Subject: "ann"}).Do("admin.restart", nil)
-	fmt.Println(r.Status, r.RPCError)
-	// Output: 403 403 not permitted
+	fmt.Println(r.Status, r.Error)
+	// Output: 200 forbidden: not permitted
 }
 
 func ExampleRateLimit() {

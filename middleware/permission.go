@@ -16,7 +16,8 @@ type Permission func(c *mcpecho.Call) error
 
 // ErrDenied is wrapped by a denial: "no", as opposed to the failure to find
 // out. Only [Not] tells the two apart. A [mcpecho.Error] or [echo.HTTPError]
-// with status 401 or 403 is a denial too.
+// with status 401 or 403 is a denial too, and so is a [mcpecho.ToolError] of
+// type forbidden.
 var ErrDenied = errors.New("middleware: not permitted")
 
 // HasScopes permits who has all the scopes. It panics without any.
@@ -103,6 +104,10 @@ func isDenial(err error) bool {
 	var protocol *mcpecho.Error
 	if errors.As(err, &protocol) {
 		return protocol.Code == http.StatusUnauthorized || protocol.Code == http.StatusForbidden
+	}
+	var told *mcpecho.ToolError
+	if errors.As(err, &told) && told.Type == mcpecho.TypeForbidden {
+		return true
 	}
 	return errors.Is(err, ErrDenied) || isRefusal(err)
 }

@@ -66,6 +66,7 @@ func TestPermissionsCombine(t *testing.T) {
 	broken := func(*mcpecho.Call) error { return errors.New("database is gone") }
 	a, b, either := mw.HasScopes("a"), mw.HasScopes("b"), mw.HasAnyScope("b", "c")
 
+	const rule = 0 // refused by a rule, which is no HTTP status
 	for name, tc := range map[string]struct {
 		permit mw.Permission
 		as     *mcpecho.Principal
@@ -74,7 +75,7 @@ func TestPermissionsCombine(t *testing.T) {
 	}{
 		"and of all":                           {mw.And(yes, a, b), with("a", "b"), 200, ""},
 		"and gathers scopes":                   {mw.And(a, yes, b), with(), 403, "a b"},
-		"and, another reason":                  {mw.And(a, no), with(), 403, ""},
+		"and, another reason":                  {mw.And(a, no), with(), rule, ""},
 		"and asks no more when anonymous":      {mw.And(a, func(c *mcpecho.Call) error { panic(c.Principal().Subject) }), nil, 401, "a"},
 		"or of the first":                      {mw.Or(yes, broken), with(), 200, ""},
 		"or of the last":                       {mw.Or(no, b), with("b"), 200, ""},
@@ -87,17 +88,21 @@ func TestPermissionsCombine(t *testing.T) {
 		"not of missing scopes":                {mw.Not(a), with(), 200, ""},
 		"not of a protocol denial":             {mw.Not(frozen), with(), 200, ""},
 		"not of an HTTP denial":                {mw.Not(func(*mcpecho.Call) error { return echo.ErrForbidden }), with(), 200, ""},
-		"not of a permission":                  {mw.Not(a), with("a"), 403, ""},
-		"not of a failure lets nobody in":      {mw.Not(broken), with("a"), 403, ""},
-		"not of an and with a failure neither": {mw.Not(mw.And(a, broken)), with("a"), 403, ""},
-		"not of an or with a failure neither":  {mw.Not(mw.Or(a, no, broken)), with(), 403, ""},
-		"not of an HTTP error neither":         {mw.Not(func(*mcpecho.Call) error { return echo.ErrBadGateway }), with(), 403, ""},
+		"not of a permission":                  {mw.Not(a), with("a"), rule, ""},
+		"not of a failure lets nobody in":      {mw.Not(broken), with("a"), rule, ""},
+		"not of an and with a failure neither": {mw.Not(mw.And(a, broken)), with("a"), rule, ""},
+		"not of an or with a failure neither":  {mw.Not(mw.Or(a, no, broken)), with(), rule, ""},
+		"not of an HTTP error neither":         {mw.Not(func(*mcpecho.Call) error { return echo.ErrBadGateway }), with(), rule, ""},
 		"not not":                              {mw.Not(mw.Not(a)), with("a"), 200, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			srv := newServer(nil)
 			srv.Add(mcpecho.Service("tool", ok, mw.Permit(tc.permit)))
 			r := mcptest.New(t, srv).As(tc.as).Do("tool", nil)
+			if tc.status == rule {
+				equal(t, "type", r.Error.Type, mcpecho.TypeForbidden)
+				tc.status = http.StatusOK
+			}
 			equal(t, "status", r.Status, tc.status)
 			_, challenged, _ := strings.Cut(r.Header.Get("WWW-Authenticate"), `scope="`)
 			equal(t, "scope", strings.TrimSuffix(challenged, `"`), tc.scope)

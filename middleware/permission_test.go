@@ -1,12 +1,15 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
@@ -63,42 +66,71 @@ func TestScopesChallengesInTheRealmOfBearer(t *testing.T) {
 		`Bearer realm="billing", error="insufficient_scope", scope="admin", resource_metadata="https://api.example.com/metadata"`)
 }
 
-func TestPermit(t *testing.T) {
+func TestWhatPermitReturnsDecidesTheAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
 		verdict error
-		status  int
+		typ     string // of a tool error
+		status  int    // of a protocol error
 		message string
 	}{
-		"nil allows":               {nil, http.StatusOK, ""},
-		"any error is 403":         {errors.New("secret cause"), http.StatusForbidden, "not permitted"},
-		"a tool error too":         {mcpecho.Errorf("secret cause"), http.StatusForbidden, "not permitted"},
-		"an HTTP 404 too":          {echo.NewHTTPError(http.StatusNotFound, "secret cause"), http.StatusForbidden, "not permitted"},
-		"a protocol error passes":  {&mcpecho.Error{Code: http.StatusForbidden, Message: "invoices are frozen"}, http.StatusForbidden, "invoices are frozen"},
-		"an HTTP 401 passes":       {echo.NewHTTPError(http.StatusUnauthorized, "log in again"), http.StatusUnauthorized, "log in again"},
-		"an HTTP 403 passes":       {echo.NewHTTPError(http.StatusForbidden, "not on Sundays"), http.StatusForbidden, "not on Sundays"},
-		"a code that is no status": {&mcpecho.Error{Code: 409, Message: "busy"}, http.StatusOK, "busy"},
+		"nil allows":               {},
+		"any error is forbidden":   {verdict: errors.New("secret cause"), typ: mcpecho.TypeForbidden, message: "not permitted"},
+		"an HTTP 400 too":          {verdict: echo.NewHTTPError(http.StatusBadRequest, "secret cause"), typ: mcpecho.TypeForbidden, message: "not permitted"},
+		"an HTTP 500 too":          {verdict: echo.NewHTTPError(http.StatusInternalServerError, "secret cause"), typ: mcpecho.TypeForbidden, message: "not permitted"},
+		"an HTTP 403 has its text": {verdict: echo.NewHTTPError(http.StatusForbidden, "not on Sundays"), typ: mcpecho.TypeForbidden, message: "not on Sundays"},
+		"a tool error passes":      {verdict: mcpecho.Errorf("only the author may change it"), typ: mcpecho.TypeError, message: "only the author may change it"},
+		"no row passes":            {verdict: gorm.ErrRecordNotFound, typ: mcpecho.TypeNotFound, message: "no matching row found"},
+		"an HTTP 404 is no row":    {verdict: echo.NewHTTPError(http.StatusNotFound, "secret cause"), typ: mcpecho.TypeNotFound, message: "no matching row found"},
+		"a deadline is a timeout":  {verdict: fmt.Errorf("secret cause: %w", context.DeadlineExceeded), typ: mcpecho.TypeTimeout, message: "the call took longer"},
+		"a protocol error passes":  {verdict: &mcpecho.Error{Code: http.StatusForbidden, Message: "invoices are frozen"}, status: http.StatusForbidden, message: "invoices are frozen"},
+		"an HTTP 401 passes":       {verdict: echo.NewHTTPError(http.StatusUnauthorized, "log in again"), status: http.StatusUnauthorized, message: "log in again"},
+		"a code that is no status": {verdict: &mcpecho.Error{Code: 409, Message: "busy"}, status: http.StatusOK, message: "busy"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			var log strings.Builder
-			srv := newServer(nil, logTo(&log))
-			srv.Add(mcpecho.Service("tool", ok, mw.Permit(func(c *mcpecho.Call) error {
-				equal(t, "caller", c.Principal().Subject, "ann")
-				return tc.verdict
-			})))
-			r := mcptest.New(t, srv).As(ann).Do("tool", nil)
-			equal(t, "status", r.Status, tc.status)
-			if tc.verdict == nil {
-				equal(t, "text", r.Text, `{"ok":true}`)
-				return
-			}
-			equal(t, "message", r.RPCError.Message, tc.message)
-			if strings.Contains(string(r.Body), "secret") {
-				t.Errorf("the cause is in the reply: %s", r.Body)
-			}
-			if tc.message == "not permitted" {
-				contains(t, "log", log.String(), "secret cause")
-			}
-		})
+		for wire, option := range map[string]mcptest.Option{"modern": mcptest.Modern(), "dated": mcptest.Dated()} {
+			t.Run(name+"/"+wire, func(t *testing.T) {
+				var log strings.Builder
+				srv := newServer(nil, logTo(&log))
+				srv.Add(mcpecho.Service("tool", ok, mw.Permit(func(c *mcpecho.Call) error {
+					equal(t, "caller", c.Principal().Subject, "ann")
+					return tc.verdict
+				})))
+				r := mcptest.New(t, srv, option).As(ann).Do("tool", nil)
+				switch {
+				case tc.verdict == nil:
+					equal(t, "text", r.Text, `{"ok":true}`)
+				case tc.typ != "":
+					equal(t, "status", r.Status, http.StatusOK)
+					equal(t, "type", r.Error.Type, tc.typ)
+					contains(t, "message", r.Error.Message, tc.message)
+					equal(t, "challenge", r.Header.Get("WWW-Authenticate"), "")
+				default:
+					equal(t, "status", r.Status, tc.status)
+					equal(t, "message", r.RPCError.Message, tc.message)
+				}
+				if strings.Contains(string(r.Body), "secret") {
+					t.Errorf("the cause is in the reply: %s", r.Body)
+				}
+				if tc.message == "not permitted" {
+					contains(t, "log", log.String(), "secret cause")
+				}
+			})
+		}
+	}
+}
+
+func TestARefusalOutsideOfToolsIsAProtocolErrorWithoutAStatus(t *testing.T) {
+	srv := newServer(nil)
+	no := mw.Permit(func(*mcpecho.Call) error { return errors.New("no") })
+	srv.Add(
+		mcpecho.Prompt("p", func(*mcpecho.Call, nothing) (string, error) { return "", nil }, no),
+		mcpecho.Resource("r://x", func(*mcpecho.Call, nothing) (string, error) { return "", nil }, no))
+	for wire, option := range map[string]mcptest.Option{"modern": mcptest.Modern(), "dated": mcptest.Dated()} {
+		c := mcptest.New(t, srv, option)
+		for name, r := range map[string]mcptest.Response{"resource": c.Read("r://x").Response, "prompt": c.Prompt("p", nil).Response} {
+			equal(t, wire+" "+name, r.Status, http.StatusOK)
+			equal(t, wire+" "+name, r.RPCError.Code, http.StatusForbidden)
+			equal(t, wire+" "+name, r.RPCError.Message, "not permitted")
+		}
 	}
 }
 

@@ -1,10 +1,13 @@
 package middleware
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
 )
@@ -18,11 +21,13 @@ type PermitConfig struct {
 }
 
 // Permit is a step of [mcpecho.StagePermissions] that lets a call pass when
-// the permission returns nil. A [mcpecho.Error], or an [echo.HTTPError] with
-// status 401 or 403, reaches the client as it is; a denial by [HasScopes] is
-// answered as that of [Scopes]; any other error becomes HTTP 403 "not
-// permitted", with the cause only in the log. The arguments are not decoded
-// yet: what depends on them belongs into the handler.
+// the permission returns nil. A refusal is a tool result with isError of type
+// forbidden, "not permitted", with the cause only in the log. What a model may
+// read, return as [mcpecho.Errorf]; what hides that something exists, as
+// [gorm.io/gorm.ErrRecordNotFound]: both are answered as they are from a
+// handler, and so are a [mcpecho.Error] and an [echo.HTTPError] with status 401
+// or 403. A denial by [HasScopes] is answered as that of [Scopes]. The
+// arguments are not decoded yet: what depends on them belongs into the handler.
 //
 //	mw.Permit(mw.Or(mw.HasScopes("invoices:read"), worksHere))
 func Permit(permit Permission) mcpecho.Step {
@@ -78,11 +83,32 @@ func (all *chainScopes) refuse(ec echo.Context, p *mcpecho.Principal, cause erro
 	return notPermitted(cause)
 }
 
+// notPermitted is what the caller is told of a refusal: the cause, when it was
+// written for clients, and else no more than that it is one.
 func notPermitted(cause error) error {
-	if protocol := (*mcpecho.Error)(nil); errors.As(cause, &protocol) || isRefusal(cause) {
+	var protocol *mcpecho.Error
+	var told *mcpecho.ToolError
+	var plain *echo.HTTPError
+	switch {
+	case errors.As(cause, &protocol), errors.As(cause, &told),
+		errors.Is(cause, gorm.ErrRecordNotFound), errors.Is(cause, context.DeadlineExceeded):
 		return cause
+	case errors.As(cause, &plain):
+		switch plain.Code {
+		case http.StatusUnauthorized:
+			return cause
+		case http.StatusForbidden:
+			return forbidden(fmt.Sprint(plain.Message), cause)
+		case http.StatusNotFound:
+			// No other answer than that of a row that is not there.
+			return fmt.Errorf("%w: %v", gorm.ErrRecordNotFound, cause)
+		}
 	}
-	return &mcpecho.Error{Code: http.StatusForbidden, Message: "not permitted", Internal: cause}
+	return forbidden("not permitted", cause)
+}
+
+func forbidden(message string, cause error) error {
+	return &mcpecho.ToolError{Type: mcpecho.TypeForbidden, Message: message, Internal: cause}
 }
 
 // isRefusal says whether the error is a 401 or 403 made for plain Echo.

@@ -75,7 +75,7 @@ func TestScopeCannotBeUndoneByAnyFilterOrPage(t *testing.T) {
 	}
 }
 
-func TestObjectRefusesAForeignRowWith403(t *testing.T) {
+func TestObjectRefusesAForeignRowAsForbidden(t *testing.T) {
 	object := mw.Object(func(c *mcpecho.Call, n note) error {
 		if n.Owner != c.Principal().Subject {
 			return errors.New("secret cause")
@@ -84,7 +84,7 @@ func TestObjectRefusesAForeignRowWith403(t *testing.T) {
 	})
 	srv := notes(t, object)
 	r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do("last", nil)
-	if r.Status != 403 || r.RPCError == nil || r.RPCError.Message != "not permitted" {
+	if r.Status != 200 || !r.IsError || r.Error.Type != mcpecho.TypeForbidden || r.Error.Message != "not permitted" {
 		t.Errorf("%d %s", r.Status, r.Body)
 	}
 	if n := mcptest.Call[note](mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "cid"}), "last", nil); n.ID != 4 {
