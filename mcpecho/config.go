@@ -79,8 +79,8 @@ type Config struct {
 	// would let it call. Lists are then private to each caller, and a call of
 	// a hidden entry is refused as before. Default: everybody sees everything.
 	FilterLists bool
-	// ListPageSize is the number of entries on one page of a list.
-	// Default: 100.
+	// ListPageSize is the number of entries on one page of a list. Many clients read only the
+	// first page. Default: 1000.
 	ListPageSize int
 	// ListTTL is how long clients may reuse a list before they ask again,
 	// the ttlMs of modern results. Default: 60 s.
@@ -105,7 +105,7 @@ func (cfg Config) withDefaults() Config {
 	set(&cfg.MaxResultBytes, 1<<20)
 	set(&cfg.MaxRows, 1000)
 	set(&cfg.MaxInFlight, 1000)
-	set(&cfg.ListPageSize, 100)
+	set(&cfg.ListPageSize, 1000)
 	if cfg.MaxBodyBytes == 0 {
 		cfg.MaxBodyBytes = 1 << 20
 	}

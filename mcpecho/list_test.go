@@ -101,16 +101,16 @@ func TestEveryListPagesInTheOrderOfRegistration(t *testing.T) {
 	}
 }
 
-func TestThePagesOfAListHaveAHundredEntriesByDefault(t *testing.T) {
+func TestThePagesOfAListHaveAThousandEntriesByDefault(t *testing.T) {
 	b := setup(t)
-	fourLists(b.srv, 101)
+	fourLists(b.srv, 1001)
 	for _, m := range fourMethods {
 		r := b.modern(m.method, "")
-		if n := len(names(r, m.member)); n != 100 || r.Result["ttlMs"] != 60000.0 || r.Result["cacheScope"] != "public" || r.Result["resultType"] != "complete" {
+		if n := len(names(r, m.member)); n != 1000 || r.Result["ttlMs"] != 60000.0 || r.Result["cacheScope"] != "public" || r.Result["resultType"] != "complete" {
 			t.Errorf("%s: %d entries, %v %v", m.method, n, r.Result["ttlMs"], r.Result["cacheScope"])
 		}
 		d := b.dated(b.initialize(), m.method, "")
-		if len(names(d, m.member)) != 100 || d.Result["nextCursor"] == nil || d.Result["ttlMs"] != nil || d.Result["resultType"] != nil {
+		if len(names(d, m.member)) != 1000 || d.Result["nextCursor"] == nil || d.Result["ttlMs"] != nil || d.Result["resultType"] != nil {
 			t.Errorf("%s on the dated wire has %v", m.method, d.Body[max(0, len(d.Body)-200):])
 		}
 	}
