@@ -157,7 +157,7 @@ func TestALackingScopeIsAChallenge(t *testing.T) {
 	s.overBoth(t, s.token("bob", reader), "invoices_create", `{"number":"B-1","amount_cents":1}`, func(t *testing.T, a answer) {
 		challenge := a.Header.Get("WWW-Authenticate")
 		if a.Status != http.StatusForbidden || a.code() != 403 || string(a.Error.Data) != `{"requiredScopes":["invoices:write"]}` ||
-			!strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="invoices:write"`) {
+			!strings.Contains(challenge, `error="insufficient_scope"`) || !strings.Contains(challenge, `scope="invoices:read invoices:write"`) {
 			t.Errorf("status %d, challenge %q: %s", a.Status, challenge, a.Body)
 		}
 	})

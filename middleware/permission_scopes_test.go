@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -31,15 +32,17 @@ func TestAChallengeNamesTheScopesOfTheWholeChain(t *testing.T) {
 	for name, tc := range map[string]struct {
 		tool, needed string
 		as           *mcpecho.Principal
+		asked        string // by the challenge, where that is more or another order
 	}{
-		"anonymous":                {"admin.purge", "base admin rows:delete audit", nil},
-		"nothing granted":          {"admin.purge", "base admin rows:delete audit", with()},
-		"first step passed":        {"admin.purge", "base admin rows:delete audit", with("base")},
-		"the other alternative":    {"admin.purge", "base admin rows:all audit", with("base", "rows:all")},
-		"all but what permit asks": {"admin.purge", "base admin rows:delete audit owner", with("base", "admin", "rows:delete", "audit")},
-		"all":                      {"admin.purge", "", with("base", "admin", "rows:all", "audit", "owner")},
-		"another tool":             {"look", "base", with("admin")},
-		"another tool, permitted":  {"look", "", with("base")},
+		"anonymous":                {"admin.purge", "base admin rows:delete audit", nil, ""},
+		"nothing granted":          {"admin.purge", "base admin rows:delete audit", with(), ""},
+		"first step passed":        {"admin.purge", "base admin rows:delete audit", with("base"), ""},
+		"the other alternative":    {"admin.purge", "base admin rows:all audit", with("base", "rows:all"), "base rows:all admin audit"},
+		"all but what permit asks": {"admin.purge", "base admin rows:delete audit owner", with("base", "admin", "rows:delete", "audit"), ""},
+		"all":                      {"admin.purge", "", with("base", "admin", "rows:all", "audit", "owner"), ""},
+		"another tool":             {"look", "base", with("admin"), "admin base"},
+		"what no header can hold":  {"look", "base", with("x\"y", "admin", "admin", "a b"), "admin base"},
+		"another tool, permitted":  {"look", "", with("base"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := mcptest.New(t, srv).As(tc.as).Do(tc.tool, nil)
@@ -53,7 +56,7 @@ func TestAChallengeNamesTheScopesOfTheWholeChain(t *testing.T) {
 				return
 			}
 			equal(t, "status", r.Status, http.StatusForbidden)
-			equal(t, "challenge", r.Header.Get("WWW-Authenticate"), `Bearer realm="mcp", error="insufficient_scope", scope="`+tc.needed+`"`)
+			equal(t, "challenge", r.Header.Get("WWW-Authenticate"), `Bearer realm="mcp", error="insufficient_scope", scope="`+cmp.Or(tc.asked, tc.needed)+`"`)
 			equal(t, "data", string(r.RPCError.Data), `{"requiredScopes":["`+strings.ReplaceAll(tc.needed, " ", `","`)+`"]}`)
 		})
 	}
@@ -81,9 +84,9 @@ func TestPermissionsCombine(t *testing.T) {
 		"or of the last":                       {mw.Or(no, b), with("b"), 200, ""},
 		"or asks for scopes":                   {mw.Or(no, b, a), with(), 403, "b"},
 		"or without scopes":                    {mw.Or(frozen, no), with(), 403, ""},
-		"or of ands":                           {mw.Or(mw.And(a, b), mw.And(no, a)), with("b"), 403, "a"},
+		"or of ands":                           {mw.Or(mw.And(a, b), mw.And(no, a)), with("b"), 403, "b a"},
 		"any scope":                            {either, with("c"), 200, ""},
-		"no scope of any":                      {either, with("a"), 403, "b"},
+		"no scope of any":                      {either, with("a"), 403, "a b"},
 		"not of a denial":                      {mw.Not(no), with(), 200, ""},
 		"not of missing scopes":                {mw.Not(a), with(), 200, ""},
 		"not of a protocol denial":             {mw.Not(frozen), with(), 200, ""},

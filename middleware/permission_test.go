@@ -63,7 +63,7 @@ func TestScopesChallengesInTheRealmOfBearer(t *testing.T) {
 		}))
 	equal(t, "status", rec.Code, http.StatusForbidden)
 	equal(t, "challenge", rec.Header().Get("WWW-Authenticate"),
-		`Bearer realm="billing", error="insufficient_scope", scope="admin", resource_metadata="https://api.example.com/metadata"`)
+		`Bearer realm="billing", error="insufficient_scope", scope="invoices:read invoices:write admin", resource_metadata="https://api.example.com/metadata"`)
 }
 
 func TestWhatPermitReturnsDecidesTheAnswer(t *testing.T) {

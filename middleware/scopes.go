@@ -28,8 +28,10 @@ type ScopesConfig struct {
 //
 // An anonymous caller gets HTTP 401, one that lacks a scope 403. Both carry a
 // challenge with every scope that the chain needs, those of its other Scopes
-// and AnyScope steps included, so that a client asks its user once; the 403
-// names them in the error's data too, as requiredScopes.
+// and AnyScope steps included, so that a client asks its user once. That of a
+// 403 begins with the scopes of the token: a client that asks for exactly what
+// a challenge names would otherwise lose what it had. The error's data name
+// what the chain needs, as requiredScopes.
 // (specification 2026-07-28, basic/authorization, section Scope Challenge Handling)
 func Scopes(scopes ...string) mcpecho.Step {
 	return ScopesWithConfig(ScopesConfig{Scopes: scopes})
@@ -133,13 +135,33 @@ func (all *chainScopes) deny(ec echo.Context, p *mcpecho.Principal, cause *scope
 		}
 	}
 	add(cause.needed)
-	scope := strings.Join(needed, " ")
 	if p == nil {
-		challengeFrom(ec).set(ec, "", "", scope)
+		challengeFrom(ec).set(ec, "", "", strings.Join(needed, " "))
 		return &mcpecho.Error{Code: http.StatusUnauthorized, Message: "authentication required"}
 	}
-	challengeFrom(ec).set(ec, "insufficient_scope", "", scope)
+	challengeFrom(ec).set(ec, "insufficient_scope", "", strings.Join(withGranted(p, needed), " "))
 	return &mcpecho.Error{
 		Code: http.StatusForbidden, Message: "insufficient scope", Data: map[string]any{"requiredScopes": needed},
 	}
+}
+
+// maxGranted bounds the scopes of a token that a challenge repeats, so that the
+// header stays small whatever the token holds.
+const maxGranted = 50
+
+// withGranted are the scopes of the caller's token, and after them what it
+// lacks.
+func withGranted(p *mcpecho.Principal, needed []string) []string {
+	var all []string
+	for _, s := range p.Scopes {
+		if len(all) < maxGranted && checkScopes([]string{s}) == nil && !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	for _, s := range needed {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
