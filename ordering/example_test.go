@@ -80,7 +80,7 @@ func Example() {
 	}
 	// Output:
 	// ["A-3","A-2","A-1"]
-	// ["A-2","A-1","A-3"]
+	// ["A-2","A-3","A-1"]
 	// ["A-1","A-3","A-2"]
 	// {"message":"binding: invalid arguments: ordering must be one of: number, -number, total, -total"}
 }

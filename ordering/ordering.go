@@ -1,9 +1,10 @@
 // Package ordering turns a list of column names into the argument "ordering" of a list and into the ORDER BY of its
 // gorm query.
 //
-// The argument is a name, or an array of names in order of precedence; "-" in front means descending. Names are an
+// The argument is an array of names in order of precedence, or a single name; "-" in front means descending. Names are an
 // enumeration fixed by [Compile]; columns never come from a request. The primary key is always the last term, so that
-// equal rows keep their order from page to page.
+// equal rows keep their order from page to page. It has the direction of the term before it, so that an index on
+// (created_at, id) serves -created_at as well.
 //
 // Where rows with NULL come is left to the database: SQLite and MySQL take NULL for the smallest value (first when
 // ascending), PostgreSQL for the greatest (last when ascending).
@@ -57,11 +58,15 @@ type Names []string
 // malformed stands for a value that is no name, so that it is refused where the names are known and can be listed.
 const malformed = "\x00"
 
-// UnmarshalJSONFrom reads a string or an array of strings; Part refuses what it makes of anything else.
+// UnmarshalJSONFrom reads an array of strings or a string; null is absence. Part refuses what it makes of anything else.
 func (n *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	var v any
 	if err := json.UnmarshalDecode(dec, &v); err != nil {
 		return err
+	}
+	if v == nil {
+		*n = nil
+		return nil
 	}
 	list, ok := v.([]any)
 	if !ok {
@@ -126,12 +131,17 @@ func Compile(row *schema.Schema, cfg Config) (*Order, error) {
 
 func columnOf(row *schema.Schema, name string) (clause.Column, error) {
 	f, ok := row.FieldsByDBName[name]
-	if !ok {
+	switch {
+	case !ok:
 		return clause.Column{}, fmt.Errorf("ordering: %s has no column %q; its columns are %s",
 			row.Name, name, strings.Join(row.DBNames, ", "))
-	}
-	if f.Serializer != nil {
+	case f.Serializer != nil:
 		return clause.Column{}, fmt.Errorf("ordering: column %q is stored through a serializer and has no order; remove it", name)
+	case f.Tag.Get("secret") == "true":
+		return clause.Column{}, fmt.Errorf("ordering: column %q is tagged secret, and an order of the rows would tell its values; remove it", name)
+	case f.IgnoreMigration:
+		return clause.Column{}, fmt.Errorf("ordering: column %q is tagged -:migration, so it is computed and no column of the table; "+
+			"order by it in the query itself, or give the table the column", name)
 	}
 	return clause.Column{Table: clause.CurrentTable, Name: f.DBName}, nil
 }
@@ -145,21 +155,20 @@ func (o *Order) describe(fallback []string) *jsonschema.Schema {
 	for i, name := range o.names {
 		enum[i] = name
 	}
-	most := len(o.names) / 2
-	description := "Sort order: one name, or several in order of precedence. A leading - sorts descending."
+	description := "Sort order: names in order of precedence. A leading - sorts descending."
 	if len(fallback) > 0 {
 		description += " Default: " + strings.Join(fallback, ", ") + "."
 	}
 	return &jsonschema.Schema{
 		Description: description,
-		AnyOf: []*jsonschema.Schema{
-			{Type: "string", Enum: enum},
-			{Type: "array", Items: &jsonschema.Schema{Type: "string", Enum: enum}, UniqueItems: true, MaxItems: &most},
-		},
+		Type:        "array",
+		Items:       &jsonschema.Schema{Type: "string", Enum: enum},
+		UniqueItems: true,
 	}
 }
 
-// Part declares the argument "ordering", decoded into an [Input], to binding.Compile.
+// Part declares the argument "ordering", decoded into an [Input], to binding.Compile. Its schema says an array, because
+// clients drop a schema with several types; a single string is taken for an array of one all the same.
 func (o *Order) Part() binding.Part {
 	return binding.Part{
 		Type:   reflect.TypeFor[Input](),
@@ -169,29 +178,28 @@ func (o *Order) Part() binding.Part {
 }
 
 func (o *Order) check(v any) []binding.FieldError {
-	var used []clause.OrderByColumn
-	for _, name := range v.(*Input).Ordering {
+	for i, name := range v.(*Input).Ordering {
 		if name == malformed {
 			return []binding.FieldError{{Path: "ordering", Rule: "type",
 				Message: "must be a string or an array of strings; one of: " + strings.Join(o.names, ", ")}}
 		}
-		t, ok := o.terms[name]
-		if !ok {
+		if _, ok := o.terms[name]; !ok {
 			return []binding.FieldError{{Path: "ordering", Rule: "oneof",
 				Message: "must be one of: " + strings.Join(o.names, ", ")}}
 		}
-		if has(used, t.Column) {
+		// A second term of the same column, such as the other direction, is not refused: it decides nothing.
+		if slices.Contains(v.(*Input).Ordering[:i], name) {
 			return []binding.FieldError{{Path: "ordering", Rule: "unique", Message: "must name each field only once"}}
 		}
-		used = append(used, t)
 	}
 	return nil
 }
 
 // Terms returns the order that in asks for, or else the default, with the columns of the primary key that are not in
-// it yet as the last terms. Names that Part would have refused are left out; nil asks for nothing.
+// it yet as the last terms, in the direction of the term before them. Names that Part would have refused are left out;
+// nil asks for nothing.
 func (o *Order) Terms(in *Input) []clause.OrderByColumn {
-	return o.withKey(slices.Clip(o.chosen(in)))
+	return narrow.WithKey(slices.Clip(o.chosen(in)), o.key)
 }
 
 func (o *Order) chosen(in *Input) (terms []clause.OrderByColumn) {
@@ -208,35 +216,13 @@ func (o *Order) chosen(in *Input) (terms []clause.OrderByColumn) {
 	return terms
 }
 
-func (o *Order) withKey(terms []clause.OrderByColumn) []clause.OrderByColumn {
-	for _, k := range o.key {
-		if !has(terms, k.Column) {
-			terms = append(terms, k)
-		}
-	}
-	return terms
-}
-
 // Apply returns db ordered by what in asks for, or else by the default, then by what the query itself says, then by the
 // primary key; db itself is not changed. The ORDER BY is put together when the query runs, so that one in a scope of
-// the query counts too. A raw SQL query fails.
+// the query counts too.
+//
+// The rows of a GROUP BY are told apart by its columns in place of the key, those of a DISTINCT over some columns by
+// these. Such a query fails when it is to be ordered by a column that it does not select. A raw SQL query fails too.
 func (o *Order) Apply(db *gorm.DB, in *Input) *gorm.DB {
 	chosen := o.chosen(in)
-	return narrow.Last(db, func(stmt *gorm.Statement) {
-		own, _ := stmt.Clauses["ORDER BY"].Expression.(clause.OrderBy)
-		delete(stmt.Clauses, "ORDER BY")
-		order := clause.OrderBy{Columns: o.withKey(slices.Concat(chosen, own.Columns))}
-		if own.Expression != nil { // gorm writes it instead of the columns
-			var exprs []clause.Expression
-			for _, part := range []clause.OrderBy{{Columns: chosen}, own, {Columns: o.withKey(slices.Clip(chosen))[len(chosen):]}} {
-				if part.Expression != nil || len(part.Columns) > 0 {
-					exprs = append(exprs, part)
-				}
-			}
-			order = clause.OrderBy{Expression: clause.CommaExpression{Exprs: exprs}}
-		}
-		if order.Expression != nil || len(order.Columns) > 0 {
-			stmt.AddClause(order)
-		}
-	})
+	return narrow.Last(db, func(stmt *gorm.Statement) { narrow.Order(stmt, chosen, o.key) })
 }

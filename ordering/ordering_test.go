@@ -24,6 +24,8 @@ type invoice struct {
 	AmountCents int64
 	Customer    string
 	Tags        []string `gorm:"serializer:json"`
+	Token       string   `secret:"true"`
+	Lines       int64    `gorm:"->;-:migration"`
 }
 
 // line has a primary key of two columns.
@@ -78,23 +80,23 @@ func TestApplyOrdersByCallerThenQueryThenPrimaryKey(t *testing.T) {
 		query    *gorm.DB
 		want     string // the digits of the numbers
 	}{
-		"nothing":                       {nil, nil, base, "4321"},
-		"empty list":                    {[]string{}, nil, base, "4321"},
-		"ascending, tie by primary key": {[]string{"amount_cents"}, nil, base, "1432"},
-		"descending":                    {[]string{"-amount_cents"}, nil, base, "2431"},
-		"two terms":                     {[]string{"-amount_cents", "number"}, nil, base, "2341"},
-		"public name":                   {[]string{"client", "-number"}, nil, base, "4132"},
-		"primary key by the caller":     {[]string{"-id"}, nil, base, "1234"},
-		"default":                       {nil, []string{"-number"}, base, "4321"},
-		"default of a hidden column":    {nil, []string{"-customer", "number"}, base, "2314"},
-		"caller replaces the default":   {[]string{"number"}, []string{"-number"}, base, "1234"},
-		"query's own":                   {nil, nil, base.Order("number"), "1234"},
-		"caller, then query's own":      {[]string{"amount_cents"}, nil, base.Order("number"), "1342"},
-		"default, then query's own":     {nil, []string{"client"}, base.Order("number DESC"), "4132"},
-		"own expression":                {nil, nil, base.Clauses(expression), "3241"},
-		"caller, then own expression":   {[]string{"-amount_cents"}, nil, base.Clauses(expression), "2341"},
-		"own in a scope":                {nil, nil, base.Scopes(lazy), "4132"},
-		"caller, then own in a scope":   {[]string{"amount_cents"}, nil, base.Scopes(lazy), "1432"},
+		"nothing":                        {nil, nil, base, "4321"},
+		"empty list":                     {[]string{}, nil, base, "4321"},
+		"ascending, tie by primary key":  {[]string{"amount_cents"}, nil, base, "1432"},
+		"descending, tie descending too": {[]string{"-amount_cents"}, nil, base, "2341"},
+		"two terms":                      {[]string{"-amount_cents", "number"}, nil, base, "2341"},
+		"public name":                    {[]string{"client", "-number"}, nil, base, "4132"},
+		"primary key by the caller":      {[]string{"-id"}, nil, base, "1234"},
+		"default":                        {nil, []string{"-number"}, base, "4321"},
+		"default of a hidden column":     {nil, []string{"-customer", "number"}, base, "2314"},
+		"caller replaces the default":    {[]string{"number"}, []string{"-number"}, base, "1234"},
+		"query's own":                    {nil, nil, base.Order("number"), "1234"},
+		"caller, then query's own":       {[]string{"amount_cents"}, nil, base.Order("number"), "1342"},
+		"default, then query's own":      {nil, []string{"client"}, base.Order("number DESC"), "4132"},
+		"own expression":                 {nil, nil, base.Clauses(expression), "3241"},
+		"caller, then own expression":    {[]string{"-amount_cents"}, nil, base.Clauses(expression), "2341"},
+		"own in a scope":                 {nil, nil, base.Scopes(lazy), "4132"},
+		"caller, then own in a scope":    {[]string{"amount_cents"}, nil, base.Scopes(lazy), "1432"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -123,7 +125,7 @@ func TestApplyEndsWithEveryColumnOfThePrimaryKeyOnce(t *testing.T) {
 	}{
 		{nil, "ORDER BY `lines`.`invoice_id`,`lines`.`position`"},
 		{[]string{"text"}, "ORDER BY `lines`.`text`,`lines`.`invoice_id`,`lines`.`position`"},
-		{[]string{"-position"}, "ORDER BY `lines`.`position` DESC,`lines`.`invoice_id`"},
+		{[]string{"-position"}, "ORDER BY `lines`.`position` DESC,`lines`.`invoice_id` DESC"},
 	}
 	for _, tt := range tests {
 		in := ordering.Input{Ordering: tt.given}
@@ -146,13 +148,12 @@ func TestTerms(t *testing.T) {
 		return s
 	}
 	for want, in := range map[string]*ordering.Input{
-		"-text invoice_id position ":  nil,
-		"text invoice_id position ":   {Ordering: ordering.Names{"text"}},
-		"-position invoice_id ":       {Ordering: ordering.Names{"-where"}},
-		"position -text invoice_id ":  {Ordering: ordering.Names{"where", "-text"}},
-		"-text position invoice_id ":  {Ordering: ordering.Names{"-text", "no such", "where", "text"}},
-		"-text invoice_id position":   nil,
-		" -text invoice_id position ": {},
+		"-text -invoice_id -position ":  nil,
+		"text invoice_id position ":     {Ordering: ordering.Names{"text"}},
+		"-position -invoice_id ":        {Ordering: ordering.Names{"-where"}},
+		"position -text -invoice_id ":   {Ordering: ordering.Names{"where", "-text"}},
+		"-text position invoice_id ":    {Ordering: ordering.Names{"-text", "no such", "where", "text"}},
+		" -text -invoice_id -position ": {},
 	} {
 		if got := show(o.Terms(in)); strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("%v: got %q, want %q", in, got, want)
@@ -199,8 +200,8 @@ func TestArgument(t *testing.T) {
 		"hidden column":      {`{"ordering":"customer"}`, nil, "oneof", allowed},
 		"column in a table":  {`{"ordering":"invoices.number"}`, nil, "oneof", allowed},
 		"same twice":         {`{"ordering":["number","number"]}`, nil, "unique", "must name each field only once"},
-		"both directions":    {`{"ordering":["number","-number"]}`, nil, "unique", "must name each field only once"},
-		"two names of one":   {`{"ordering":["sum","amount_cents"]}`, nil, "unique", "must name each field only once"},
+		"both directions":    {`{"ordering":["number","-number"]}`, []string{"number", "-number"}, "", ""},
+		"two names of one":   {`{"ordering":["sum","amount_cents"]}`, []string{"sum", "amount_cents"}, "", ""},
 		"number":             {`{"ordering":1}`, nil, "type", strings.Replace(allowed, "must be", "must be a string or an array of strings;", 1)},
 		"object":             {`{"ordering":{"number":"asc"}}`, nil, "type", ""},
 		"null":               {`{"ordering":null}`, nil, "", ""},
@@ -232,15 +233,14 @@ func TestArgument(t *testing.T) {
 	}
 }
 
-func TestSchemaTakesOneNameOrAnArray(t *testing.T) {
+func TestSchemaIsAPlainArray(t *testing.T) {
 	o := compile(t, invoice{}, ordering.Config{Fields: []string{"number", "-sum=amount_cents"}, Default: []string{"-number"}})
 	args, err := binding.Compile(o.Part())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"type":"object","properties":{"ordering":{"description":"Sort order: one name, or several in order of precedence. ` +
-		`A leading - sorts descending. Default: -number.","anyOf":[{"type":"string","enum":["number","-number","sum","-sum"]},` +
-		`{"type":"array","items":{"type":"string","enum":["number","-number","sum","-sum"]},"maxItems":2,"uniqueItems":true}]}},"additionalProperties":false}`
+	const want = `{"type":"object","properties":{"ordering":{"type":"array","description":"Sort order: names in order of precedence. ` +
+		`A leading - sorts descending. Default: -number.","items":{"type":"string","enum":["number","-number","sum","-sum"]},"uniqueItems":true}},"additionalProperties":false}`
 	canonical := func(s string) string {
 		v := jsontext.Value(s)
 		if err := v.Canonicalize(); err != nil {
@@ -271,6 +271,9 @@ func TestCompileNamesTheMistake(t *testing.T) {
 		"comma":             {ordering.Config{Fields: []string{"number,id"}}, `"number,id" is no name`},
 		"two dashes":        {ordering.Config{Fields: []string{"--number"}}, `"--number" is no name`},
 		"serializer":        {ordering.Config{Fields: []string{"tags"}}, `column "tags" is stored through a serializer`},
+		"secret":            {ordering.Config{Fields: []string{"token"}}, `column "token" is tagged secret`},
+		"secret by default": {ordering.Config{Fields: []string{"number"}, Default: []string{"-token"}}, `column "token" is tagged secret`},
+		"computed":          {ordering.Config{Fields: []string{"lines"}}, `column "lines" is tagged -:migration, so it is computed`},
 		"default unknown":   {ordering.Config{Fields: []string{"number"}, Default: []string{"-nope"}}, `no column "nope"`},
 		"default twice":     {ordering.Config{Fields: []string{"number"}, Default: []string{"number", "-number"}}, `Config.Default has "number" twice`},
 		"default by public": {ordering.Config{Fields: []string{"n=number"}, Default: []string{"n", "number"}}, `Config.Default has "number" twice`},
