@@ -8,7 +8,7 @@ import (
 
 	"gorm.io/gorm"
 
-	"github.com/mcpecho/kit/internal/dbtest"
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/ordering"
 )
 
