@@ -106,8 +106,11 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 		}
 		return slices.Insert(steps, last+1, e.step), nil
 	case opReplace:
-		if e.name == stepHandle {
+		switch e.name {
+		case stepHandle:
 			return nil, errors.New("the handle step cannot be replaced: it is the spec's function")
+		case stepValidate:
+			return nil, errors.New("the validate step cannot be replaced: it decodes the arguments that other steps read")
 		}
 		if slices.ContainsFunc(steps[first+1:], named) {
 			return nil, fmt.Errorf("step %q is in the chain more than once: take it out with Without and add the new one", e.name)

@@ -65,6 +65,7 @@ func TestAddRefusesWithASentenceThatNamesSpecAndFix(t *testing.T) {
 		"step of another kind": {service(selectorOnly), `mcpecho: cannot add service "x.y": step "filter" does not serve a service: leave it out`},
 		"unknown step":         {service(mcpecho.Before("validat", step("m", 0, nil))), `no step "validat" in the chain validate → handle → serialize; did you mean "validate"?`},
 		"replace handle":       {service(mcpecho.Replace("handle", step("m", 0, nil))), "the handle step cannot be replaced"},
+		"replace validate":     {service(mcpecho.Replace("validate", step("m", 0, nil))), "the validate step cannot be replaced"},
 		"without validate":     {service(mcpecho.Without("validate")), "the validate step cannot be left out"},
 		"nameless step":        {service(mcpecho.Step{Func: step("", 0, nil).Func}), "a step has no name"},
 		"step without Func":    {service(mcpecho.Step{Name: "m"}), `step "m" has neither Func nor a Describe that makes one`},

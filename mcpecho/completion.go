@@ -43,6 +43,9 @@ func Complete(argument string, fn Completer) Option {
 // begin with what was typed, in ascending order. scope returns the rows that
 // the caller may see, usually the query of the spec itself.
 func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Option {
+	if scope == nil {
+		return Complete(argument, nil)
+	}
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
 		var values []string
 		col := clause.Column{Table: clause.CurrentTable, Name: column}
@@ -163,9 +166,12 @@ func (t *entry) checkCompleters() error {
 		return fmt.Errorf("completion is for prompts and resource templates")
 	}
 	names := t.args.Names()
-	for argument := range t.completers {
+	for argument, fn := range t.completers {
 		if !slices.Contains(names, argument) {
 			return fmt.Errorf("completer for %q: not one of the arguments %s", argument, strings.Join(names, ", "))
+		}
+		if fn == nil {
+			return fmt.Errorf("the completer for %q is nil", argument)
 		}
 	}
 	return nil

@@ -90,7 +90,11 @@ func (t *entry) listKind() listKind {
 
 func (t *entry) build(s *Server, inherited []Step) error {
 	var set settings
-	for _, o := range t.spec.options {
+	for i, o := range t.spec.options {
+		if o == nil {
+			set.errs = append(set.errs, fmt.Sprintf("option %d of %d is nil", i+1, len(t.spec.options)))
+			continue
+		}
 		o.apply(&set)
 	}
 	if len(set.errs) > 0 {

@@ -3,6 +3,7 @@ package mcpecho
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -40,6 +41,14 @@ type settings struct {
 type optionFunc func(*settings)
 
 func (f optionFunc) apply(s *settings) { f(s) }
+
+// given returns opts, with one more that makes Add fail when what the spec needs is not there.
+func given(there bool, what string, opts []Option) []Option {
+	if there {
+		return opts
+	}
+	return append(slices.Clip(opts), optionFunc(func(s *settings) { s.errs = append(s.errs, what) }))
+}
 
 func (s Step) apply(o *settings) { o.steps = append(o.steps, s) }
 
@@ -187,7 +196,7 @@ func Before(name string, step Step) Option { return editOption(opBefore, name, s
 func After(name string, step Step) Option { return editOption(opAfter, name, step) }
 
 // Replace puts a step in the place of the named one, which must be in the
-// chain exactly once. The handle step cannot be replaced.
+// chain exactly once. The steps validate and handle cannot be replaced.
 func Replace(name string, step Step) Option { return editOption(opReplace, name, step) }
 
 // Without takes every step of a name out of the chain, inherited ones

@@ -137,6 +137,9 @@ func Format(f OutputFormat) Option {
 // a retrieve, the []Row of a list. A null result keeps its JSON.
 func Text[Out any](f func(Out) string) Option {
 	return optionFunc(func(s *settings) {
+		if f == nil {
+			s.errs = append(s.errs, "the function of Text is nil")
+		}
 		s.summary = func(v any) ([]byte, error) {
 			out, ok := v.(Out)
 			if !ok {

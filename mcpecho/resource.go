@@ -41,6 +41,9 @@ func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, err
 // is never weaker than the tool; the spec itself is unchanged. Options are
 // added to those of the spec.
 func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
+	if s == nil {
+		return nil // which Add refuses
+	}
 	r := *s
 	r.surface, r.uri = onResources, uriTemplate
 	r.options = append(slices.Clip(s.options), opts...)

@@ -31,6 +31,8 @@ import (
 type Sequence[In any] struct {
 	name  string
 	links []*link
+	// incomplete says that a link has no spec or no function for its input.
+	incomplete bool
 }
 
 // link is one spec of a sequence.
@@ -62,9 +64,15 @@ func (o Outcome[Out]) In(c *Call) Out {
 // Out of a service, the Row of a retrieve, the []Row of a selector; a type
 // that is not the spec's is refused at Add.
 func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, in In) Arg) Outcome[Out] {
+	if seq == nil {
+		panic("mcpecho: Then needs a sequence: make one with NewSequence")
+	}
 	l := &link{
 		spec: spec, in: reflect.TypeFor[Arg](), out: reflect.TypeFor[Out](),
 		input: func(c *Call) any { return input(c, *Args[In](c)) },
+	}
+	if spec == nil || input == nil {
+		seq.incomplete = true
 	}
 	seq.links = append(seq.links, l)
 	return Outcome[Out]{l}
@@ -73,6 +81,9 @@ func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, i
 // Finish ends a sequence: result, one of its outcomes, is what the tool
 // answers with. The tool is annotated read-only when every spec in it is.
 func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option) *Spec {
+	if seq == nil {
+		panic("mcpecho: Finish needs a sequence: make one with NewSequence")
+	}
 	links := seq.links
 	s := Service(seq.name, func(c *Call, _ In) (Out, error) {
 		for _, l := range links {
@@ -84,6 +95,7 @@ func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option)
 		return result.In(c), nil
 	}, opts...)
 	s.links = links
+	s.options = given(!seq.incomplete, "a Then of the sequence has a nil spec or a nil function for its input", s.options)
 	if !slices.Contains(links, result.link) {
 		s.options = append(slices.Clip(s.options), optionFunc(func(set *settings) {
 			set.errs = append(set.errs, "the outcome given to Finish is not one of this sequence: use what its Then returned")

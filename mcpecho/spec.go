@@ -2,6 +2,7 @@ package mcpecho
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -55,7 +56,7 @@ func (s *Spec) Kind() Kind { return s.kind }
 //		mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"))
 func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
 	return &Spec{
-		name: name, kind: KindService, options: opts,
+		name: name, kind: KindService, options: given(fn != nil, noFunction, opts),
 		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
 		handle: func(c *Call) error {
 			out, err := fn(c, *Args[In](c))
@@ -70,7 +71,8 @@ func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opt
 
 // Selector makes a spec of a typed read that lists rows. fn returns a query
 // that nothing has run yet; the steps after it filter, order, page and
-// serialize it. Row is the gorm model. Without a paginate step the result is
+// serialize it. Row is the gorm model: a query of another model is an error, one without a model
+// gets Row. Without a paginate step the result is
 // a bare array of at most [Config.MaxRows] rows.
 func Selector[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error), opts ...Option) *Spec {
 	return selector[Row](name, KindSelector, fn, opts)
@@ -85,7 +87,7 @@ func Retrieve[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error
 
 func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gorm.DB, error), opts []Option) *Spec {
 	return &Spec{
-		name: name, kind: kind, options: opts,
+		name: name, kind: kind, options: given(fn != nil, noFunction, opts),
 		in: reflect.TypeFor[In](), row: reflect.TypeFor[Row](),
 		newRows: func() any { return new([]Row) },
 		handle: func(c *Call) error {
@@ -99,15 +101,37 @@ func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gor
 			if query.Statement.Model == nil {
 				query = query.Model(new(Row))
 			}
+			if err := checkModel(query, reflect.TypeFor[Row]()); err != nil {
+				return err
+			}
 			c.SetQuery(query)
 			return nil
 		},
 	}
 }
 
+// checkModel refuses a query of another model than the spec's: what was settled at Add (columns of
+// filters, who may see which rows) says nothing of it.
+func checkModel(query *gorm.DB, row reflect.Type) error {
+	model := reflect.TypeOf(query.Statement.Model)
+	for model.Kind() == reflect.Pointer || model.Kind() == reflect.Slice || model.Kind() == reflect.Array {
+		model = model.Elem()
+	}
+	if model != row {
+		return fmt.Errorf("mcpecho: the query is of %s and the spec lists %s: return c.DB().Model(&%s{}), or leave Model out", model, row, row)
+	}
+	return nil
+}
+
+// noFunction is why a spec without a function is refused.
+const noFunction = "its function is nil: give it the one to run"
+
 // Plain adapts a function that knows no MCP, so that the same service serves
 // HTTP handlers and tools. Its context carries the call: [DB] gives the
 // call's transaction, [CallFromContext] the call itself.
 func Plain[In, Out any](fn func(ctx context.Context, in In) (Out, error)) func(*Call, In) (Out, error) {
+	if fn == nil {
+		return nil // which Add refuses
+	}
 	return func(c *Call, in In) (Out, error) { return fn(c.Ctx(), in) }
 }

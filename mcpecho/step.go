@@ -121,6 +121,9 @@ func Named(name string, mw echo.MiddlewareFunc) Step {
 // Func adapts a function over [Call] to an Echo middleware. Outside of an MCP
 // call the middleware answers with an error that says so.
 func Func(f func(c *Call, next func() error) error) echo.MiddlewareFunc {
+	if f == nil {
+		return nil // which Add refuses, as a step without Func
+	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
 			c := CallFrom(ec)
