@@ -35,6 +35,7 @@ type remoteKeys struct {
 	pause   time.Duration // least time between fetches
 
 	fetching sync.Mutex
+	waiting  atomic.Int64 // for the first keys
 	last     atomic.Pointer[fetched]
 }
 
@@ -66,7 +67,9 @@ func (r *remoteKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error)
 	if !errors.Is(err, jwkset.ErrKeyNotFound) {
 		return key, err
 	}
-	r.fetch(r.pause)
+	if err := r.fetch(); err != nil {
+		return key, err
+	}
 	if key, err = r.Storage.KeyRead(ctx, id); errors.Is(err, jwkset.ErrKeyNotFound) && r.last.Load().err != nil {
 		return key, fmt.Errorf("%w: %w", errNoKeys, r.last.Load().err)
 	}
@@ -77,7 +80,9 @@ func (r *remoteKeys) KeyRead(ctx context.Context, id string) (jwkset.JWK, error)
 func (r *remoteKeys) KeyReadAll(ctx context.Context) ([]jwkset.JWK, error) {
 	r.freshen()
 	if r.last.Load().loaded.IsZero() {
-		r.fetch(r.pause)
+		if err := r.fetch(); err != nil {
+			return nil, err
+		}
 	}
 	if last := r.last.Load(); last.loaded.IsZero() {
 		return nil, fmt.Errorf("%w: %w", errNoKeys, last.err)
@@ -99,14 +104,22 @@ func (r *remoteKeys) freshen() {
 	}
 }
 
-// fetch fetches the keys unless that was tried within the time. Callers that
-// meet wait for the one that goes.
-func (r *remoteKeys) fetch(within time.Duration) {
-	r.fetching.Lock()
+// fetch fetches the keys unless that was tried within the pause. Callers that meet
+// wait for the one that goes as long as there are no keys at all; later only made-up
+// and brand-new keys come here, which must not hold requests while an issuer hangs.
+func (r *remoteKeys) fetch() error {
+	if !r.fetching.TryLock() {
+		defer r.waiting.Add(-1)
+		if r.waiting.Add(1) >= maxLookups || !r.last.Load().loaded.IsZero() {
+			return fmt.Errorf("%w: a fetch is in progress", errNoKeys)
+		}
+		r.fetching.Lock()
+	}
 	defer r.fetching.Unlock()
-	if last := r.last.Load(); last.tried.IsZero() || time.Since(last.tried) >= within {
+	if last := r.last.Load(); last.tried.IsZero() || time.Since(last.tried) >= r.pause {
 		r.fetchLocked()
 	}
+	return nil
 }
 
 func (r *remoteKeys) fetchLocked() {

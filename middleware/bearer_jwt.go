@@ -97,9 +97,12 @@ func (v *jwtVerifier) parse(raw string, digest [sha256.Size]byte) (*mcpecho.Prin
 	if typ, _ := token.Header["typ"].(string); v.typ != "" && foldType(typ) != v.typ {
 		return nil, ErrInvalidToken
 	}
+	if err := checkDates(token.Claims); err != nil {
+		return nil, invalid(err)
+	}
 	aud, err := token.Claims.GetAudience()
 	if err != nil || !forUs(v.audience, aud) {
-		return nil, ErrInvalidToken
+		return nil, invalid(jwt.ErrTokenInvalidAudience)
 	}
 	p := &mcpecho.Principal{Claims: token.Claims}
 	if p.Issuer, err = token.Claims.GetIssuer(); err != nil {
@@ -117,6 +120,28 @@ func (v *jwtVerifier) parse(raw string, digest [sha256.Size]byte) (*mcpecho.Prin
 	p.Scopes = slices.Clip(p.Scopes) // shared with later requests, so an append must copy
 	return p, nil
 }
+
+// lastSecond is the end of the year 9999, in Unix time.
+const lastSecond = 253402300799
+
+// checkDates refuses times outside of the years 1970 to 9999. A number too large for
+// a time becomes one far in the past on the way, which `nbf` and `iat` would pass.
+func checkDates(claims jwt.Claims) error {
+	for _, read := range []func() (*jwt.NumericDate, error){
+		claims.GetExpirationTime, claims.GetNotBefore, claims.GetIssuedAt,
+	} {
+		date, err := read()
+		if err != nil {
+			return err
+		}
+		if date != nil && (date.Unix() < 0 || date.Unix() > lastSecond) {
+			return errDate
+		}
+	}
+	return nil
+}
+
+var errDate = errors.New("middleware: a time of the token is outside of the years 1970 to 9999")
 
 func invalid(err error) error { return fmt.Errorf("%w: %w", ErrInvalidToken, err) }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/mcpecho/kit/mcpecho"
 )
@@ -31,10 +32,11 @@ type IntrospectConfig struct {
 	Audience []string
 	// CacheFor is how long an active token stays so without being asked about
 	// again, and at most until its `exp`: a revoked token works for that long.
-	// Default: 30 s. Negative: every request asks.
+	// Default: 30 s. Negative: every request asks. A token that was refused stays
+	// so for 3 s, whatever this says.
 	CacheFor time.Duration
 	// CacheSize is the number of active tokens that are remembered, by their
-	// digest. Default: 10,000.
+	// digest, and apart from them that of refused ones. Default: 10,000.
 	CacheSize int
 	// Client sends the requests. Only its Transport is used: time (5 s), size
 	// (64 KiB) and redirects (none) stay bounded. Optional.
@@ -49,8 +51,13 @@ var DefaultIntrospectConfig = IntrospectConfig{CacheFor: 30 * time.Second, Cache
 // Introspect is a [Verifier] that asks the authorization server about each
 // token (RFC 7662). The principal has the `iss`, `sub` and `scope` of the
 // answer, and all of it as a map[string]any in Claims, which requests share: do
-// not change it. It panics when the configuration is wrong;
-// [IntrospectConfig.ToVerifier] returns the error.
+// not change it. An answer without `iss` has the URL as its Issuer, so that
+// callers of two authorization servers do not meet. It panics when the
+// configuration is wrong; [IntrospectConfig.ToVerifier] returns the error.
+//
+// Requests with one token ask once. At most 64 questions run at a time and at most
+// 64 requests wait for one; the next is answered with 503, while tokens that are
+// remembered go on being served.
 //
 //	mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(mw.IntrospectConfig{
 //		URL: "https://login.example.com/introspect", ClientID: "mcp", ClientSecret: secret,
@@ -66,9 +73,6 @@ func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
 	if cfg.CacheSize == 0 {
 		cfg.CacheSize = DefaultIntrospectConfig.CacheSize
 	}
-	if cfg.CacheFor < 0 {
-		cfg.CacheSize = 0
-	}
 	if cfg.ClientID == "" || cfg.ClientSecret == "" {
 		return nil, errors.New("middleware: introspect requires ClientID and ClientSecret: an open endpoint would let everyone try out tokens (RFC 7662 section 2.1)")
 	}
@@ -81,16 +85,25 @@ func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
 	}
 	i := &introspector{
 		cfg: cfg, fetcher: newFetcher(cfg.Client),
-		audience: audiences(cfg.Resource, cfg.Audience), active: newTokenCache[introspected](cfg.CacheSize),
+		audience: audiences(cfg.Resource, cfg.Audience), refused: newTokenCache[error](cfg.CacheSize),
+	}
+	if cfg.CacheFor > 0 {
+		i.active = newTokenCache[introspected](cfg.CacheSize)
 	}
 	return i.verify, nil
 }
+
+// refusedFor is how long a token that was refused is not asked about again: long
+// enough to be no burden, and short enough for who has just made it good.
+const refusedFor = 3 * time.Second
 
 type introspector struct {
 	cfg      IntrospectConfig
 	fetcher  fetcher
 	audience []string
+	asking   lookups[[sha256.Size]byte, introspected]
 	active   *tokenCache[introspected]
+	refused  *tokenCache[error]
 }
 
 type introspected struct {
@@ -102,21 +115,42 @@ func (i *introspector) verify(ctx context.Context, token string) (*mcpecho.Princ
 	digest := sha256.Sum256([]byte(token))
 	known, ok := i.active.get(digest)
 	if !ok {
-		claims, err := i.ask(ctx, token)
+		err, refused := i.refused.get(digest)
+		if !refused {
+			known, err = i.asking.do(ctx, digest, func(ctx context.Context) (introspected, error) { return i.lookUp(ctx, token, digest) })
+		}
 		if err != nil {
 			return nil, err
 		}
-		if known, err = i.read(claims, digest); err != nil {
-			return nil, err
-		}
-		i.active.put(digest, known, i.cfg.CacheFor)
 	}
 	if !known.expires.IsZero() && !time.Now().Before(known.expires) {
 		i.active.remove(digest)
-		return nil, fmt.Errorf("%w: expired", ErrInvalidToken)
+		return nil, invalid(jwt.ErrTokenExpired)
 	}
 	p := known.principal
 	return &p, nil
+}
+
+// lookUp asks about a token and remembers what was said. It looks at what is
+// remembered again: another look-up may have ended just before this one began.
+func (i *introspector) lookUp(ctx context.Context, token string, digest [sha256.Size]byte) (introspected, error) {
+	if known, ok := i.active.get(digest); ok {
+		return known, nil
+	}
+	if err, ok := i.refused.get(digest); ok {
+		return introspected{}, err
+	}
+	claims, err := i.ask(ctx, token)
+	if err != nil {
+		return introspected{}, err
+	}
+	known, err := i.read(claims, digest)
+	if err != nil {
+		i.refused.put(digest, err, refusedFor)
+		return introspected{}, err
+	}
+	i.active.put(digest, known, i.cfg.CacheFor)
+	return known, nil
 }
 
 func (i *introspector) ask(ctx context.Context, token string) (claims map[string]any, err error) {
@@ -149,27 +183,47 @@ func withoutValue(err error) error {
 // read takes the caller from an answer. (RFC 7662 section 2.2)
 func (i *introspector) read(claims map[string]any, digest [sha256.Size]byte) (known introspected, err error) {
 	if active, _ := claims["active"].(bool); !active {
-		return known, fmt.Errorf("%w: not active", ErrInvalidToken)
+		return known, invalid(errInactive)
 	}
 	aud := listed(claims["aud"])
 	if one, ok := claims["aud"].(string); ok {
 		aud = []string{one}
 	}
 	if !forUs(i.audience, aud) {
-		return known, fmt.Errorf("%w: for another audience", ErrInvalidToken)
+		return known, invalid(jwt.ErrTokenInvalidAudience)
 	}
-	if nbf, ok := claims["nbf"].(float64); ok && time.Now().Before(seconds(nbf).Add(-maxLeeway)) {
-		return known, fmt.Errorf("%w: not yet valid", ErrInvalidToken)
+	begins, err := date(claims, "nbf")
+	if err != nil {
+		return known, err
 	}
-	if exp, ok := claims["exp"].(float64); ok {
-		known.expires = seconds(exp)
+	if !begins.IsZero() && time.Now().Before(begins.Add(-maxLeeway)) {
+		return known, invalid(jwt.ErrTokenNotValidYet)
+	}
+	if known.expires, err = date(claims, "exp"); err != nil {
+		return known, err
 	}
 	known.principal = mcpecho.Principal{Scopes: slices.Clip(listed(claims["scope"])), Claims: claims}
-	known.principal.Issuer, _ = claims["iss"].(string)
+	if known.principal.Issuer, _ = claims["iss"].(string); known.principal.Issuer == "" {
+		known.principal.Issuer = i.cfg.URL
+	}
 	if known.principal.Subject, _ = claims["sub"].(string); known.principal.Subject == "" {
 		known.principal.ID = tokenID(digest)
 	}
 	return known, nil
 }
 
-func seconds(n float64) time.Time { return time.Unix(int64(min(max(n, 0), 1<<40)), 0) }
+var errInactive = errors.New("middleware: the token is not active")
+
+// date reads a time, zero when the answer has none. What is no time is no answer:
+// taken for none it would make the token valid for ever.
+func date(claims map[string]any, name string) (t time.Time, err error) {
+	claim := claims[name]
+	if claim == nil {
+		return t, nil
+	}
+	seconds, ok := claim.(float64)
+	if !ok || seconds < 0 || seconds > lastSecond {
+		return t, invalid(fmt.Errorf("middleware: %s is not a time", name))
+	}
+	return time.Unix(int64(seconds), 0), nil
+}
