@@ -40,10 +40,11 @@ func Compile(parts ...Part) (*Args, error) {
 		return nil, err
 	}
 	root.Defs = g.defs
+	root = RootSchema(root)
 	if _, err := root.Resolve(nil); err != nil {
 		return nil, fmt.Errorf("binding: the schema of %s is not valid: %w", parts[0].Type, err)
 	}
-	a.schema, err = encodeSchema(root)
+	a.schema, err = MarshalSchema(root)
 	return a, err
 }
 

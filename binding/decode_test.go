@@ -93,7 +93,7 @@ func TestDecodeReportsEachKindOfBadInput(t *testing.T) {
 		{"null of a required argument inside", `{` + valid + `,"lines":[{"sku":null,"qty":1}]}`, "lines[0].sku|type|must be a string, not null"},
 		{"bad bool", `{` + valid + `,"sent":1}`, "sent|type|must be true or false"},
 		{"bad time", `{` + valid + `,"due":"tomorrow"}`, "due|type|must be a date-time such as 2006-01-02T15:04:05Z"},
-		{"bad text", `{` + valid + `,"addr":"x"}`, "addr|type|must be a string in the right form for this argument"},
+		{"bad text", `{` + valid + `,"addr":"x"}`, "addr|type|must be an IP address such as 192.0.2.1"},
 		{"bad base64", `{` + valid + `,"blob":"?"}`, "blob|type|must be a base64 string"},
 		{"array length", `{` + valid + `,"pair":[1,2,3]}`, "pair|len|must have 2 items"},
 		{"elements", `{` + valid + `,"lines":[{"sku":"","qty":0},{"qty":"x","foo":1}]}`,

@@ -14,7 +14,8 @@
 //
 // The tag json names the arguments as encoding/json/v2 does. The tag validate holds rules of go-playground/validator; an
 // unknown one fails in Compile. The tags doc, default and example fill the schema, mcpheader adds x-mcp-header, and
-// secret marks what no reply and no log may show: see Redact.
+// secret marks what no reply and no log may show: see Redact. A type whose form the schema cannot see, since it has JSON
+// methods of its own, may bring its schema with a method JSONSchema() *jsonschema.Schema; it is listed, not enforced.
 // [Compile] joins several such structs into one set of arguments.
 //
 // # Decoding

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 		if err := a.joinFirst(h); err != nil {
 			return nil, err
 		}
-	case t == rawType, t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
+	case slices.Contains(rawTypes, t), t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
 		if h.whole, err = newBuilder(false).build(t, t.String()); err != nil {
 			return nil, err
 		}
@@ -167,25 +166,9 @@ func checkSchemas(s *jsonschema.Schema, count *int) error {
 			return fmt.Errorf("its type %q does not exist; types are %s", name, strings.Join(typeNames, ", "))
 		}
 	}
-	v := reflect.ValueOf(s).Elem()
-	for i := range v.NumField() {
-		switch inner := v.Field(i).Interface().(type) {
-		case *jsonschema.Schema:
-			if err := checkSchemas(inner, count); err != nil {
-				return err
-			}
-		case []*jsonschema.Schema:
-			for _, s := range inner {
-				if err := checkSchemas(s, count); err != nil {
-					return err
-				}
-			}
-		case map[string]*jsonschema.Schema:
-			for _, name := range slices.Sorted(maps.Keys(inner)) {
-				if err := checkSchemas(inner[name], count); err != nil {
-					return err
-				}
-			}
+	for _, child := range subschemas(s) {
+		if err := checkSchemas(child, count); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -248,10 +231,11 @@ func propertyNames(raw []byte) (names []string, err error) {
 
 // mergeSchema adds the properties of extra to the hand-written schema and leaves the rest of it as it was written.
 func mergeSchema(schema []byte, extra *jsonschema.Schema, defs map[string]*jsonschema.Schema) ([]byte, error) {
-	out := jsontext.Value(bytes.Clone(schema))
-	if len(extra.PropertyOrder) == 0 {
-		return out, out.Compact()
+	plain, err := plainSchema(schema)
+	if err != nil || len(extra.PropertyOrder) == 0 {
+		return plain, err
 	}
+	out := jsontext.Value(plain)
 	if len(defs) > 0 {
 		return nil, errors.New("binding: a part beside a hand-written schema has a type that contains itself; make it a plain type")
 	}
@@ -259,7 +243,7 @@ func mergeSchema(schema []byte, extra *jsonschema.Schema, defs map[string]*jsons
 	if err != nil {
 		return nil, err
 	}
-	added, err := encodeSchema(extra)
+	added, err := MarshalSchema(extra)
 	if err != nil {
 		return nil, err
 	}

@@ -25,12 +25,14 @@ func (n *node) want() string {
 		return n.elem.want()
 	case custom:
 		switch n.leaf {
-		case leafTime:
+		case leafNumber:
+			return "a number"
+		case leafTime, leafNullTime:
 			return "a date-time such as 2006-01-02T15:04:05Z"
 		case leafBytes:
 			return "a base64 string"
 		case leafText:
-			return "a string in the right form for this argument"
+			return formOf(n.typ).want
 		}
 	case formatted:
 		if s := n.shape(false); s.Format != "" {

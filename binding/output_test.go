@@ -120,9 +120,9 @@ func TestOutputSchemaIsExact(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw, _ := s.MarshalJSON()
+	raw, _ := binding.MarshalSchema(s)
 	equal(t, "schema", string(raw), `{"type":"array","items":{"type":"object","properties":{`+
-		`"id":{"type":"integer","minimum":0},"created_at":{"type":"string","format":"date-time"},"deleted_at":true,`+
+		`"id":{"type":"integer","minimum":0},"created_at":{"type":"string","format":"date-time"},"deleted_at":{},`+
 		`"amount":{"type":["integer","null"],"description":"In cents."},"tags":{"type":"array","items":{"type":"string"}}},`+
 		`"required":["id","created_at","deleted_at","amount"],"additionalProperties":false}}`)
 	r := resolve(t, raw)

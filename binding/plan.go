@@ -2,6 +2,7 @@ package binding
 
 import (
 	"encoding"
+	stdjson "encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -9,18 +10,20 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // node is the compiled form of a Go type: how to decode it and what its schema is.
 type node struct {
 	kind      kind
 	typ       reflect.Type
-	elem      *node   // of slice, array, map, pointer, opt
-	key       *node   // of map
-	object    *object // of structure
-	leaf      leaf    // of custom
-	tag       jsonTag // of formatted: the options string and format
-	recursive bool    // a structure that contains itself
+	elem      *node              // of slice, array, map, pointer, opt
+	key       *node              // of map
+	object    *object            // of structure
+	leaf      leaf               // of custom
+	schema    *jsonschema.Schema // what the type itself says of its form, nil for most
+	tag       jsonTag            // of formatted: the options string and format
+	recursive bool               // a structure that contains itself
 }
 
 type kind uint8
@@ -48,8 +51,10 @@ type leaf uint8
 const (
 	leafTime leaf = iota + 1
 	leafBytes
-	leafText // has text methods
-	leafJSON // has JSON methods: any shape
+	leafText     // has text methods
+	leafNumber   // json.Number
+	leafNullTime // a sql.NullTime that writes a time or null
+	leafJSON     // has JSON methods: any shape
 )
 
 // object is the compiled form of a struct, or of all parts of an Args together.
@@ -91,7 +96,7 @@ func newBuilder(output bool) *builder {
 var (
 	timeType     = reflect.TypeFor[time.Time]()
 	durationType = reflect.TypeFor[time.Duration]()
-	rawType      = reflect.TypeFor[jsontext.Value]()
+	rawTypes     = []reflect.Type{reflect.TypeFor[jsontext.Value](), reflect.TypeFor[stdjson.RawMessage]()}
 
 	jsonMethods = []reflect.Type{
 		reflect.TypeFor[json.Marshaler](), reflect.TypeFor[json.MarshalerTo](),
@@ -127,8 +132,10 @@ func (b *builder) customLeaf(t reflect.Type) leaf {
 		return leafTime
 	case t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer:
 		return 0
+	case t == numberType:
+		return leafNumber
 	case implementsAny(t, jm):
-		return leafJSON
+		return selfEncoded(t, implementsAny(t, tm))
 	case implementsAny(t, tm):
 		return leafText
 	case (t.Kind() == reflect.Slice || t.Kind() == reflect.Array) && t.Elem().Kind() == reflect.Uint8 && !customJSON(t.Elem()):
@@ -146,7 +153,11 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 	b.nodes[t] = n
 	b.open = append(b.open, n)
 	defer func() { b.open = b.open[:len(b.open)-1] }()
-	if t == rawType {
+	var err error
+	if n.schema, err = schemaOf(t); err != nil {
+		return nil, fmt.Errorf("binding: %s: %w", where, err)
+	}
+	if slices.Contains(rawTypes, t) {
 		n.kind = anything
 		return n, nil
 	}
@@ -192,7 +203,6 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		return n, b.buildElem(n, t.Elem(), where)
 	case reflect.Map:
 		n.kind = mapping
-		var err error
 		if n.key, err = b.build(t.Key(), where); err != nil {
 			return nil, err
 		}

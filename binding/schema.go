@@ -7,13 +7,13 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // OutputSchema describes what Marshal writes for values of type t: every field required unless its json tag has
-// omitzero or omitempty, pointers as the type or null, slices and maps never null, types with JSON methods of their own
-// as anything. The tag doc gives descriptions. Rules of validate do not constrain it, since stored rows may be older
+// omitzero or omitempty, pointers as the type or null, slices and maps never null. A type with JSON methods of its
+// own is what its method JSONSchema() *jsonschema.Schema says, else a string if it has text methods too and writes one,
+// else anything. What is put around it is made whole by [RootSchema]. The tag doc gives descriptions. Rules of validate do not constrain it, since stored rows may be older
 // than a rule. A type that JSON cannot hold is an error that names the field.
 func OutputSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	n, err := newBuilder(true).build(t, t.String())
@@ -34,7 +34,7 @@ type generator struct {
 // root is the schema of n with its definitions; a recursive n is written out here and once more as a definition.
 func (g *generator) root(n *node) *jsonschema.Schema {
 	var s *jsonschema.Schema
-	if n.kind == structure {
+	if n.kind == structure && n.schema == nil {
 		s = g.object(n.object)
 	} else {
 		s = g.schema(n)
@@ -44,6 +44,9 @@ func (g *generator) root(n *node) *jsonschema.Schema {
 }
 
 func (g *generator) schema(n *node) *jsonschema.Schema {
+	if n.schema != nil {
+		return n.schema.CloneSchemas()
+	}
 	switch n.kind {
 	case text:
 		return &jsonschema.Schema{Type: "string"}
@@ -54,7 +57,7 @@ func (g *generator) schema(n *node) *jsonschema.Schema {
 	case float:
 		return &jsonschema.Schema{Type: "number"}
 	case custom:
-		return g.leaf(n.leaf)
+		return g.leaf(n)
 	case formatted:
 		return n.shape(g.output)
 	case structure:
@@ -84,19 +87,25 @@ func (g *generator) schema(n *node) *jsonschema.Schema {
 	return &jsonschema.Schema{}
 }
 
-func (g *generator) leaf(l leaf) *jsonschema.Schema {
-	switch l {
+func (g *generator) leaf(n *node) *jsonschema.Schema {
+	switch n.leaf {
 	case leafTime:
 		return &jsonschema.Schema{Type: "string", Format: "date-time"}
+	case leafNullTime:
+		s := &jsonschema.Schema{Type: "string", Format: "date-time"}
+		if g.output {
+			s = orNull(s)
+		}
+		return s
+	case leafNumber:
+		return &jsonschema.Schema{Type: "number"}
 	case leafBytes:
 		return &jsonschema.Schema{Type: "string", ContentEncoding: "base64"}
 	case leafText:
-		return &jsonschema.Schema{Type: "string"}
+		f := formOf(n.typ)
+		return &jsonschema.Schema{Type: "string", Format: f.format, Description: f.description}
 	}
-	if g.output {
-		return &jsonschema.Schema{}
-	}
-	return &jsonschema.Schema{Types: []string{"boolean", "number", "string", "array", "object"}} // anything but null
+	return &jsonschema.Schema{}
 }
 
 // integerSchema gives small integers their range. The limits of int64 and uint64 are no floats, so they stay unsaid.
@@ -211,6 +220,12 @@ func (g *generator) reference(n *node) *jsonschema.Schema {
 func orNull(s *jsonschema.Schema) *jsonschema.Schema {
 	switch {
 	case s.Type != "":
+		// A pattern says nothing of null, so that "not" a pattern would refuse it.
+		for _, not := range append([]*jsonschema.Schema{s}, s.AllOf...) {
+			if not.Not != nil && not.Not.Pattern != "" {
+				not.Not.Type = s.Type
+			}
+		}
 		s.Types, s.Type = []string{s.Type, "null"}, ""
 		if s.Enum != nil {
 			s.Enum = append(s.Enum, nil)
@@ -230,13 +245,4 @@ func orNull(s *jsonschema.Schema) *jsonschema.Schema {
 		return out
 	}
 	return s // anything
-}
-
-// encodeSchema writes s as compact JSON without needless escapes.
-func encodeSchema(s *jsonschema.Schema) ([]byte, error) {
-	raw, err := s.MarshalJSON()
-	if err != nil {
-		return nil, fmt.Errorf("binding: schema cannot be encoded: %w", err)
-	}
-	return jsontext.AppendFormat(nil, raw)
 }

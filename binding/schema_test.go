@@ -39,7 +39,7 @@ func TestSchemaOfEveryKindOfField(t *testing.T) {
 		`"sub":{"type":"object","properties":{"z":{"type":"string","minLength":1}},"required":["z"],"additionalProperties":false},`+
 		`"subs":{"type":"array","items":{"type":"object","properties":{"z":{"type":"string","minLength":1}},"required":["z"],"additionalProperties":false},"description":"All <of> them.","maxItems":5},`+
 		`"map":{"type":"object","additionalProperties":{"type":"number"}},`+
-		`"any":true,`+
+		`"any":{},`+
 		`"maybe":{"type":["boolean","null"],"description":"Null clears it."},`+
 		`"small":{"type":"integer","minimum":0,"maximum":255},`+
 		`"wait":{"type":"number"}`+

@@ -210,6 +210,9 @@ func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 	if got == 'n' && n.kind != anything {
 		return w.wrongType(n.want())
 	}
+	if n.leaf == leafNumber && got != '0' {
+		return w.wrongType(n.want())
+	}
 	depth := w.dec.StackDepth()
 	raw, err := w.dec.ReadValue()
 	if err != nil {
@@ -219,9 +222,12 @@ func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 		w.fail("depth", "is nested too deep; "+strconv.Itoa(maxDepth)+" levels are allowed")
 		return nil
 	}
-	if n.kind == formatted {
+	switch {
+	case n.leaf == leafNumber:
+		v.SetString(string(raw))
+	case n.kind == formatted:
 		err = n.decodeFormatted(raw, v)
-	} else {
+	default:
 		err = json.Unmarshal(raw, v.Addr().Interface(), decodeOptions)
 	}
 	switch {

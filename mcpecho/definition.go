@@ -66,8 +66,12 @@ func (d *Definition) AddArguments(p binding.Part) error {
 }
 
 // SetOutput replaces the schema of the result, or of one item of a list, by
-// that of another Go type.
+// that of another Go type. A pointer stands for what it points to, but for an
+// item of a list, which may be null.
 func (d *Definition) SetOutput(t reflect.Type) error {
+	if t.Kind() == reflect.Pointer && d.Kind != KindSelector {
+		t = t.Elem()
+	}
 	s, err := binding.OutputSchema(t)
 	if err != nil {
 		return err

@@ -267,6 +267,7 @@ func (t *entry) compileOutput(s *Server, set *settings, def *Definition) (*jsons
 	for _, wrap := range def.wraps {
 		output = wrap(output)
 	}
+	output = binding.RootSchema(output)
 	t.object = output.Type == "object"
 	if isAnything(output) {
 		return nil, nil // a schema that says nothing is not advertised
@@ -370,7 +371,7 @@ func (t *entry) toolEntry(set *settings, output *jsonschema.Schema, w wire) (too
 	if output == nil || (w == dated && !t.object) {
 		return e, nil
 	}
-	schema, err := binding.Marshal(output)
+	schema, err := binding.MarshalSchema(output)
 	e.OutputSchema = schema
 	return e, err
 }

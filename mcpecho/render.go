@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -80,8 +81,11 @@ func (c *Call) encodeTool(v any) (err error) {
 		c.items, err = encodeBlocks(blocks)
 		return err
 	}
-	if c.structured, err = binding.Marshal(v); err != nil {
+	if c.structured, err = binding.MarshalResult(v); err != nil {
 		return err
+	}
+	if c.entry.object && v != nil && string(c.structured) == "null" {
+		return fmt.Errorf("mcpecho: %s results in a nil %T, but its output schema says an object: return a value", c.entry.name, v)
 	}
 	if c.entry.summary != nil && c.fetched != nil { // neither a null nor what a middleware wrote
 		if c.text, err = c.entry.summary(v); err != nil {
@@ -90,7 +94,7 @@ func (c *Call) encodeTool(v any) (err error) {
 		return err
 	}
 	if s, ok := v.(string); ok {
-		c.text = []byte(s) // text needs no quotes to be read
+		c.text = []byte(strings.ToValidUTF8(s, "\uFFFD")) // text needs no quotes to be read
 		return nil
 	}
 	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.structured)) {
@@ -187,7 +191,7 @@ func (c *Call) encodeContents(v any) ([]byte, error) {
 		}
 		return c.contents(Contents{Blob: blob})
 	}
-	body, err := binding.Marshal(v)
+	body, err := binding.MarshalResult(v)
 	if err != nil {
 		return nil, err
 	}
