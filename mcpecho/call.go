@@ -3,7 +3,6 @@ package mcpecho
 import (
 	"bytes"
 	"context"
-	"errors"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
@@ -25,7 +24,7 @@ type Call struct {
 	arguments []byte // raw JSON
 	args      []any  // decoded: pointers, one for each part of the arguments
 
-	tx     *gorm.DB
+	tx     *database // nil: Config.DB
 	query  *gorm.DB
 	wrap   func(rows, items any) (any, error)
 	result any
@@ -46,6 +45,8 @@ type Call struct {
 
 	errored     error // what a middleware handed to Error instead of returning it
 	afterCommit []func(context.Context)
+	committed   bool  // a transaction of this call or one inside it
+	parent      *Call // of a call inside another
 	deadline    deadline
 	ctx         callContext
 	capture     *capture
@@ -150,46 +151,6 @@ func (c *Call) URI() string { return c.uri }
 // Arguments is the raw JSON of the arguments, as sent; nil when none were.
 func (c *Call) Arguments() []byte { return c.arguments }
 
-// DB is the database of the call with the call's context: its transaction
-// inside a transaction step, [Config.DB] otherwise. Without either it returns
-// a database on which every operation fails with a sentence that says so.
-func (c *Call) DB() *gorm.DB {
-	if c.tx != nil {
-		return c.tx.WithContext(c.Ctx())
-	}
-	if c.server.cfg.DB == nil {
-		return noDatabase()
-	}
-	return c.server.cfg.DB.WithContext(c.Ctx())
-}
-
-// SetDB makes tx the database of everything that runs after the step that
-// calls it, and returns a function that restores the one before.
-func (c *Call) SetDB(tx *gorm.DB) (restore func()) {
-	before := c.tx
-	c.tx = tx
-	return func() { c.tx = before }
-}
-
-// DB is [Call.DB] for functions that know only a context, as those given to
-// [Plain]. Outside of an MCP call it returns a database on which every
-// operation fails.
-func DB(ctx context.Context) *gorm.DB {
-	if c := CallFromContext(ctx); c != nil {
-		return c.DB().WithContext(ctx)
-	}
-	return noDatabase()
-}
-
-var errNoDatabase = errors.New("mcpecho: no database: set Config.DB, or call DB inside an MCP call")
-
-func noDatabase() *gorm.DB {
-	db := &gorm.DB{Config: &gorm.Config{}}
-	db.Statement = &gorm.Statement{DB: db}
-	_ = db.AddError(errNoDatabase)
-	return db
-}
-
 // Query is what a selector returned and the steps since have made of it. It
 // is nil before the handle step and for services.
 func (c *Call) Query() *gorm.DB { return c.query }
@@ -209,12 +170,3 @@ func (c *Call) SetResult(v any) { c.result = v }
 // wrap, which gets the fetched rows and the items made of them (the rows
 // themselves, unless a step maps them).
 func (c *Call) SetEnvelope(wrap func(rows, items any) (any, error)) { c.wrap = wrap }
-
-// AfterCommit runs fn once the outermost transaction has committed: for what
-// must not happen on a rollback (mails, messages). Without a transaction it
-// runs after the handler has succeeded. Its context is not cancelled when the
-// client goes away and keeps the call's values. A panic in fn is logged and
-// does not change the reply.
-func (c *Call) AfterCommit(fn func(context.Context)) {
-	c.afterCommit = append(c.afterCommit, fn)
-}

@@ -62,6 +62,10 @@ type Config struct {
 	// CallTimeout is the deadline of one call. It cancels the SQL statement
 	// that is running. Default: 30 s.
 	CallTimeout time.Duration
+	// CommitTimeout is how long a call waits for the answer to COMMIT, which the
+	// deadline of the call does not reach. After it the outcome is unknown, an
+	// error of type unknown_outcome. Default: 10 s.
+	CommitTimeout time.Duration
 
 	// ToolNames says how clients see the names of tools and prompts. Go code, logs and limits use
 	// the name as written. Default: [NamesPortable], letters that every client and model takes.
@@ -112,6 +116,9 @@ func (cfg Config) withDefaults() Config {
 	if cfg.CallTimeout == 0 {
 		cfg.CallTimeout = 30 * time.Second
 	}
+	if cfg.CommitTimeout == 0 {
+		cfg.CommitTimeout = 10 * time.Second
+	}
 	if cfg.ListTTL == 0 {
 		cfg.ListTTL = time.Minute
 	}
@@ -134,7 +141,7 @@ func (cfg Config) check() error {
 	switch {
 	case cfg.Name == "":
 		return errors.New("mcpecho: Config.Name is required")
-	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
+	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.CommitTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
 		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
 	}
 	if cfg.ToolNames > NamesAsWritten {

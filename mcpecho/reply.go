@@ -119,7 +119,7 @@ func (x *exchange) failTool(c *Call, err error) error {
 	if x.gone() {
 		return x.leave(c)
 	}
-	f := explain(err, x.server.cfg.DB)
+	f := c.explain(err)
 	x.log(c.entry.name, f, err)
 	if f.code != 0 {
 		return x.sendError(c, f)
@@ -166,7 +166,7 @@ func (x *exchange) failEntry(c *Call, err error) error {
 	if x.gone() {
 		return x.leave(c)
 	}
-	f := explain(err, x.server.cfg.DB).asProtocolError()
+	f := c.explain(err).asProtocolError()
 	x.log(c.entry.name, f, err)
 	if f.retry > 0 {
 		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
@@ -218,6 +218,9 @@ func (x *exchange) log(subject string, f failure, err error) {
 	attrs := []slog.Attr{slog.String("subject", clip(subject, 128))}
 	if p := x.principal; p != nil {
 		attrs = append(attrs, slog.String("principal", p.Subject))
+	}
+	if advice := hint(err); advice != "" {
+		attrs = append(attrs, slog.String("hint", advice))
 	}
 	if f.ref == "" {
 		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", f.message))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"runtime/debug"
@@ -141,23 +140,5 @@ func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 			c.query = c.Narrowed(c.query)
 		}
 		return next(ec)
-	}
-}
-
-// runAfterCommit runs the hooks in the order of their registration. The
-// mutation has happened: neither a gone client nor a failing hook undoes it.
-func (c *Call) runAfterCommit() {
-	hooks := c.afterCommit
-	c.afterCommit = nil
-	for _, hook := range hooks {
-		func() {
-			defer func() {
-				if v := recover(); v != nil {
-					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-						slog.String("subject", c.entry.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
-				}
-			}()
-			hook(context.WithoutCancel(c.Ctx()))
-		}()
 	}
 }

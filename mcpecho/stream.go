@@ -28,6 +28,7 @@ type notifier struct {
 	closed bool // the call is over
 
 	progress float64 // the last report
+	shown    float64 // the last report that was sent
 	reported bool
 	held     []byte // a report that waits for room
 	sent     int
@@ -119,8 +120,18 @@ func (c *Call) Progress(done, total float64, message string) {
 		n.held = event
 		return
 	}
-	n.held = nil
+	n.held, n.shown = nil, done
 	n.send(event)
+}
+
+// forget drops the report that waits for room: what it told of is undone. What was sent stays,
+// and later reports must be above it.
+func (n *notifier) forget() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.held != nil {
+		n.held, n.progress = nil, n.shown
+	}
 }
 
 // LogLevel is a severity of RFC 5424, as [Call.Log] takes it.

@@ -1,46 +1,233 @@
 package mcpecho
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
+	"runtime/debug"
 
 	"gorm.io/gorm"
 )
 
-// Transaction runs fn in a database transaction: [Call.DB] is the transaction
-// meanwhile. It commits when fn returns nil, no middleware inside has reported
-// an error another way, and the call has neither run out of time nor lost its
-// client; on everything else, a panic included, it rolls back. Inside another
-// transaction it is a savepoint.
+// Transaction runs fn in a database transaction: [Call.DB] is the transaction meanwhile. It has
+// three outcomes. It commits when fn returns nil, no middleware inside has reported an error
+// another way, and the call has neither run out of time nor lost its client. On everything else,
+// a panic and a COMMIT that the database refuses included, it rolls back. When the answer to
+// COMMIT does not come the outcome is unknown, and the error is a [ToolError] of type
+// [TypeUnknownOutcome]. COMMIT itself is out of reach of the call's deadline and of a client that
+// leaves; it has [Config.CommitTimeout] of its own.
 //
-// db is the database to begin on; nil means [Call.DB].
+// db is the database to begin on; nil means [Call.DB]. Inside another transaction of the call on
+// the same database (the same *sql.DB, whatever handle names it) it is a savepoint, and opts are
+// those of the outer one. On another database it is a transaction of its own, which commits when
+// fn has ended; only what [Call.AfterCommit] has been given waits for the outermost.
 func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions) error {
-	nested := c.tx != nil && db == nil
 	if db == nil {
 		db = c.DB()
-	} else {
-		db = db.WithContext(c.Ctx())
 	}
-	hooks := len(c.afterCommit)
-	err := db.Transaction(func(tx *gorm.DB) error {
-		defer c.SetDB(tx)()
-		if err := fn(); err != nil {
-			return err
+	on, err := c.openOn(db)
+	if err == nil {
+		if on != nil {
+			err = c.nest(db, on, fn)
+		} else {
+			err = c.begin(db, fn, opts)
 		}
-		if err := c.outcome(); err != nil {
-			return err
+	}
+	if err != nil && errors.Is(err, sql.ErrTxDone) && c.Ctx().Err() != nil {
+		return c.Ctx().Err() // database/sql has rolled back, because of it
+	}
+	return err
+}
+
+// InTransaction says whether a transaction is open around the step or handler that asks. Only the
+// outermost can be begun again after it failed.
+func (c *Call) InTransaction() bool {
+	for d := c.tx; d != nil; d = d.outer {
+		if _, ok := d.db.Statement.ConnPool.(gorm.TxCommitter); ok {
+			return true
 		}
-		return c.Ctx().Err()
-	}, opts...)
+	}
+	return false
+}
+
+// AfterCommit runs fn once the outermost transaction has committed, whatever began it: for what
+// must not happen on a rollback (mails, messages). It is dropped when the transaction, or the
+// savepoint in which it was registered, is rolled back, and when the outcome of COMMIT is
+// unknown. Without a transaction it runs after the call has succeeded. Its context is not
+// cancelled when the client goes away and keeps the call's values. A panic in fn is logged and
+// does not change the reply.
+func (c *Call) AfterCommit(fn func(context.Context)) {
+	if hooks := c.tx.registers(); hooks != nil {
+		*hooks = append(*hooks, fn)
+		return
+	}
+	c.afterCommit = append(c.afterCommit, fn)
+}
+
+// openOn finds the open transaction of the database that db is a handle of, nil if there is none.
+func (c *Call) openOn(db *gorm.DB) (*connection, error) {
+	if on := connectionOf(db.Statement.ConnPool); on != nil {
+		return on, on.usable()
+	}
+	pool := poolOf(db)
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok { // the application has begun it
+		hooks := c.tx.registers()
+		if hooks == nil {
+			hooks = &c.afterCommit
+		}
+		return connect(c.Ctx(), db, pool, hooks)
+	}
+	for d := c.tx; d != nil; d = d.outer {
+		if d.conn != nil && d.pool == pool && pool != nil {
+			return d.conn, nil
+		}
+	}
+	return nil, nil
+}
+
+// nest runs fn in a savepoint.
+func (c *Call) nest(db *gorm.DB, on *connection, fn func() error) error {
+	inner, err := on.begin()
 	if err != nil {
-		c.afterCommit = c.afterCommit[:hooks]
-		if errors.Is(err, sql.ErrTxDone) && c.Ctx().Err() != nil {
-			return c.Ctx().Err()
-		}
 		return err
 	}
-	if !nested {
-		c.runAfterCommit()
+	defer func() { _ = inner.Rollback() }() // answers sql.ErrTxDone after Commit
+	if err := c.inside(db, inner, fn); err != nil {
+		return err
+	}
+	return inner.Commit()
+}
+
+// begin runs fn in a transaction of its own.
+func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error {
+	// Drivers cancel COMMIT with the context of BEGIN. It is ended with that of the call, so that
+	// a deadline rolls back at once, until COMMIT is about to be sent.
+	ctx := c.Ctx()
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	release := context.AfterFunc(ctx, cancel)
+	defer release()
+	tx := db.WithContext(own).Begin(opts...)
+	if tx.Error != nil {
+		return tx.Error
+	}
+	open := true
+	defer func() {
+		if open {
+			tx.Rollback()
+		}
+	}()
+	hooks, outermost := c.tx.registers(), false
+	if hooks == nil {
+		pending := c.afterCommit
+		hooks, outermost, c.afterCommit = &[]func(context.Context){}, true, nil
+		*hooks = append(*hooks, pending...)
+		defer func() {
+			if open {
+				c.afterCommit = pending
+			}
+		}()
+	}
+	before := len(*hooks)
+	defer func() {
+		if open {
+			*hooks = (*hooks)[:before]
+		}
+	}()
+	conn, err := connect(own, tx, poolOf(db), hooks)
+	if err != nil {
+		return err
+	}
+	if err := c.inside(db.WithContext(ctx), conn, fn); err != nil {
+		return c.stalled(conn, err)
+	}
+	if conn.open.Load() > 0 {
+		return errLeftOpen
+	}
+	if err := conn.usable(); err != nil {
+		return err
+	}
+	conn.end()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if !release() {
+		return own.Err()
+	}
+	if err := c.commit(tx, cancel, opts); err != nil {
+		return err
+	}
+	open = false
+	if outermost {
+		c.hasCommitted()
+		c.runHooks(*hooks)
 	}
 	return nil
+}
+
+// inside runs fn while the connection is the database of the call, and looks at everything that
+// decides about its end.
+func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
+	before := c.tx
+	c.tx = &database{db: conn.handle(c.Ctx(), db), pool: conn.state.pool, conn: conn, hooks: conn.state.hooks, outer: before}
+	defer func() { c.tx = before }()
+	if err := fn(); err != nil {
+		return err
+	}
+	if err := c.outcome(); err != nil {
+		return err
+	}
+	if c.capture != nil && c.capture.status != 0 {
+		if err := c.Settle(); err != nil {
+			return err
+		}
+	}
+	return c.Ctx().Err()
+}
+
+// Settle makes the result final that the chain has left so far: what a middleware wrote as a
+// response is taken as the result, and checked like one. It fails when there is none. A step that
+// keeps something for good (a transaction, the record of a request that must not run twice) calls
+// it when its successor has returned.
+func (c *Call) Settle() error {
+	switch {
+	case c.finished():
+		return nil
+	case c.capture == nil, c.parent != nil: // a middleware cannot answer for a link of a sequence
+		return errNoResult
+	}
+	return c.takeCaptured()
+}
+
+// hasCommitted remembers that something stays, whatever comes after.
+func (c *Call) hasCommitted() {
+	for ; c != nil; c = c.parent {
+		c.committed = true
+	}
+}
+
+// runAfterCommit runs what was registered outside of a transaction.
+func (c *Call) runAfterCommit() {
+	for len(c.afterCommit) > 0 {
+		hooks := c.afterCommit
+		c.afterCommit = nil
+		c.runHooks(hooks)
+	}
+}
+
+// runHooks runs functions in the order of their registration. The change has been made: neither
+// a client that left nor a failing function undoes it.
+func (c *Call) runHooks(hooks []func(context.Context)) {
+	for _, hook := range hooks {
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
+						slog.String("subject", c.entry.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				}
+			}()
+			hook(context.WithoutCancel(c.Ctx()))
+		}()
+	}
 }

@@ -29,9 +29,10 @@ type TransactionConfig struct {
 	DB *gorm.DB
 	// Retries is how often a call is run again, handler included, after the
 	// database has given up on it because of another transaction: serialization
-	// failures and deadlocks, SQLite's busy and locked. It applies to specs
-	// annotated [mcpecho.Idempotent] alone; others are never retried. Default:
-	// none.
+	// failures and deadlocks, SQLite's busy and locked. Each attempt starts from
+	// a clean call, see [mcpecho.Call.Mark]. It applies to specs annotated
+	// [mcpecho.Idempotent] alone; others are never retried, and neither are a
+	// transaction inside another and an unknown outcome. Default: none.
 	Retries int
 }
 
@@ -39,13 +40,21 @@ type TransactionConfig struct {
 // after it in a database transaction, the handler and the encoding of its
 // result included; [mcpecho.Call.DB] is that transaction meanwhile. It commits
 // before the client gets its reply, and rolls back on an error returned or
-// reported, a panic, a passed deadline, a client that left and a result that
-// cannot be encoded. What must not happen on a rollback goes into
-// [mcpecho.Call.AfterCommit].
+// reported, a panic, a passed deadline, a client that left, a result that is
+// missing, too large or cannot be encoded, and a COMMIT that the database
+// refuses. COMMIT itself is out of reach of the deadline and of a client that
+// leaves; when its answer is lost the client gets an error of type
+// unknown_outcome, see [mcpecho.Call.Transaction]. What must not happen on a
+// rollback goes into [mcpecho.Call.AfterCommit].
+//
+// A step before it runs outside of the transaction: when it fails after its
+// successor has returned, the client gets its error with the member committed,
+// because the change stays. Steps of the stage of users are such; put one that
+// must be able to undo with mcpecho.After("transaction", ...).
 //
 // It serves services; reads do not inherit it. A chain holds one: that of the
 // spec replaces that of its group or server. Within a transaction that a
-// handler or another step has begun it is a savepoint.
+// handler or another step has begun on the same database it is a savepoint.
 func Transaction() mcpecho.Step {
 	return TransactionWithConfig(TransactionConfig{})
 }
@@ -93,28 +102,26 @@ func (cfg TransactionConfig) middleware(next echo.HandlerFunc) echo.HandlerFunc 
 			return next(ec)
 		}
 		c := mcpecho.CallFrom(ec)
-		run := func() error { return next(ec) }
+		run := func() error {
+			if err := next(ec); err != nil {
+				return err
+			}
+			return c.Settle()
+		}
+		if cfg.Retries == 0 || c.InTransaction() {
+			return c.Transaction(cfg.DB, run, options...)
+		}
+		rewind := c.Mark()
 		err := c.Transaction(cfg.DB, run, options...)
 		for retry := range cfg.Retries {
-			if !retryable(err) || cfg.inside(c) || !rest(c.Ctx(), retry) {
+			if !retryable(err) || !rest(c.Ctx(), retry) {
 				break
 			}
-			c.SetResult(nil)
+			rewind()
 			err = c.Transaction(cfg.DB, run, options...)
 		}
 		return err
 	}
-}
-
-// inside says whether the transaction was a savepoint: only the outermost one
-// can be begun again.
-func (cfg TransactionConfig) inside(c *mcpecho.Call) bool {
-	db := cfg.DB
-	if db == nil {
-		db = c.DB()
-	}
-	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
-	return ok
 }
 
 // rest waits a little longer each time, by chance, so that two transactions
@@ -134,6 +141,10 @@ func rest(ctx context.Context, retry int) bool {
 // again. PostgreSQL drivers tell by SQLSTATE (appendix A of its manual); those
 // of SQLite and MySQL have only their texts in common.
 func retryable(err error) bool {
+	var told *mcpecho.ToolError
+	if errors.As(err, &told) && told.Type == mcpecho.TypeUnknownOutcome {
+		return false
+	}
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
 		return state.SQLState() == "40001" || state.SQLState() == "40P01"

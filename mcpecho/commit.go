@@ -1,0 +1,158 @@
+package mcpecho
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gorm.io/gorm"
+)
+
+// commit sends COMMIT and waits for its answer, at most [Config.CommitTimeout]. Its error says
+// whether the database has refused, or nobody knows.
+func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOptions) error {
+	answer, over := make(chan error, 1), new(atomic.Bool)
+	logger, name := c.server.cfg.Logger, c.entry.name
+	go func() {
+		err := commitSafely(tx)
+		if over.CompareAndSwap(false, true) {
+			answer <- err
+		} else {
+			logger.Error("mcpecho: a COMMIT has ended after nobody waited for it any more", slog.String("subject", name), slog.Any("error", err))
+		}
+	}()
+	timeout := time.NewTimer(c.server.cfg.CommitTimeout)
+	defer timeout.Stop()
+	var err error
+	select {
+	case err = <-answer:
+	case <-timeout.C:
+		if !over.CompareAndSwap(false, true) {
+			err = <-answer
+			break
+		}
+		cancel()
+		err = fmt.Errorf("mcpecho: no answer to COMMIT within %s", c.server.cfg.CommitTimeout)
+	}
+	if err == nil || refusedCommit(err, tx) || len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly {
+		return err
+	}
+	logger.Error("mcpecho: the outcome of a COMMIT is unknown", slog.String("subject", name), slog.String("error", err.Error()))
+	return &ToolError{Type: TypeUnknownOutcome, Internal: err, Message: "the database did not say whether the change was made: " +
+		"look before you try again, it may be there already"}
+}
+
+// commitSafely turns a panic of a driver into an error: nothing else would stop it on a goroutine
+// of its own.
+func commitSafely(tx *gorm.DB) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{v, debug.Stack()}
+		}
+	}()
+	return tx.Commit().Error
+}
+
+// mysqlAnswer is how errors begin that a MySQL server has sent.
+var mysqlAnswer = regexp.MustCompile(`^Error (\d+) \([0-9A-Z]{5}\)`)
+
+// refusedCommit says whether an error of COMMIT is the database's own no, after which nothing is
+// left of the transaction. All other errors leave open what has happened.
+func refusedCommit(err error, db *gorm.DB) bool {
+	var state interface{ SQLState() string }
+	if errors.As(err, &state) {
+		// Connection exceptions, a shutdown of the server, and the state that says it itself.
+		// (appendix A of the PostgreSQL manual)
+		code := state.SQLState()
+		return !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57P") && code != "40003"
+	}
+	var sent interface{ SafeToRetry() bool }
+	if errors.As(err, &sent) && sent.SafeToRetry() {
+		return true // COMMIT has not left this machine
+	}
+	if db.Name() == "sqlite" || translate(err, db) != err { //nolint:errorlint // identity: untranslated errors come back as they are
+		return true
+	}
+	if m := mysqlAnswer.FindStringSubmatch(err.Error()); m != nil {
+		// 1053, 1077, 1079, 1152, 1184, 1927: the server or the connection went down meanwhile; 1180: an error during COMMIT.
+		return !strings.Contains(" 1053 1077 1079 1152 1180 1184 1317 1927 ", " "+m[1]+" ")
+	}
+	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx, after a statement has failed
+}
+
+// afterCommit adds to what a client is told about a failure that something has been committed
+// before it.
+func (f failure) afterCommit() failure {
+	f.message += "; a change was made and committed before this error, and it stays: look before you try again"
+	more := map[string]any{"committed": true}
+	for k, v := range f.more {
+		more[k] = v
+	}
+	f.more = more
+	switch data := f.data.(type) {
+	case nil:
+		f.data = map[string]any{"committed": true}
+	case map[string]any:
+		whole := map[string]any{"committed": true}
+		for k, v := range data {
+			whole[k] = v
+		}
+		f.data = whole
+	default:
+		f.data = map[string]any{"committed": true, "data": data}
+	}
+	return f
+}
+
+// explain says what the client of the call sees of an error.
+func (c *Call) explain(err error) failure {
+	f := explain(err, c.server.cfg.DB)
+	if c.committed {
+		f = f.afterCommit()
+	}
+	return f
+}
+
+// hinted is an error whose cause is better explained than by its text. The hint is for the log.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// stalled explains, for the log, what an application meets whose stores write through a handle of
+// their own while the call's transaction holds the lock or the only connection.
+func (c *Call) stalled(conn *connection, err error) error {
+	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
+		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
+	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(c.Ctx().Err(), context.DeadlineExceeded) {
+		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
+			return &hinted{err, "the connections of the database were all in use; " + hint}
+		}
+	}
+	if text := err.Error(); strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") {
+		return &hinted{err, hint}
+	}
+	return err
+}
+
+// hint is advice for the log, "" when there is none.
+func hint(err error) string {
+	var h *hinted
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.Is(err, gorm.ErrInvalidTransaction):
+		return "gorm says so of a Begin on a handle that is in a transaction already, and of a Commit or Rollback on one that is in none: " +
+			"c.DB() knows Begin in both cases; on other handles use db.Transaction"
+	}
+	return ""
+}

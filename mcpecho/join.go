@@ -1,0 +1,158 @@
+package mcpecho
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"gorm.io/gorm"
+)
+
+// JoinTransactions is a gorm plugin for stores that hold a *gorm.DB of their own:
+//
+//	db.Use(mcpecho.JoinTransactions())
+//
+// Whatever such a store does with the context of a call ([Call.Ctx], or one that descends from
+// it) while [Call.Transaction] has one open on the same *sql.DB is part of that transaction. Its
+// Begin and Transaction are savepoints then; one that is neither committed nor rolled back fails
+// the call. Without a call, or without an open transaction, nothing changes.
+//
+// It has to be used right after [gorm.Open]: handles that were derived before do not know it all.
+// A gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of
+// the same database stay outside of the transaction.
+func JoinTransactions() gorm.Plugin { return &joinTransactions{} }
+
+type joinTransactions struct{ pool *joinPool }
+
+func (*joinTransactions) Name() string { return "mcpecho:join_transactions" }
+
+// Initialize puts a connection in the way that joins Begin, and a callback around each statement
+// that joins it. The connection alone would not do: sessions with prepared statements, single
+// connections and dbresolver do not ask it.
+func (j *joinTransactions) Initialize(db *gorm.DB) error {
+	prepared, isPrepared := db.Config.ConnPool.(*gorm.PreparedStmtDB)
+	pool := db.Config.ConnPool
+	if isPrepared {
+		pool = prepared.ConnPool
+	}
+	own, ok := pool.(*sql.DB)
+	if !ok {
+		return errors.New("mcpecho: JoinTransactions needs a handle whose connections are a *sql.DB: use it right after gorm.Open")
+	}
+	j.pool = &joinPool{own}
+	if isPrepared {
+		prepared.ConnPool = j.pool
+	} else {
+		db.Config.ConnPool, db.Statement.ConnPool = j.pool, j.pool
+	}
+	const name = "mcpecho:join"
+	on := db.Callback()
+	return errors.Join(
+		on.Create().Before("*").Register(name, j.enter), on.Create().After("*").Register(name+"_end", leave),
+		on.Query().Before("*").Register(name, j.enter), on.Query().After("*").Register(name+"_end", leave),
+		on.Update().Before("*").Register(name, j.enter), on.Update().After("*").Register(name+"_end", leave),
+		on.Delete().Before("*").Register(name, j.enter), on.Delete().After("*").Register(name+"_end", leave),
+		on.Row().Before("*").Register(name, j.enter), on.Row().After("*").Register(name+"_end", leave),
+		on.Raw().Before("*").Register(name, j.enter), on.Raw().After("*").Register(name+"_end", leave),
+	)
+}
+
+func (j *joinTransactions) enter(db *gorm.DB) {
+	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
+		return // it is in a transaction of its own, perhaps one that has joined
+	}
+	if conn := j.pool.open(db.Statement.Context); conn != nil {
+		db.Statement.ConnPool = &joined{conn, db.Statement.ConnPool}
+	}
+}
+
+func leave(db *gorm.DB) {
+	if p, ok := db.Statement.ConnPool.(*joined); ok {
+		db.Statement.ConnPool = p.before
+	}
+}
+
+// joined is the connection of one statement. It hides Begin, which gorm would use for a savepoint
+// around every write.
+type joined struct {
+	connection *connection
+	before     gorm.ConnPool
+}
+
+func (j *joined) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
+	return j.connection.PrepareContext(ctx, query)
+}
+
+func (j *joined) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return j.connection.ExecContext(ctx, query, args...)
+}
+
+func (j *joined) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return j.connection.QueryContext(ctx, query, args...)
+}
+
+func (j *joined) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	return j.connection.QueryRowContext(ctx, query, args...)
+}
+
+func (j *joined) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
+	return j.connection.StmtContext(ctx, stmt)
+}
+
+func (j *joined) Commit() error { return j.connection.Commit() }
+
+func (j *joined) Rollback() error { return j.connection.Rollback() }
+
+func (j *joined) GetDBConn() (*sql.DB, error) { return j.connection.GetDBConn() }
+
+// joinPool is the *sql.DB of a handle, but for what begins in a call with an open transaction.
+type joinPool struct{ *sql.DB }
+
+// open is the open transaction on this *sql.DB of the call that the context belongs to.
+func (p *joinPool) open(ctx context.Context) *connection {
+	c := CallFromContext(ctx)
+	if c == nil {
+		return nil
+	}
+	for d := c.tx; d != nil; d = d.outer {
+		if d.conn != nil && d.pool == any(p.DB) {
+			return d.conn
+		}
+	}
+	return nil
+}
+
+// BeginTx begins for gorm. Its result is another one than that of sql.DB.BeginTx, which is hidden
+// by it.
+func (p *joinPool) BeginTx(ctx context.Context, opts *sql.TxOptions) (gorm.ConnPool, error) {
+	if conn := p.open(ctx); conn != nil {
+		return conn.BeginTx(ctx, opts)
+	}
+	return p.DB.BeginTx(ctx, opts)
+}
+
+func (p *joinPool) GetDBConn() (*sql.DB, error) { return p.DB, nil }
+
+// What gorm runs without its callbacks joins as well. Statements that are prepared do not: they
+// outlive the transaction.
+
+func (p *joinPool) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if conn := p.open(ctx); conn != nil {
+		return conn.ExecContext(ctx, query, args...)
+	}
+	return p.DB.ExecContext(ctx, query, args...)
+}
+
+func (p *joinPool) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	if conn := p.open(ctx); conn != nil {
+		return conn.QueryContext(ctx, query, args...)
+	}
+	return p.DB.QueryContext(ctx, query, args...)
+}
+
+func (p *joinPool) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	if conn := p.open(ctx); conn != nil {
+		return conn.QueryRowContext(ctx, query, args...)
+	}
+	return p.DB.QueryRowContext(ctx, query, args...)
+}
