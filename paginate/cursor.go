@@ -14,6 +14,9 @@ var errValues = errors.New("paginate: malformed cursor values")
 // appendValue appends a column's value so that decodeValues gives the database exactly what it stored. The forms are
 // those that every database/sql driver takes.
 func appendValue(b []byte, v any) ([]byte, error) {
+	if u, ok := v.(uint64); ok && u > math.MaxInt64 { // of MySQL, whose driver takes it back
+		return binary.AppendUvarint(append(b, 'u'), u), nil
+	}
 	v, err := driver.DefaultParameterConverter.ConvertValue(v)
 	if err != nil {
 		return nil, err
@@ -31,6 +34,9 @@ func appendValue(b []byte, v any) ([]byte, error) {
 		}
 		return append(b, 'b', 0), nil
 	case []byte:
+		if v == nil {
+			return append(b, 'n'), nil
+		}
 		return appendBytes(append(b, 'x'), v), nil
 	case string:
 		return appendBytes(append(b, 's'), []byte(v)), nil
@@ -60,6 +66,12 @@ func decodeValues(b []byte) (values []any, err error) {
 		case 'i':
 			v, n := binary.Varint(b)
 			if n <= 0 {
+				return nil, errValues
+			}
+			values, b = append(values, v), b[n:]
+		case 'u':
+			v, n := binary.Uvarint(b)
+			if n <= 0 || v <= math.MaxInt64 {
 				return nil, errValues
 			}
 			values, b = append(values, v), b[n:]

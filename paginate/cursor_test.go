@@ -12,7 +12,7 @@ import (
 func TestValuesSurviveTheCursorExactly(t *testing.T) {
 	zone := time.FixedZone("", 5*3600+1800)
 	values := []any{
-		nil, int64(0), int64(math.MinInt64), int64(math.MaxInt64), int64(9007199254740993), 0.1, math.Inf(-1), math.SmallestNonzeroFloat64,
+		nil, int64(0), uint64(math.MaxUint64), int64(math.MinInt64), int64(math.MaxInt64), int64(9007199254740993), 0.1, math.Inf(-1), math.SmallestNonzeroFloat64,
 		true, false, "", "é\x00\xff", []byte{0, 255}, time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC), time.Date(1, 1, 1, 0, 0, 0, 1, zone),
 	}
 	var data []byte
@@ -42,7 +42,7 @@ func TestGoTypesBecomeWhatTheDriverStores(t *testing.T) {
 	type status string
 	text := "x"
 	for _, tt := range []struct{ in, want any }{
-		{int32(-7), int64(-7)}, {uint8(7), int64(7)}, {float32(0.5), 0.5}, {status("paid"), "paid"}, {&text, "x"}, {(*string)(nil), nil},
+		{int32(-7), int64(-7)}, {uint8(7), int64(7)}, {float32(0.5), 0.5}, {status("paid"), "paid"}, {&text, "x"}, {(*string)(nil), nil}, {[]byte(nil), nil},
 		{sql.NullString{}, nil}, {sql.NullInt64{Int64: 3, Valid: true}, int64(3)},
 	} {
 		data, err := appendValue(nil, tt.in)
@@ -53,7 +53,7 @@ func TestGoTypesBecomeWhatTheDriverStores(t *testing.T) {
 			t.Errorf("%#v: got %#v, %v", tt.in, got, err)
 		}
 	}
-	for _, v := range []any{struct{}{}, []string{"a"}, uint64(math.MaxUint64)} {
+	for _, v := range []any{struct{}{}, []string{"a"}} {
 		if data, err := appendValue(nil, v); err == nil {
 			t.Errorf("%#v became %q", v, data)
 		}
@@ -61,7 +61,7 @@ func TestGoTypesBecomeWhatTheDriverStores(t *testing.T) {
 }
 
 func FuzzDecodeValues(f *testing.F) {
-	for _, seed := range []string{"", "n", "i", "i\x02", "f1234567", "b", "s\x01a", "s\x05a", "t\x01a", "x\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "z"} {
+	for _, seed := range []string{"", "n", "i", "i\x02", "f1234567", "b", "u\x01", "s\x01a", "s\x05a", "t\x01a", "x\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", "z"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

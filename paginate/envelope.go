@@ -1,7 +1,6 @@
 package paginate
 
 import (
-	"bytes"
 	"fmt"
 	"reflect"
 
@@ -75,23 +74,12 @@ func (p *Page) Wrap(rows, items any) (any, error) {
 	if p.keyset == nil {
 		return envelope{i.Interface(), p.Page, p.Limit, p.Total, p.TotalPages(), p.HasNext()}, nil
 	}
-	if r.Len() > 0 && p.keyset.after != nil {
-		first, err := p.keyset.place(r.Index(0))
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Equal(first, p.keyset.after) {
-			return nil, errStuck
-		}
-	}
 	if r.Len() <= p.Limit {
-		return cursorEnvelope{Items: i.Interface()}, nil
+		_, err := p.keyset.next(r.Len(), -1)
+		return cursorEnvelope{Items: i.Interface()}, err
 	}
-	next, err := p.keyset.cursor(r.Index(p.Limit - 1))
-	if err != nil {
-		return nil, err
-	}
-	return cursorEnvelope{i.Slice(0, p.Limit).Interface(), next}, nil
+	next, err := p.keyset.next(r.Len(), p.Limit-1)
+	return cursorEnvelope{i.Slice(0, p.Limit).Interface(), next}, err
 }
 
 // EnvelopeSchema returns the schema of what Wrap returns, with items as the schema of one item. The $defs of items move to the

@@ -184,8 +184,8 @@ func Example_keyset() {
 	fmt.Println(page.Items)
 	get("/invoices?ordering=cents&cursor=" + first)
 	// Output:
-	// [{2 A-2 100} {4 A-4 100}]
-	// [{1 A-1 0} {3 A-3 0}]
-	// [{5 A-5 0}]
+	// [{4 A-4 100} {2 A-2 100}]
+	// [{5 A-5 0} {3 A-3 0}]
+	// [{1 A-1 0}]
 	// {"message":"binding: invalid arguments: cursor is not a cursor of this list with these arguments; start again without it"}
 }

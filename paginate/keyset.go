@@ -1,13 +1,11 @@
 package paginate
 
 import (
-	"context"
+	"bytes"
 	"crypto/sha256"
-	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 
@@ -23,14 +21,20 @@ import (
 
 const purpose = "cursor"
 
-var errStuck = errors.New("paginate: a row came again on the page after it: an ordered column does not equal the value " +
-	"that was read from it; order by another, or store it exactly")
+var (
+	errStuck = errors.New("paginate: a row came again on the page after it: an ordered column does not equal the value " +
+		"that was read from it; order by another, or tell the model its type in the database")
+	errRepeats = errors.New("paginate: a row came twice on one page, and a cursor cannot tell its copies apart; " +
+		"in place of a join with many rows use EXISTS, Distinct or numbered pages")
+	errMerged = errors.New("paginate: the query merges rows by GROUP BY or DISTINCT without selecting all ordered columns and the " +
+		"primary key, so that a cursor has no row to continue after; use numbered pages")
+)
 
 // keyset is the place of one page in its walk.
 type keyset struct {
 	keys    Sealer
-	row     *schema.Schema
-	terms   []term
+	dialect string
+	places  places
 	context []byte // what the cursors of this walk are bound to
 	after   []byte // the encoded values that this page begins after; nil for the first
 }
@@ -50,7 +54,7 @@ func (p *Paginator) seek(db *gorm.DB, in CursorInput, walk Walk) (*gorm.DB, *Pag
 	if err != nil {
 		return nil, nil, err
 	}
-	k := &keyset{keys: p.cfg.Keys, row: p.cfg.Row, terms: terms}
+	k := &keyset{keys: p.cfg.Keys, dialect: db.Name(), places: places{scan: p.scan, terms: terms}}
 	if k.context, err = walk.digest(terms); err != nil {
 		return nil, nil, err
 	}
@@ -65,14 +69,20 @@ func (p *Paginator) seek(db *gorm.DB, in CursorInput, walk Walk) (*gorm.DB, *Pag
 			return nil, nil, errCursor()
 		}
 		k.after = data
-		where = after(terms, values, db.Dialector.Name() == "postgres")
+		where = after(terms, values, k.dialect)
 	}
 	paged := limited(db, *in.Limit+1, 0, func(stmt *gorm.Statement) {
+		if narrow.Merges(stmt, p.key, orderBy(terms).Columns) {
+			_ = stmt.AddError(errMerged)
+		}
 		if where != nil {
 			narrow.And(stmt, where)
 		}
 		delete(stmt.Clauses, "ORDER BY")
 		stmt.AddClause(orderBy(terms))
+		selected := stmt.Clauses["SELECT"]
+		selected.AfterExpression = &k.places
+		stmt.Clauses["SELECT"] = selected
 	})
 	return paged, &Page{Limit: *in.Limit, keyset: k}, nil
 }
@@ -90,9 +100,10 @@ func termsOf(row *schema.Schema, order []clause.OrderByColumn) (terms []term, er
 		}
 		terms = append(terms, term{f, o.Desc})
 	}
+	desc := len(terms) > 0 && terms[len(terms)-1].desc // as ordering does, so that an index can serve both
 	for _, f := range row.PrimaryFields {
 		if !slices.ContainsFunc(terms, func(t term) bool { return t.field == f }) {
-			terms = append(terms, term{field: f})
+			terms = append(terms, term{f, desc})
 		}
 	}
 	return terms, nil
@@ -125,14 +136,9 @@ func (t term) column() clause.Column {
 	return clause.Column{Table: clause.CurrentTable, Name: t.field.DBName}
 }
 
-// nullable reports whether the Go field can hold NULL.
-func (t term) nullable() bool {
-	if t.field.PrimaryKey || t.field.NotNull {
-		return false
-	}
-	ft := t.field.FieldType
-	return ft.Kind() == reflect.Pointer || ft.Implements(reflect.TypeFor[driver.Valuer]())
-}
+// nullable reports whether the column can hold NULL. The Go type does not tell: a migration makes every column nullable
+// that has no tag against it.
+func (t term) nullable() bool { return !t.field.PrimaryKey && !t.field.NotNull }
 
 func orderBy(terms []term) clause.OrderBy {
 	var o clause.OrderBy
@@ -143,24 +149,25 @@ func orderBy(terms []term) clause.OrderBy {
 }
 
 // after is the condition of the rows that come after values in the order of terms: those that are beyond in the first
-// term, or equal in it and beyond in the second, and so on. A database that takes NULL for its greatest value orders it
+// term, or equal in it and beyond in the second, and so on. PostgreSQL takes NULL for its greatest value and orders it
 // last when ascending, the others first.
-func after(terms []term, values []any, nullIsGreatest bool) clause.Expression {
+func after(terms []term, values []any, dialect string) clause.Expression {
 	var (
 		either []string
 		vars   []any
 	)
 	same, sameVars := "", []any(nil)
+	nullsFollow := func(t term) bool { return t.nullable() && (dialect == "postgres") != t.desc }
 	for i, t := range terms {
-		nullsFollow := t.nullable() && nullIsGreatest != t.desc
 		beyond, beyondVars := "", []any(nil)
-		switch c := t.column(); {
-		case values[i] != nil && nullsFollow:
-			beyond, beyondVars = "(? "+t.sign()+" ? OR ? IS NULL)", []any{c, values[i], c}
+		c := t.compared(dialect)
+		switch {
+		case values[i] != nil && nullsFollow(t):
+			beyond, beyondVars = "(? "+t.sign()+" ? OR ? IS NULL)", []any{c, values[i], t.column()}
 		case values[i] != nil:
 			beyond, beyondVars = "? "+t.sign()+" ?", []any{c, values[i]}
-		case !nullsFollow:
-			beyond, beyondVars = "? IS NOT NULL", []any{c}
+		case !nullsFollow(t):
+			beyond, beyondVars = "? IS NOT NULL", []any{t.column()}
 		}
 		if beyond != "" {
 			either = append(either, same+beyond)
@@ -169,7 +176,7 @@ func after(terms []term, values []any, nullIsGreatest bool) clause.Expression {
 		if values[i] == nil {
 			same, sameVars = same+"? IS NULL AND ", append(sameVars, t.column())
 		} else {
-			same, sameVars = same+"? = ? AND ", append(sameVars, t.column(), values[i])
+			same, sameVars = same+"? = ? AND ", append(sameVars, c, values[i])
 		}
 	}
 	switch len(either) {
@@ -179,10 +186,10 @@ func after(terms []term, values []any, nullIsGreatest bool) clause.Expression {
 		return clause.Expr{SQL: either[0], Vars: vars}
 	}
 	sql := "(" + strings.Join(either, ") OR (") + ")"
-	if first := terms[0]; values[0] != nil && !first.nullable() {
+	if first := terms[0]; values[0] != nil && !nullsFollow(first) {
 		// Implied by the rest, but without it databases read the index of the first column from its start.
 		sql = "? " + first.sign() + "= ? AND (" + sql + ")"
-		vars = append([]any{first.column(), values[0]}, vars...)
+		vars = append([]any{first.compared(dialect), values[0]}, vars...)
 	}
 	return clause.Expr{SQL: sql, Vars: vars}
 }
@@ -194,26 +201,41 @@ func (t term) sign() string {
 	return ">"
 }
 
-// cursor seals the place of a row.
-func (k *keyset) cursor(row reflect.Value) (string, error) {
-	data, err := k.place(row)
-	if err != nil {
-		return "", err
+// next seals the place of the row at index last, or returns "" when last is -1. It looks at all n rows: none may be the
+// one that the page begins after, and none the one before it again.
+func (k *keyset) next(n, last int) (string, error) {
+	if len(k.places.read) != n*len(k.places.terms) {
+		return "", fmt.Errorf("paginate: Wrap got %d rows, and the query of Run read %d; give it the rows that were read by that query, of type %s",
+			n, len(k.places.read)/len(k.places.terms), k.places.scan.ModelType)
 	}
-	token := k.keys.Seal(purpose, data, k.context)
+	token, before := "", []byte(nil)
+	for i := range n {
+		place, err := k.encode(k.places.row(i))
+		switch {
+		case err != nil:
+			return "", err
+		case k.after != nil && bytes.Equal(place, k.after):
+			return "", errStuck
+		case i > 0 && bytes.Equal(place, before):
+			return "", errRepeats
+		case i == last:
+			token = k.keys.Seal(purpose, place, k.context)
+		}
+		before = place
+	}
 	if len(token) > seal.MaxToken {
 		return "", errors.New("paginate: the ordered values of a row are too long for a cursor; order by shorter columns")
 	}
 	return token, nil
 }
 
-// place encodes the ordered values of a row.
-func (k *keyset) place(row reflect.Value) (data []byte, err error) {
-	if row = reflect.Indirect(row); row.Type() != k.row.ModelType {
-		return nil, fmt.Errorf("paginate: Wrap got a row of type %s; give it the rows that were read, of type %s", row.Type(), k.row.ModelType)
-	}
-	for _, t := range k.terms {
-		v, _ := t.field.ValueOf(context.Background(), row)
+// encode encodes the ordered values of a row.
+func (k *keyset) encode(values []any) (data []byte, err error) {
+	for i, t := range k.places.terms {
+		v := t.value(values[i], k.dialect)
+		if v == nil && !t.nullable() {
+			return nil, fmt.Errorf("paginate: column %s holds NULL, but the model says that it cannot; correct one of them", t.field.DBName)
+		}
 		if data, err = appendValue(data, v); err != nil {
 			return nil, fmt.Errorf("paginate: column %s cannot be part of a cursor: %w", t.field.DBName, err)
 		}

@@ -172,7 +172,7 @@ func TestKeysetKeepsTheConditionsOfTheQuery(t *testing.T) {
 			"or":        func() *gorm.DB { return db.Model(&invoice{}).Where("number = 'a'").Or("amount_cents = 0") },
 			"own order": func() *gorm.DB { return db.Model(&invoice{}).Where("number <> 'a'").Order("rate DESC") },
 			"join": func() *gorm.DB {
-				return db.Model(&invoice{}).Joins("LEFT JOIN lines ON lines.invoice_id = invoices.id")
+				return db.Model(&invoice{}).Joins("LEFT JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id")
 			},
 		} {
 			var want []int64
@@ -201,7 +201,7 @@ func TestKeysetNeitherCountsNorSkips(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := paged.Find(&[]invoice{}).Statement
-	const want = "SELECT * FROM `invoices` WHERE (`invoices`.`deleted_at` IS NULL) AND (`invoices`.`id` > ?) ORDER BY `invoices`.`id` LIMIT 3"
+	const want = "SELECT * , +`invoices`.`id` AS `mcpecho_place_0` FROM `invoices` WHERE (`invoices`.`deleted_at` IS NULL) AND (`invoices`.`id` > ?) ORDER BY `invoices`.`id` LIMIT 3"
 	if sql := got.SQL.String(); sql != want {
 		t.Errorf("got  %s\nwant %s", sql, want)
 	}
@@ -346,36 +346,12 @@ func TestKeysetErrorsOfTheProgrammer(t *testing.T) {
 	if _, err := page.Wrap([]line{{}, {}}, []line{{}, {}}); err == nil || !strings.Contains(err.Error(), "give it the rows that were read") {
 		t.Errorf("rows of another type: %v", err)
 	}
-	long := invoice{Number: strings.Repeat("x", 8000)}
-	_, page, err = p.Run(db.Model(&invoice{}), &paginate.CursorInput{}, paginate.Walk{Terms: order(t, "number")})
-	if err != nil {
+	long := []invoice{{Number: strings.Repeat("x", 8000)}, {Number: strings.Repeat("x", 8000)}}
+	if err := db.Create(&long).Error; err != nil {
 		t.Fatal(err)
 	}
-	if _, err := page.Wrap([]invoice{long, long}, []invoice{long, long}); err == nil || !strings.Contains(err.Error(), "too long for a cursor") {
+	if _, err := fetch(t, p, db.Model(&invoice{}), paginate.CursorInput{}, paginate.Walk{Terms: order(t, "-number")}); err == nil || !strings.Contains(err.Error(), "too long for a cursor") {
 		t.Errorf("long value: %v", err)
-	}
-}
-
-// A time that SQLite made itself has no offset, so it is not equal to what the driver writes for it.
-func TestAWalkThatWouldRepeatRowsFails(t *testing.T) {
-	db := openSQLite(t)
-	seed(t, db, 3)
-	if err := db.Exec("UPDATE invoices SET created_at = '2026-03-01 12:00:00'").Error; err != nil {
-		t.Fatal(err)
-	}
-	p := compile(t, paginate.Config{Keyset: true, Row: rowSchema(t), Limit: 1})
-	walk := paginate.Walk{Terms: order(t, "-created_at", "-id")}
-	var err error
-	in := paginate.CursorInput{}
-	for range 10 {
-		var e envelope
-		if e, err = fetch(t, p, db.Model(&invoice{}), in, walk); err != nil || e.NextCursor == "" {
-			break
-		}
-		in.Cursor = &e.NextCursor
-	}
-	if err == nil || !strings.Contains(err.Error(), "a row came again") {
-		t.Errorf("got %v", err)
 	}
 }
 

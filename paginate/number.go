@@ -21,7 +21,8 @@ func (p *Paginator) number(db *gorm.DB, in Input) (*gorm.DB, *Page, error) {
 	if int64(page.Page) > page.TotalPages() { // the offset of a page past the end could overflow
 		return limited(db, 0, 0, nil), page, nil
 	}
-	return limited(db, page.Limit, (page.Page-1)*page.Limit, nil), page, nil
+	order := func(stmt *gorm.Statement) { narrow.Order(stmt, nil, p.key) }
+	return limited(db, page.Limit, (page.Page-1)*page.Limit, order), page, nil
 }
 
 // count returns the number of rows of db. It is built in a dry run, because only after the scopes of the query have run

@@ -103,14 +103,16 @@ func TestCountIsTheNumberOfRowsOfTheQuery(t *testing.T) {
 		"where or":       func(db *gorm.DB) *gorm.DB { return db.Where("amount_cents = 100").Or("number = 'N-3'") },
 		"preload":        func(db *gorm.DB) *gorm.DB { return db.Preload("Lines") },
 		"question mark":  func(db *gorm.DB) *gorm.DB { return db.Where("number <> ?", "?").Where("number <> '@x $1'") },
-		"join":           func(db *gorm.DB) *gorm.DB { return db.Joins("JOIN lines ON lines.invoice_id = invoices.id") },
+		"join": func(db *gorm.DB) *gorm.DB {
+			return db.Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id")
+		},
 		"join of one": func(db *gorm.DB) *gorm.DB {
-			return db.Joins("JOIN lines ON lines.invoice_id = invoices.id AND lines.text = ?", "a")
+			return db.Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id AND invoice_lines.text = ?", "a")
 		},
 		"distinct":        func(db *gorm.DB) *gorm.DB { return db.Distinct("amount_cents") },
 		"distinct of two": func(db *gorm.DB) *gorm.DB { return db.Distinct("amount_cents", "sent") },
 		"distinct join": func(db *gorm.DB) *gorm.DB {
-			return db.Distinct("invoices.*").Joins("JOIN lines ON lines.invoice_id = invoices.id")
+			return db.Distinct("invoices.*").Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id")
 		},
 		"select":        func(db *gorm.DB) *gorm.DB { return db.Select("id", "number") },
 		"select note":   func(db *gorm.DB) *gorm.DB { return db.Select("note") },

@@ -23,7 +23,9 @@ type Config struct {
 	MaxLimit int
 	// Keyset continues with cursors instead of page numbers.
 	Keyset bool
-	// Row is the schema of the rows; see filters.SchemaOf. Required with Keyset, and it must have a primary key.
+	// Row is the schema of the rows; see filters.SchemaOf. Required with Keyset, and it must have a primary key. With it
+	// numbered pages end their order with the primary key, so that they never overlap. Default: none, and the query must
+	// have an order without ties.
 	Row *schema.Schema
 	// Keys seal the cursors: a ring of [NewKeys], or an mcpecho.Server. Replicas must share the keys. Default: one random
 	// key, so that cursors die with the process.
@@ -44,7 +46,9 @@ func NewKeys(keys ...[]byte) (Sealer, error) { return seal.New(keys...) }
 
 // Paginator is a compiled Config. It is immutable and safe for concurrent use.
 type Paginator struct {
-	cfg Config
+	cfg  Config
+	key  []clause.OrderByColumn // the primary key of Config.Row
+	scan *schema.Schema         // reads the rows and their places; nil unless Keyset
 }
 
 // Input is the struct that the arguments of numbered pages are decoded into.
@@ -85,7 +89,16 @@ func Compile(cfg Config) (*Paginator, error) {
 			cfg.Keys = keys
 		}
 	}
-	return &Paginator{cfg: cfg}, nil
+	p := &Paginator{cfg: cfg}
+	if cfg.Keyset {
+		p.scan = withPlaces(cfg.Row)
+	}
+	if cfg.Row != nil {
+		for _, f := range cfg.Row.PrimaryFields {
+			p.key = append(p.key, clause.OrderByColumn{Column: term{field: f}.column()})
+		}
+	}
+	return p, nil
 }
 
 // Part declares the arguments to binding.Compile, decoded into an [Input], or into a [CursorInput] with Keyset. A limit

@@ -1,17 +1,12 @@
 package paginate_test
 
 import (
-	"cmp"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
 	"gorm.io/gorm/logger"
@@ -19,6 +14,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/filters"
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/paginate"
 )
 
@@ -40,6 +36,8 @@ type line struct {
 	Text      string
 }
 
+func (line) TableName() string { return "invoice_lines" } // LINES is a word of MariaDB's SQL
+
 func ptr[T any](v T) *T { return &v }
 
 func openSQLite(t testing.TB) *gorm.DB {
@@ -59,35 +57,9 @@ func migrate(t testing.TB, db *gorm.DB) {
 	}
 }
 
-// databases runs test on SQLite, and on PostgreSQL when it answers: with POSTGRES_DSN, or else locally.
+// databases runs test on each database, with the tables of invoice and line.
 func databases(t *testing.T, test func(*testing.T, *gorm.DB)) {
-	t.Run("sqlite", func(t *testing.T) { test(t, openSQLite(t)) })
-	t.Run("postgres", func(t *testing.T) {
-		config := &gorm.Config{Logger: logger.Discard}
-		dsn := cmp.Or(os.Getenv("POSTGRES_DSN"), "host=127.0.0.1 port=5432 user=postgres dbname=postgres sslmode=disable connect_timeout=2")
-		admin, err := gorm.Open(postgres.Open(dsn), config)
-		if err != nil {
-			if os.Getenv("CI") == "true" {
-				t.Fatalf("PostgreSQL is required in CI: %v", err)
-			}
-			t.Skipf("PostgreSQL does not answer; set POSTGRES_DSN: %v", err)
-		}
-		name := fmt.Sprintf("paginate_test_%d", rand.Uint64())
-		if err := admin.Exec("CREATE SCHEMA " + name).Error; err != nil {
-			t.Fatal(err)
-		}
-		db, err := gorm.Open(postgres.Open(dsn+" search_path="+name), config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			admin.Exec("DROP SCHEMA " + name + " CASCADE")
-			for _, db := range []*gorm.DB{db, admin} {
-				if pool, err := db.DB(); err == nil {
-					pool.Close()
-				}
-			}
-		})
+	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		migrate(t, db)
 		test(t, db)
 	})

@@ -95,9 +95,9 @@ func groupOf(stmt *gorm.Statement) (terms []clause.OrderByColumn, grouped bool) 
 	return terms, grouped
 }
 
-// Merges says whether rows of the result stand for several rows of the table: they are grouped, or DISTINCT over a list
-// without the columns of key.
-func Merges(stmt *gorm.Statement, key []clause.OrderByColumn) bool {
+// Merges says whether rows of the result stand for several rows of the table, which key tells apart: they are grouped by
+// other columns, or DISTINCT over a list without these columns or those of the order.
+func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	if group, grouped := groupOf(stmt); grouped {
 		var names []string
 		for _, g := range group {
@@ -106,7 +106,7 @@ func Merges(stmt *gorm.Statement, key []clause.OrderByColumn) bool {
 		return !Covers(strings.Join(names, ", "), key)
 	}
 	list := selectList(stmt)
-	return distinct(stmt, list) && !Covers(list, key)
+	return distinct(stmt, list) && !(Covers(list, key) && Covers(list, order))
 }
 
 // selectList is the text of what a query selects, empty when it says nothing about it.
