@@ -22,7 +22,7 @@ type AsConfig[Out any] struct{}
 
 // As is a step of [mcpecho.StageSerialize] that shows the rows of a selector
 // or retrieve as Out, a struct whose fields are some of the model's. Only
-// their columns are fetched, and those by which a keyset list continues. Out
+// their columns are fetched. Out
 // becomes the tool's output schema.
 //
 // A field of Out is filled from the model's field of the same name, or else
@@ -49,7 +49,6 @@ func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 			if err != nil {
 				return err
 			}
-			p.terms, _ = d.Get(keysetKey{}).(keysetTerms)
 			convert := func(v any) (any, error) { return projectOne[Out](p, v) }
 			if d.Kind == mcpecho.KindSelector {
 				convert = func(v any) (any, error) { return projectList[Out](p, v) }
@@ -64,7 +63,6 @@ func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 type projection struct {
 	row    *schema.Schema
 	fields []projected
-	terms  keysetTerms // nil unless the list continues by cursors
 }
 
 type projected struct {
@@ -143,7 +141,7 @@ func (p *projection) middleware(convert func(any) (any, error)) echo.MiddlewareF
 		return func(ec echo.Context) error {
 			c := mcpecho.CallFrom(ec)
 			if q := c.Query(); q != nil && q.Statement.SQL.Len() == 0 {
-				c.SetQuery(narrow.Last(q, p.selectColumns(c)))
+				c.SetQuery(narrow.Last(q, p.selectColumns))
 			}
 			return serialized(ec)
 		}
@@ -152,33 +150,20 @@ func (p *projection) middleware(convert func(any) (any, error)) echo.MiddlewareF
 
 // selectColumns changes what a query fetches, once it is known whether the
 // query says so itself.
-func (p *projection) selectColumns(c *mcpecho.Call) func(*gorm.Statement) {
-	return func(stmt *gorm.Statement) {
-		_, selects := stmt.Clauses["SELECT"]
-		_, groups := stmt.Clauses["GROUP BY"]
-		if selects || groups || stmt.Distinct || len(stmt.Selects) > 0 || len(stmt.Omits) > 0 {
-			return
-		}
-		var columns []clause.Column
-		add := func(name string) {
-			column := clause.Column{Table: clause.CurrentTable, Name: name}
-			if !slices.Contains(columns, column) {
-				columns = append(columns, column)
-			}
-		}
-		for _, f := range p.fields {
-			add(f.from.DBName)
-		}
-		if p.terms != nil {
-			for _, t := range p.terms(c) {
-				add(t.Column.Name)
-			}
-			for _, f := range p.row.PrimaryFields {
-				add(f.DBName)
-			}
-		}
-		stmt.AddClause(clause.Select{Columns: columns})
+func (p *projection) selectColumns(stmt *gorm.Statement) {
+	selects := stmt.Clauses["SELECT"].Expression != nil
+	_, groups := stmt.Clauses["GROUP BY"]
+	if selects || groups || stmt.Distinct || len(stmt.Selects) > 0 || len(stmt.Omits) > 0 {
+		return
 	}
+	var columns []clause.Column
+	for _, f := range p.fields {
+		column := clause.Column{Table: clause.CurrentTable, Name: f.from.DBName}
+		if !slices.Contains(columns, column) {
+			columns = append(columns, column)
+		}
+	}
+	stmt.AddClause(clause.Select{Columns: columns})
 }
 
 // fill sets the fields of out, addressable, from a row, addressable too.

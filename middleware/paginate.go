@@ -7,7 +7,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
-	"gorm.io/gorm/clause"
 
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/ordering"
@@ -87,25 +86,12 @@ func (cfg PaginateConfig) describe(d *mcpecho.Definition) error {
 	})
 	if cfg.Keyset {
 		order, _ := d.Get(orderKey{}).(*ordering.Order)
-		terms := func(c *mcpecho.Call) []clause.OrderByColumn {
-			if order == nil {
-				return nil
-			}
-			return order.Terms(mcpecho.Args[ordering.Input](c))
-		}
-		d.Set(keysetKey{}, keysetTerms(terms))
-		d.Func = keysetPages(p, terms)
+		d.Func = keysetPages(p, order)
 	} else {
 		d.Func = numberedPages(p)
 	}
 	return d.AddArguments(p.Part())
 }
-
-// keysetKey is where a chain's paginate step leaves its keysetTerms: the
-// order by which cursors continue, whose columns must be fetched.
-type keysetKey struct{}
-
-type keysetTerms func(*mcpecho.Call) []clause.OrderByColumn
 
 func numberedPages(p *paginate.Paginator) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -119,7 +105,7 @@ func numberedPages(p *paginate.Paginator) echo.MiddlewareFunc {
 	}
 }
 
-func keysetPages(p *paginate.Paginator, terms keysetTerms) echo.MiddlewareFunc {
+func keysetPages(p *paginate.Paginator, order *ordering.Order) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
 			c := mcpecho.CallFrom(ec)
@@ -128,9 +114,11 @@ func keysetPages(p *paginate.Paginator, terms keysetTerms) echo.MiddlewareFunc {
 				return err
 			}
 			walk := paginate.Walk{
-				Terms: terms(c),
 				Owner: []byte(c.Principal().Key() + "\x00" + c.Name()),
 				Args:  []any{arguments},
+			}
+			if order != nil {
+				walk.Terms = order.Terms(mcpecho.Args[ordering.Input](c))
 			}
 			if err := turnPage(c, p, mcpecho.Args[paginate.CursorInput](c), walk); err != nil {
 				return err

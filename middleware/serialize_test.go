@@ -101,7 +101,7 @@ func TestAsSelectsOnlyTheColumnsThatAreShown(t *testing.T) {
 	for tool, want := range map[string]struct{ columns, first string }{
 		"list":     {"SELECT `invoices`.`number`,`invoices`.`sent`,`invoices`.`created_at` FROM", `"number":"A-1","is_sent":false,`},
 		"get":      {"SELECT `invoices`.`number`,`invoices`.`sent`,`invoices`.`created_at` FROM", `{"number":"A-2","is_sent":true,`},
-		"keyset":   {"SELECT `invoices`.`number`,`invoices`.`amount_cents`,`invoices`.`id` FROM", `{"items":[{"number":"A-2"}],"nextCursor":`},
+		"keyset":   {"SELECT `invoices`.`number` , +`invoices`.`amount_cents` AS `mcpecho_place_0`, +`invoices`.`id` AS `mcpecho_place_1` FROM", `{"items":[{"number":"A-2"}],"nextCursor":`},
 		"joined":   {"SELECT `invoices`.`number` FROM", `[{"number":"A-1"}`},
 		"own":      {"SELECT number, sent FROM", `[{"number":"A-1"}`},
 		"distinct": {"SELECT DISTINCT `sent`,`number` FROM", `{"number":"A-1"}`},
