@@ -49,6 +49,7 @@ func (s *Server) answered(next echo.HandlerFunc, ec echo.Context) error {
 	if p, ok := err.(*panicked); ok { //nolint:errorlint // only what contained made itself
 		return s.exchange(ec).fail(p)
 	}
+	s.logRefusal(ec, err)
 	return err
 }
 

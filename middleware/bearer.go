@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"crypto/sha256"
 	"errors"
 	"net/http"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/mcpecho/kit/mcpecho"
 )
@@ -133,7 +135,8 @@ const (
 // Bearer authenticates requests by a JWT signed with HS256 and the key, in
 // the Authorization header. A valid token's caller is found with
 // [mcpecho.PrincipalFrom] and [mcpecho.Call.Principal]; any other request is
-// answered with 401 and a challenge.
+// answered with 401 and a challenge, and the log of the server has the reason in
+// one word.
 //
 //	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //
@@ -165,7 +168,7 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 		verify = newJWTVerifier(cfg).verify
 	}
 	ch := &challenge{realm: cfg.Realm, metadata: cfg.ResourceMetadata}
-	scope := strings.Join(cfg.Scopes, " ")
+	refused := &refusals{challenge: ch, scope: strings.Join(cfg.Scopes, " "), outages: rate.Sometimes{Interval: time.Second}}
 
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
@@ -175,29 +178,43 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 			}
 			token, err := cfg.token(ec.Request().Header)
 			if err != nil {
-				return ch.answer(ec, err, scope)
+				return refused.answer(ec, err, "")
 			}
 			p, err := verify(ec.Request().Context(), token)
 			if err == nil && p == nil {
 				err = ErrInvalidToken // a verifier that says nothing has verified nothing
 			}
 			if err != nil {
-				return ch.answer(ec, err, scope)
+				return refused.answer(ec, err, token)
 			}
-			mcpecho.SetPrincipal(ec, p)
+			mcpecho.SetPrincipal(ec, named(p, token))
 			return next(ec)
 		}
 	}, nil
 }
 
-var errNoToken = errors.New("middleware: no bearer token")
+// named gives a principal that nothing tells apart from others the name of its
+// token: all who have no name would be one caller.
+func named(p *mcpecho.Principal, token string) *mcpecho.Principal {
+	if p.ID != "" || p.Subject != "" {
+		return p
+	}
+	alone := *p // a verifier may return one value to all
+	alone.ID = tokenID(sha256.Sum256([]byte(token)))
+	return &alone
+}
+
+var (
+	errNoToken   = errors.New("middleware: no bearer token")
+	errTokenForm = invalid(errors.New("middleware: not one token of at most 8 KiB"))
+)
 
 // token takes the token from the only header that is looked at. Another
 // scheme counts as no token. (RFC 6750 sections 2.1 and 3.1)
 func (cfg *BearerConfig) token(header http.Header) (string, error) {
 	lines := header[cfg.Header]
 	if len(lines) > 1 {
-		return "", ErrInvalidToken
+		return "", errTokenForm
 	}
 	if len(lines) == 0 {
 		return "", errNoToken
@@ -210,7 +227,7 @@ func (cfg *BearerConfig) token(header http.Header) (string, error) {
 		}
 	}
 	if token = strings.Trim(token, " "); token == "" || len(token) > maxToken {
-		return "", ErrInvalidToken
+		return "", errTokenForm
 	}
 	return token, nil
 }

@@ -1,0 +1,186 @@
+package middleware_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho"
+	mw "github.com/mcpecho/kit/middleware"
+)
+
+// logged is what a server writes to its log while one request with the token goes
+// through the door, and the status of the answer.
+func logged(t *testing.T, door echo.MiddlewareFunc, authorization string) (lines []string, status int) {
+	t.Helper()
+	var log bytes.Buffer
+	srv := newServer(nil, logTo(&log))
+	srv.Add(mcpecho.Service("tool", ok, mw.Public("a test"), mcpecho.Describe("It is a test.")))
+	e := echo.New()
+	srv.Mount(e.Group("/mcp"), door)
+	log.Reset()
+	header := map[string]string{}
+	if authorization != "" {
+		header["Authorization"] = authorization
+	}
+	rec := send(e, "tool", header)
+	for _, secret := range append(strings.Split(strings.TrimPrefix(authorization, "Bearer "), "."), authorization) {
+		if len(secret) > 3 && strings.Contains(log.String(), secret) {
+			t.Errorf("%q of the token is in the log: %s", secret, log.String())
+		}
+	}
+	return strings.Split(strings.TrimSuffix(log.String(), "\n"), "\n"), rec.Code
+}
+
+func TestRefusedTokensLeaveOneLineWithOneWord(t *testing.T) {
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: "https://issuer", Resource: "https://api"})
+	soon := time.Now().Add(5 * time.Minute).Unix()
+	for name, tc := range map[string]struct{ authorization, word string }{
+		"none":             {"", "no_token"},
+		"another scheme":   {"Basic YWxhZGRpbjpzZXNhbWU=", "no_token"},
+		"no JWT":           {"Bearer garbage-of-somebody", "malformed_token"},
+		"no JSON":          {"Bearer Z2FyYmFnZQ.Z2FyYmFnZQ.Z2FyYmFnZQ", "malformed_token"},
+		"too long":         {"Bearer " + strings.Repeat("x", 9000), "malformed_token"},
+		"expired":          {"Bearer " + hs256(t, jwt.MapClaims{"exp": 1}), "expired_token"},
+		"not yet":          {"Bearer " + hs256(t, jwt.MapClaims{"nbf": soon}), "early_token"},
+		"made later":       {"Bearer " + hs256(t, jwt.MapClaims{"iat": soon}), "early_token"},
+		"another audience": {"Bearer " + hs256(t, jwt.MapClaims{"aud": "https://other"}), "wrong_audience"},
+		"another issuer":   {"Bearer " + hs256(t, jwt.MapClaims{"iss": "https://other"}), "wrong_issuer"},
+		"another key":      {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte("another"), claims(nil)), "wrong_signature"},
+		"another method":   {"Bearer " + sign(t, jwt.SigningMethodHS512, key, claims(nil)), "wrong_signature"},
+		"no exp":           {"Bearer " + hs256(t, jwt.MapClaims{"exp": nil}), "invalid_token"},
+		"a strange date": {handmade(sha256.New, hs256Header,
+			`{"iss":"https://issuer","aud":"https://api","exp":4000000000,"nbf":1e300}`), "invalid_token"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines, status := logged(t, bearer, tc.authorization)
+			equal(t, "status", status, http.StatusUnauthorized)
+			if len(lines) != 1 || !strings.HasSuffix(lines[0], "level=INFO msg=\"mcpecho: refused\" subject=POST reason="+tc.word) {
+				t.Errorf("the log has %q, want one line with reason=%s", lines, tc.word)
+			}
+		})
+	}
+	if lines, _ := logged(t, bearer, "Bearer "+hs256(t, nil)); lines[0] != "" {
+		t.Errorf("a good token leaves %q", lines)
+	}
+}
+
+func TestAnOutageIsLoggedWithItsCauseOnceASecond(t *testing.T) {
+	const token = "opaque+of/somebody="
+	for name, leaked := range map[string]string{
+		"plain": token, "in a query": url.QueryEscape(token), "in a path": url.PathEscape(token),
+	} {
+		t.Run(name, func(t *testing.T) {
+			bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
+				return nil, fmt.Errorf("no route to login.example.com while asking for %q", leaked)
+			}})
+			began, loud := time.Now(), 0
+			for range 20 {
+				lines, status := logged(t, bearer, "Bearer "+token)
+				equal(t, "status", status, http.StatusServiceUnavailable)
+				if len(lines) != 1 || !strings.Contains(lines[0], "reason=unverifiable_token") || strings.Contains(lines[0], leaked) {
+					t.Errorf("the log has %q", lines)
+				}
+				if strings.Contains(lines[0], "level=ERROR") {
+					contains(t, "line", lines[0], "no route to login.example.com")
+					loud++
+				}
+			}
+			if most := 1 + int(time.Since(began)/time.Second); loud < 1 || loud > most {
+				t.Errorf("%d lines at level error, want at most %d", loud, most)
+			}
+		})
+	}
+}
+
+func TestIssuerThatCannotBeReachedIsInTheLog(t *testing.T) {
+	i := newIssuer(t, "a")
+	i.respond(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	lines, status := logged(t, i.bearer(0), i.token("a", "a").Header.Get("Authorization"))
+	equal(t, "status", status, http.StatusServiceUnavailable)
+	contains(t, "log", lines[0], "level=ERROR")
+	contains(t, "log", lines[0], "reason=unverifiable_token")
+	contains(t, "log", lines[0], "answered with status 502")
+}
+
+func TestRefusalsOfAnApplicationsOwnAuthenticationAreLogged(t *testing.T) {
+	for _, tc := range []struct {
+		err  error
+		want string
+	}{
+		{echo.NewHTTPError(http.StatusUnauthorized, "told"), "level=INFO msg=\"mcpecho: refused\" subject=POST reason=unauthorized"},
+		{echo.NewHTTPError(http.StatusBadGateway).SetInternal(errors.New("the cause")), "reason=bad_gateway cause="},
+	} {
+		own := func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return tc.err } }
+		lines, _ := logged(t, own, "Bearer opaque")
+		equal(t, "lines", len(lines), 1)
+		contains(t, "log", lines[0], tc.want)
+		if strings.Contains(lines[0], "told") {
+			t.Errorf("what the client is told is in the log: %s", lines[0])
+		}
+	}
+}
+
+func TestPanicsOfHooksOfAuthenticationAreAnsweredAndLogged(t *testing.T) {
+	claimed := 0
+	for name, bearer := range map[string]echo.MiddlewareFunc{
+		"Keyfunc": mw.BearerWithConfig(mw.BearerConfig{Algorithms: []string{"HS256"}, Keyfunc: func(token *jwt.Token) (any, error) {
+			return []byte(token.Header["kid"].(string)), nil // the usual mistake: a token without kid
+		}}),
+		"Verifier": mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
+			var none map[string]string
+			none["token"] = ""
+			return nil, nil
+		}}),
+		"NewClaims": mw.BearerWithConfig(mw.BearerConfig{Key: key, NewClaims: func() jwt.Claims {
+			if claimed++; claimed > 1 {
+				panic("no claims")
+			}
+			return jwt.MapClaims{}
+		}}),
+		"Skipper": mw.BearerWithConfig(mw.BearerConfig{Key: key, Skipper: func(echo.Context) bool { panic("no skipping") }}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines, status := logged(t, bearer, "Bearer "+hs256(t, nil))
+			equal(t, "status", status, http.StatusInternalServerError)
+			equal(t, "lines", len(lines), 1)
+			contains(t, "log", lines[0], "mcpecho: internal error")
+			contains(t, "log", lines[0], "stack=")
+		})
+	}
+}
+
+func TestIntrospectionSurvivesAPanicOfItsTransport(t *testing.T) {
+	cfg, _ := introspection(t, says(`{}`))
+	cfg.Client = &http.Client{Transport: panicking{}}
+	lines, status := logged(t, mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)}), "Bearer opaque")
+	equal(t, "status", status, http.StatusServiceUnavailable)
+	contains(t, "log", lines[0], "the look-up panicked: no transport")
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("no transport") }
+
+func TestVerifierThatNamesNobodyTellsCallersApartByTheirTokens(t *testing.T) {
+	shared := &mcpecho.Principal{Scopes: []string{"a"}}
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) { return shared, nil }})
+	_, one := door(bearer, get("Bearer one"))
+	_, two := door(bearer, get("Bearer two"))
+	_, again := door(bearer, get("Bearer one"))
+	if one.Key() == two.Key() || one.Key() != again.Key() || strings.Contains(one.Key(), "one") {
+		t.Errorf("keys %q, %q, %q", one.Key(), two.Key(), again.Key())
+	}
+	equal(t, "scope", one.HasScope("a"), true)
+	equal(t, "ID of what the verifier returned", shared.ID, "")
+}
