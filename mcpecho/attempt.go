@@ -24,8 +24,8 @@ func (c *Call) Mark() (rewind func()) {
 		c.scopes, c.rowChecks = scopes, rowChecks
 		c.errored, c.afterCommit, c.outcomes = errored, afterCommit, maps.Clone(outcomes)
 		rewindCapture()
-		if c.notify != nil {
-			c.notify.forget()
+		if n := c.exchange.notify.Load(); n != nil && n != over {
+			n.forget()
 		}
 	}
 }

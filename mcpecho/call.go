@@ -39,7 +39,7 @@ type Call struct {
 	scopes    []func(*gorm.DB) *gorm.DB
 	rowChecks []func(row any) error
 
-	notify   *notifier
+	muted    bool // it sends no notifications
 	outcomes map[*link]any
 	then     echo.HandlerFunc // what a chain of guards ends in
 

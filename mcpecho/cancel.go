@@ -16,12 +16,24 @@ type inflight struct {
 	running map[requestKey]*exchange
 }
 
-// requestKey keeps the id as it was sent: "1" and 1 are two requests.
-type requestKey struct{ session, id string }
-
-func (x *exchange) requestKey() requestKey {
-	return requestKey{x.session.ID, string(x.msg.ID)}
+// requestKey is an id by its value, however it is spelt: "1" and 1 are two requests, "a" and
+// "\u0061" are one.
+type requestKey struct {
+	session, id string
+	text        bool
 }
+
+func keyOf(session string, id []byte) requestKey {
+	if text, ok := jsonrpc.Unquote(id); ok {
+		return requestKey{session, string(text), true}
+	}
+	if string(id) == "-0" {
+		id = id[1:]
+	}
+	return requestKey{session, string(id), false}
+}
+
+func (x *exchange) requestKey() requestKey { return keyOf(x.session.ID, x.msg.ID) }
 
 var errInFlight = refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
 
@@ -61,7 +73,7 @@ func (f *inflight) end(x *exchange) {
 // the reply may be on its way already.
 func (f *inflight) cancel(session string, id []byte) {
 	f.mu.Lock()
-	x := f.running[requestKey{session, string(id)}]
+	x := f.running[keyOf(session, id)]
 	f.mu.Unlock()
 	if x != nil {
 		x.cancelled.Store(true)

@@ -99,8 +99,8 @@ func TestCancelledEndsTheStatementAndSendsNothingMore(t *testing.T) {
 	if err := await(t, "the statement to end", x.ended); err == nil {
 		t.Error("the statement ended by itself")
 	}
-	if s := await(t, "the reply", done); s.Status != http.StatusAccepted || s.Body != "" {
-		t.Errorf("%d %s", s.Status, s.Body)
+	if s := await(t, "the reply", done); s.Status != http.StatusOK || !s.stream || s.Body != "" {
+		t.Errorf("a cancelled request is answered by %d %v %s, want a stream without events", s.Status, s.Header, s.Body)
 	}
 	if n := x.count(); n != 0 {
 		t.Errorf("%d rows committed", n)
@@ -243,5 +243,18 @@ func TestNothingStaysBehindOfFinishedCalls(t *testing.T) {
 				t.Error(r.Body)
 			}
 		}
+	}
+}
+
+func TestAnIDIsTheSameHoweverItIsSpelt(t *testing.T) {
+	x := startExporting(t)
+	session := x.initialize()
+	for id, other := range map[string]string{`"a"`: `"\u0061"`, `"\u00e9"`: `"é"`, `0`: `-0`, `"/"`: `"\/"`} {
+		done := x.begin(session, id, "tools/call", `"name":"stubborn"`)
+		await(t, "the call", x.started)
+		expect(t, await(t, "the refusal", x.begin(session, other, "tools/call", `"name":"stubborn"`)).reply, http.StatusBadRequest, -32600)
+		x.cancel(session, `{"requestId":`+other+`}`)
+		await(t, "the call to end", x.ended)
+		await(t, "the reply", done)
 	}
 }

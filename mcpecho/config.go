@@ -51,7 +51,16 @@ type Config struct {
 	// MaxInFlight bounds the requests in progress, open streams included; more
 	// are refused with status 503. Default: 1000.
 	MaxInFlight int
-	// MaxBodyBytes bounds a request body, after decompression. Default: 1 MiB.
+	// BodyTimeout bounds the time that a client may take to send a body; a slower one is
+	// answered with status 408. It counts from where the request reaches the mount,
+	// authentication included. A ReadTimeout of the http.Server goes on to hold. Default: 10 s.
+	BodyTimeout time.Duration
+	// ReplyTimeout bounds the time that a client may take to read a reply or an event, and a
+	// second more for each 64 KiB of a reply; the connection of a slower one is broken. An
+	// event never takes longer than its call. Where the http.Server has a WriteTimeout, that
+	// one bounds replies instead. Default: 10 s.
+	ReplyTimeout time.Duration
+	// MaxBodyBytes bounds a request body, before and after decompression. Default: 1 MiB.
 	MaxBodyBytes int64
 	// MaxResultBytes bounds the JSON of a result. A larger one is an error of
 	// type result_too_large, never cut. Default: 1 MiB.
@@ -119,6 +128,12 @@ func (cfg Config) withDefaults() Config {
 	if cfg.CommitTimeout == 0 {
 		cfg.CommitTimeout = 10 * time.Second
 	}
+	if cfg.BodyTimeout == 0 {
+		cfg.BodyTimeout = 10 * time.Second
+	}
+	if cfg.ReplyTimeout == 0 {
+		cfg.ReplyTimeout = 10 * time.Second
+	}
 	if cfg.ListTTL == 0 {
 		cfg.ListTTL = time.Minute
 	}
@@ -141,7 +156,7 @@ func (cfg Config) check() error {
 	switch {
 	case cfg.Name == "":
 		return errors.New("mcpecho: Config.Name is required")
-	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.CommitTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
+	case cfg.MaxBodyBytes < 0, cfg.MaxResultBytes < 0, cfg.MaxRows < 0, cfg.MaxInFlight < 0, cfg.CallTimeout < 0, cfg.CommitTimeout < 0, cfg.BodyTimeout < 0, cfg.ReplyTimeout < 0, cfg.ListPageSize < 0, cfg.ListTTL < 0:
 		return errors.New("mcpecho: a limit in Config is negative: leave it 0 for its default")
 	}
 	if cfg.ToolNames > NamesAsWritten {

@@ -21,6 +21,7 @@ import (
 func (s *Server) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		r, h := ec.Request(), ec.Response().Header()
+		s.boundBody(ec)
 		if err := s.guard(r); err != nil {
 			return s.exchange(ec).fail(err)
 		}
@@ -168,11 +169,22 @@ func isJSON(contentType string) bool {
 	return err == nil && media == echo.MIMEApplicationJSON && (!given || strings.EqualFold(charset, "utf-8"))
 }
 
-func acceptsJSON(accept string) bool {
+func acceptsJSON(accept string) bool { return accepts(accept, "application/json", "application/*") }
+
+// acceptsEvents says whether a reply may be an event stream: a client that lists only
+// application/json gets its reply as that, without notifications.
+func acceptsEvents(h http.Header) bool {
+	listed := h["Accept"]
+	return len(listed) == 0 || slices.ContainsFunc(listed, func(accept string) bool {
+		return accepts(accept, "text/event-stream", "text/*")
+	})
+}
+
+func accepts(accept, media, wildcard string) bool {
 	for part := range strings.SplitSeq(accept, ",") {
-		media, _, _ := strings.Cut(part, ";")
-		switch strings.ToLower(strings.TrimSpace(media)) {
-		case "application/json", "application/*", "*/*":
+		listed, _, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(listed)) {
+		case media, wildcard, "*/*":
 			return true
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,8 @@ type exchange struct {
 
 	stop      context.CancelFunc // ends the call of a dated request
 	cancelled atomic.Bool        // the client asked to end it
+
+	notify atomic.Pointer[notifier]
 }
 
 // exchange begins one. Until the message says otherwise it is on the dated
@@ -105,23 +108,55 @@ func (x *exchange) serve() error {
 
 // read takes the body, of at most Config.MaxBodyBytes once it is inflated.
 func (x *exchange) read() ([]byte, error) {
-	content, length := io.Reader(x.request.Body), x.request.ContentLength
+	content, length, max := io.Reader(x.request.Body), x.request.ContentLength, x.server.cfg.MaxBodyBytes
 	if strings.EqualFold(x.request.Header.Get("Content-Encoding"), "gzip") {
-		inflated, err := inflate(content)
-		if err != nil {
+		if length > max {
+			return nil, x.unread(jsonrpc.ErrTooLarge)
+		}
+		inflated, err := inflate(&bounded{content, max})
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return nil, x.unread(err)
+		case err != nil:
 			return nil, refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body is not gzip")
 		}
 		content, length = inflated, -1
 	}
-	body, err := jsonrpc.ReadAll(content, length, x.server.cfg.MaxBodyBytes)
-	if errors.Is(err, jsonrpc.ErrTooLarge) {
-		return nil, refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest, "body_size",
-			"the body is larger than "+strconv.FormatInt(x.server.cfg.MaxBodyBytes, 10)+" bytes")
-	}
+	body, err := jsonrpc.ReadAll(content, length, max)
 	if err != nil {
-		return nil, refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body could not be read")
+		return nil, x.unread(err)
 	}
+	x.bodyRead()
 	return body, nil
+}
+
+// unread is the answer to a body that could not be read.
+func (x *exchange) unread(err error) error {
+	switch {
+	case errors.Is(err, jsonrpc.ErrTooLarge):
+		return refuse(http.StatusRequestEntityTooLarge, jsonrpc.InvalidRequest, "body_size",
+			"the body is larger than "+strconv.FormatInt(x.server.cfg.MaxBodyBytes, 10)+" bytes")
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, jsonrpc.InvalidRequest, "body_time",
+			"the body took longer than "+x.server.cfg.BodyTimeout.String()+": send it at once")
+	}
+	return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "body", "the body could not be read")
+}
+
+// bounded reads at most left bytes, because there are gzip bodies without an end that inflate to
+// nothing.
+type bounded struct {
+	io.Reader
+	left int64
+}
+
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, jsonrpc.ErrTooLarge
+	}
+	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left+1)])
+	b.left -= int64(n)
+	return n, err
 }
 
 // inflate unpacks gzip, unless a middleware before has done so: its magic

@@ -137,7 +137,7 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 	entries := r.lists[kind]
 	visible := make([]byte, (len(entries)+7)/8)
 	for i, e := range entries {
-		*c = Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, notify: muted, ctx: callContext{ctx, c}}
+		*c = Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, muted: true, ctx: callContext{ctx, c}}
 		x.ec.SetRequest(request)
 		if !e.guarded() || c.permitted() {
 			visible[i/8] |= 1 << (i % 8)
@@ -188,7 +188,7 @@ func (c *Call) permitted() bool {
 // permit runs the steps that decide whether a caller may use an entry. They
 // send no notifications: what asks is not a call of the entry.
 func (x *exchange) permit(c *Call) error {
-	c.notify = muted
+	c.muted = true
 	return c.entry.run(c, c.entry.permits)
 }
 

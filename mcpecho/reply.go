@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/sse"
 )
 
 // Header values that every reply shares. They are never changed in place.
@@ -29,8 +30,7 @@ func (x *exchange) send(status int, message []byte) error {
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Length"] = []string{strconv.Itoa(len(message))}
 	response.WriteHeader(status)
-	_, err := response.Write(message)
-	return err
+	return x.write(message)
 }
 
 // result replies with a result whose JSON comes in parts.
@@ -77,7 +77,7 @@ func (x *exchange) finish(c *Call, message []byte) error {
 	if x.gone() {
 		return x.leave(c)
 	}
-	if c.notify != nil && c.notify.finish(message) {
+	if x.endStream(message) {
 		return nil
 	}
 	return x.send(http.StatusOK, message)
@@ -87,10 +87,17 @@ func (x *exchange) finish(c *Call, message []byte) error {
 // message still has an HTTP request to be answered.
 func (x *exchange) leave(c *Call) error {
 	x.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("subject", c.entry.name))
-	if c.notify != nil && c.notify.finish(nil) || x.request.Context().Err() != nil {
+	if x.endStream(nil) || x.request.Context().Err() != nil {
 		return nil
 	}
-	return x.ec.NoContent(http.StatusAccepted)
+	if !acceptsEvents(x.request.Header) {
+		return x.ec.NoContent(http.StatusAccepted)
+	}
+	// A cancelled request gets no response, and a POST with a request gets JSON or events: so it
+	// gets a stream without any. (specification 2025-11-25, basic/utilities/cancellation and
+	// basic/transports, section Sending Messages to the Server)
+	sse.Open(x.response)
+	return nil
 }
 
 func (x *exchange) appendHead(b []byte, member string) []byte {
@@ -176,15 +183,15 @@ func (x *exchange) failEntry(c *Call, err error) error {
 
 // fail replies to a message that could not be served.
 func (x *exchange) fail(err error) error {
-	if x.gone() {
+	f := explain(err, nil).asProtocolError()
+	if x.gone() && f.status != http.StatusRequestTimeout { // whose body was late is still there
 		return nil
 	}
-	f := explain(err, nil).asProtocolError()
 	if x.msg.Kind == 0 && f.ref != "" {
 		f.status = http.StatusInternalServerError // there is no message that a status 200 could be about
 	}
 	x.log(x.msg.Method, f, err)
-	if x.response.Committed {
+	if n := x.notify.Load(); x.response.Committed && (n == nil || n == over) {
 		panic(http.ErrAbortHandler) // what was sent so far must not be taken for the whole
 	}
 	return x.sendError(nil, f)
@@ -205,7 +212,7 @@ func (x *exchange) sendError(c *Call, f failure) error {
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
 	out.B = jsonrpc.AppendError(out.B, x.msg.ID, f.code, f.message, data)
-	if c != nil && c.notify != nil && c.notify.finish(out.B) {
+	if x.endStream(out.B) {
 		return nil
 	}
 	return x.send(f.status, out.B)

@@ -166,7 +166,7 @@ func (c *Call) runLink(l *link) (err error) {
 		return err
 	}
 	inner := &Call{Context: c.Context, exchange: c.exchange, entry: e, server: c.server, principal: c.principal,
-		arguments: arguments, format: FormatJSON, tx: c.tx, capture: c.capture, notify: c.notifier(), parent: c}
+		arguments: arguments, format: FormatJSON, tx: c.tx, capture: c.capture, muted: c.muted, parent: c}
 	inner.ctx = callContext{request.Context(), inner}
 	c.SetRequest(request.WithContext(&inner.ctx))
 	defer c.SetRequest(request)

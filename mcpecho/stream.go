@@ -18,14 +18,16 @@ const (
 	notificationsPerCall   = 1000
 )
 
-// notifier sends notifications of a call on its own reply, which the first
-// one turns into an event stream. It exists only once a step used it.
+// notifier sends notifications of an exchange on its own reply, which the first one turns into an
+// event stream. It exists only once a step used it, and is shared by all calls of the exchange and
+// by the goroutines that they start.
 type notifier struct {
 	mu     sync.Mutex
 	x      *exchange
+	until  time.Time // the deadline of the call
 	stream *sse.Stream
 	broken bool // the client cannot be written to any more
-	closed bool // the call is over
+	closed bool // the reply is on its way
 
 	progress float64 // the last report
 	shown    float64 // the last report that was sent
@@ -35,14 +37,39 @@ type notifier struct {
 	recent   [notificationsPerSecond]time.Time // when the last ones were sent, as a ring
 }
 
-// muted is the notifier of what must not answer with a stream.
-var muted = &notifier{closed: true}
+// over stands in the place of a notifier where nothing can be sent: after the reply, for calls that
+// are muted, and to clients that do not take event streams. It is never changed.
+var over = new(notifier)
 
+// notifier returns that of the exchange, making it on first use, or over. Goroutines of a handler
+// may call it at any time, also when the call has ended.
 func (c *Call) notifier() *notifier {
-	if c.notify == nil {
-		c.notify = &notifier{x: c.exchange}
+	x := c.exchange
+	if c.muted {
+		return over
 	}
-	return c.notify
+	n := x.notify.Load()
+	if n != nil {
+		return n
+	}
+	if n = over; acceptsEvents(x.request.Header) {
+		n = &notifier{x: x}
+		n.until, _ = c.ctx.Deadline()
+	}
+	if x.notify.CompareAndSwap(nil, n) {
+		return n
+	}
+	return x.notify.Load()
+}
+
+// endStream sends the reply, if it is not nil, as the last event. It reports false when no stream
+// was opened, so that the reply is an ordinary one. What a goroutine sends later is dropped.
+func (x *exchange) endStream(reply []byte) bool {
+	if x.notify.CompareAndSwap(nil, over) {
+		return false
+	}
+	n := x.notify.Load()
+	return n != over && n.finish(reply)
 }
 
 // take says whether there is room for one more notification now. It leaves
@@ -57,19 +84,29 @@ func (n *notifier) take() bool {
 	return true
 }
 
-// send writes a message, opening the stream if it is the first.
-func (n *notifier) send(message []byte) {
+// send writes a message, opening the stream if it is the first. It waits for a client that does not
+// read, but not beyond until.
+func (n *notifier) send(message []byte, until time.Time) {
 	if n.broken || n.closed || n.x.gone() {
 		return
 	}
 	if n.stream == nil {
 		n.stream = sse.Open(n.x.response)
 	}
-	n.broken = n.stream.Send(message) != nil
+	n.broken = n.stream.Send(message, until) != nil
 }
 
-// finish sends the reply as the last event. It reports false when no stream
-// was opened, so that the reply is an ordinary one.
+// eventTime is how long a notification may wait for its client. A handler that reports inside a
+// transaction holds its locks meanwhile, so it is never longer than the call.
+func (n *notifier) eventTime() time.Time {
+	until := time.Now().Add(n.x.server.cfg.ReplyTimeout)
+	if n.until.Before(until) {
+		return n.until
+	}
+	return until
+}
+
+// finish sends what was held back and then the reply.
 func (n *notifier) finish(reply []byte) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -77,11 +114,12 @@ func (n *notifier) finish(reply []byte) bool {
 		n.closed = true
 		return false
 	}
+	until := n.x.replyTime(len(reply))
 	if n.held != nil {
-		n.send(n.held)
+		n.send(n.held, until)
 	}
 	if reply != nil {
-		n.send(reply)
+		n.send(reply, until)
 	}
 	n.closed = true
 	n.stream.Close()
@@ -92,16 +130,20 @@ func (n *notifier) finish(reply []byte) bool {
 // others it costs nothing. done must grow with each report, others are
 // dropped; total is 0 when unknown; message is for people and may be empty.
 // At most 10 reports a second and 1,000 a call are sent; the last one always
-// is. (specification 2026-07-28, basic/patterns/progress)
+// is. It may be called from goroutines that the handler starts; what comes
+// after the call is dropped. (specification 2026-07-28, basic/patterns/progress)
 func (c *Call) Progress(done, total float64, message string) {
 	token := c.exchange.meta.ProgressToken
 	if token == nil {
 		return
 	}
 	n := c.notifier()
+	if n == over {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.reported && done <= n.progress || done != done || total != total {
+	if n.closed || n.reported && done <= n.progress || done != done || total != total {
 		return
 	}
 	params := struct {
@@ -121,7 +163,7 @@ func (c *Call) Progress(done, total float64, message string) {
 		return
 	}
 	n.held, n.shown = nil, done
-	n.send(event)
+	n.send(event, n.eventTime())
 }
 
 // forget drops the report that waits for room: what it told of is undone. What was sent stays,
@@ -155,7 +197,8 @@ var logLevels = []LogLevel{LogDebug, LogInfo, LogNotice, LogWarning, LogError, L
 // on the reply of the call; for others it does nothing. data is any JSON
 // value. It must not hold credentials, personal data or internals: a model
 // may read it. At most 1,000 messages and reports a call are sent, 10 a
-// second; more are dropped. (specification 2026-07-28, server/utilities/logging)
+// second; more are dropped. Like [Call.Progress] it may be called from
+// goroutines. (specification 2026-07-28, server/utilities/logging)
 func (c *Call) Log(level LogLevel, data any) {
 	asked := slices.Index(logLevels, c.exchange.logLevel())
 	if asked < 0 || slices.Index(logLevels, level) < asked {
@@ -173,10 +216,13 @@ func (c *Call) Log(level LogLevel, data any) {
 		return
 	}
 	n := c.notifier()
+	if n == over {
+		return
+	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.take() {
-		n.send(jsonrpc.AppendNotification(nil, "notifications/message", body))
+	if !n.closed && n.take() {
+		n.send(jsonrpc.AppendNotification(nil, "notifications/message", body), n.eventTime())
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -172,7 +173,7 @@ func TestWithoutATokenProgressSendsNothing(t *testing.T) {
 	if r := b.dated(b.initialize(), "tools/call", `"name":"work"`); r.text() != "done" {
 		t.Error(r.Body)
 	}
-	for _, token := range []string{`null`, `1.5`, `{}`, `true`} {
+	for _, token := range []string{`1.5`, `{}`, `true`} {
 		s := b.ask(strings.Replace(talkative, `"tok"`, token, 1), "tools/call", "work", `"name":"work"`)
 		expect(t, s.reply, http.StatusBadRequest, -32602)
 	}
@@ -459,5 +460,89 @@ func TestWithoutATokenProgressAllocatesNothing(t *testing.T) {
 	}))
 	if r := b.call("work", `{}`); r.text() != "done" || allocs != 0 {
 		t.Errorf("%v allocations: %s", allocs, r.Body)
+	}
+}
+
+func TestAClientThatTakesOnlyJSONGetsNoEventStream(t *testing.T) {
+	for accept, stream := range map[string]bool{
+		"application/json": false, "application/*;q=0.5": false,
+		"application/json, text/event-stream": true, "application/json, text/*": true, "*/*": true,
+	} {
+		b := setup(t)
+		b.srv.Add(working(func(c *mcpecho.Call) {
+			c.Progress(1, 2, "")
+			c.Log(mcpecho.LogError, "x")
+		}))
+		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work",` + talkative + `}}`
+		s := b.post(t.Context(), body, "Accept", accept, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "work")
+		if s.stream != stream || s.text() != "done" || (len(s.events) > 0) != stream {
+			t.Errorf("%s: stream %v, %d events: %s", accept, s.stream, len(s.events), s.Body)
+		}
+	}
+}
+
+func TestNullWhereNothingIsMeantIsNothing(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(working(func(c *mcpecho.Call) { c.Progress(1, 2, "") }))
+	session := b.initialize()
+	dated := []string{"MCP-Protocol-Version", "2025-11-25", "Mcp-Session-Id", session}
+	for _, method := range []string{"ping", "tools/list"} {
+		expect(t, b.send(http.MethodPost, `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":null}`, dated...), 200, 0)
+	}
+	for range 4 { // the last ones are recognised by their bytes
+		s := b.post(t.Context(), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","_meta":{"progressToken":null}}}`, dated...)
+		if s.stream || s.text() != "done" {
+			t.Errorf("%d %s", s.Status, s.Body)
+		}
+	}
+}
+
+// Workers that report are the usual pattern: none of their reports may race, reach a later reply or
+// come after the own one.
+func TestGoroutinesOfAHandlerMayReportAtAnyTime(t *testing.T) {
+	b := setup(t)
+	var workers sync.WaitGroup
+	b.srv.Add(working(func(c *mcpecho.Call) {
+		var begun sync.WaitGroup
+		for w := range 4 {
+			begun.Add(1)
+			workers.Go(func() {
+				for i := range 200 {
+					c.Progress(float64(i), 200, "")
+					c.Log(mcpecho.LogInfo, w)
+					if i == 0 {
+						begun.Done()
+					}
+				}
+			})
+		}
+		begun.Wait()
+	}), mcpecho.Service("quiet", say("quiet")))
+	for range 20 {
+		s := b.work()
+		if !s.stream || s.text() != "done" {
+			t.Errorf("%d %s", s.Status, s.Body)
+		}
+		if q := b.ask(talkative, "tools/call", "quiet", `"name":"quiet"`); q.stream {
+			t.Errorf("a late report reached another reply: %s", q.Body)
+		}
+	}
+	workers.Wait()
+}
+
+// A handler that reports inside a transaction holds its locks while the client does not read.
+func TestAReportWaitsNoLongerThanTheCallForAClientThatDoesNotRead(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.CallTimeout = 300 * time.Millisecond })
+	ended := make(chan time.Duration, 1)
+	b.srv.Add(working(func(c *mcpecho.Call) {
+		began, data := time.Now(), strings.Repeat("x", 512<<10)
+		c.Log(mcpecho.LogInfo, data)
+		ended <- time.Since(began)
+	}))
+	l := listen(b)
+	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work",` + talkative + `}}`
+	l.raw(len(body), body, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "work")
+	if took := await(t, "the handler", ended); took < 200*time.Millisecond || took > 5*time.Second {
+		t.Errorf("the report took %s of a call of 300ms", took)
 	}
 }

@@ -217,7 +217,7 @@ func TestARequestIsCancelledOnlyInItsOwnSession(t *testing.T) {
 	if code := cancel(ann, session, "7"); code != http.StatusAccepted {
 		t.Errorf("status %d", code)
 	}
-	if answer := <-running; answer.Body.Len() != 0 || answer.Code != http.StatusAccepted {
+	if answer := <-running; answer.Body.Len() != 0 || answer.Code != http.StatusOK {
 		t.Errorf("ann could not cancel her own call: %s", whole(answer))
 	}
 }

@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	// maxPooled is the capacity above which a buffer is dropped: one large message must not pin its memory.
+	// maxPooled is the capacity above which a buffer is dropped: one large message must not pin its
+	// memory.
 	maxPooled = 1 << 20
-	// maxTrusted is how much a Content-Length alone can make us allocate; the rest follows as bytes arrive.
+	// maxTrusted is how much a Content-Length alone can make us allocate; the rest follows as bytes
+	// arrive.
 	maxTrusted = 64 << 10
 	// unknownLength is the first room for a body of unknown length.
 	unknownLength = 512
@@ -18,8 +20,8 @@ const (
 // ErrTooLarge is returned by [ReadAll] for an input over its limit.
 var ErrTooLarge = errors.New("jsonrpc: the body is over the limit: send less or raise the limit")
 
-// Buffer is a growable byte buffer from a pool, for what is written and then forgotten: nothing of it may
-// reach user code. B is its content; it may be appended to and reassigned freely.
+// Buffer is a growable byte buffer from a pool, for what is written and then forgotten: nothing of
+// it may reach user code. B is its content; it may be appended to and reassigned freely.
 type Buffer struct{ B []byte }
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
@@ -27,7 +29,8 @@ var buffers = sync.Pool{New: func() any { return new(Buffer) }}
 // GetBuffer returns an empty buffer from the pool.
 func GetBuffer() *Buffer { return buffers.Get().(*Buffer) }
 
-// PutBuffer gives b back to the pool. Nothing may use b or a part of b.B afterwards. A buffer above 1 MiB is left to the garbage collector.
+// PutBuffer gives b back to the pool. Nothing may use b or a part of b.B afterwards. A buffer above
+// 1 MiB is left to the garbage collector.
 func PutBuffer(b *Buffer) {
 	if cap(b.B) > maxPooled {
 		return
@@ -36,10 +39,10 @@ func PutBuffer(b *Buffer) {
 	buffers.Put(b)
 }
 
-// ReadAll reads all of r into memory of its own: what a message is made of is handed to user code, which
-// may keep it, so it never comes from a pool. It returns ErrTooLarge when there are more than max bytes,
-// having read at most one of them too many, or the error of r. contentLength sizes the memory, -1 when
-// unknown; one over max is refused unread, one that lies costs at most 64 KiB.
+// ReadAll reads all of r into memory of its own: what a message is made of is handed to user code,
+// which may keep it, so it never comes from a pool. It returns ErrTooLarge when there are more than
+// max bytes, having read at most one of them too many, or the error of r. contentLength sizes the
+// memory, -1 when unknown; one over max is refused unread, one that lies costs at most 64 KiB.
 func ReadAll(r io.Reader, contentLength, max int64) ([]byte, error) {
 	if contentLength > max {
 		return nil, ErrTooLarge
@@ -66,8 +69,8 @@ func ReadAll(r io.Reader, contentLength, max int64) ([]byte, error) {
 	}
 }
 
-// grow doubles the room of b, but not above what was announced or allowed: a body that is held back while
-// it is read takes its own size and little more.
+// grow doubles the room of b, but not above what was announced or allowed: a body that is held back
+// while it is read takes its own size and little more.
 func grow(b []byte, contentLength, max int64) []byte {
 	room := min(2*int64(cap(b)), max+1)
 	if contentLength >= int64(len(b)) {

@@ -67,6 +67,9 @@ func decodeMeta(raw []byte) (*Meta, error) {
 				return nil, badMeta(metaLogLevel + " must be one of debug, info, notice, warning, error, critical, alert, emergency")
 			}
 		case metaProgressToken:
+			if value[0] == 'n' {
+				continue // null: some clients send it when they want no reports
+			}
 			if value[0] != '"' && integerLen(value) != len(value) {
 				return nil, badMeta("progressToken must be a string or an integer")
 			}

@@ -43,6 +43,15 @@ func TestParseMetaTellsAbsentFromEmpty(t *testing.T) {
 	}
 }
 
+func TestANullProgressTokenIsNone(t *testing.T) {
+	for range 4 { // the last ones are recognised by their bytes
+		m, err := ParseMeta([]byte(`{"progressToken":null}`))
+		if err != nil || m.ProgressToken != nil {
+			t.Errorf("%q, %v", m.ProgressToken, err)
+		}
+	}
+}
+
 func TestParseMetaRefusesWrongTypes(t *testing.T) {
 	const key = "io.modelcontextprotocol/"
 	for _, test := range []struct{ raw, message string }{
@@ -56,7 +65,7 @@ func TestParseMetaRefusesWrongTypes(t *testing.T) {
 		{`{"` + key + `clientCapabilities":null}`, "clientCapabilities must be an object"},
 		{`{"` + key + `logLevel":5}`, "logLevel must be a string"},
 		{`{"` + key + `logLevel":"loud"}`, "logLevel must be one of"},
-		{`{"progressToken":1.5}`, "progressToken must be"}, {`{"progressToken":1e3}`, "progressToken must be"}, {`{"progressToken":null}`, "progressToken must be"},
+		{`{"progressToken":1.5}`, "progressToken must be"}, {`{"progressToken":1e3}`, "progressToken must be"},
 		{`{"progressToken":{}}`, "progressToken must be"}, {`{"progressToken":true}`, "progressToken must be"},
 	} {
 		for range 3 {

@@ -111,6 +111,9 @@ func (s *scanner) judge() {
 	if v, ok := Unquote(s.version); !ok || string(v) != "2.0" {
 		s.refuse(`jsonrpc must be "2.0"`)
 	}
+	if string(m.Params) == "null" {
+		m.Params = nil // what some clients send that have none
+	}
 	if m.Params != nil && m.Params[0] != '{' {
 		s.refuse("params must be an object: leave it out when there are none")
 	}

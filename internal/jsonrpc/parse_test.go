@@ -106,7 +106,6 @@ func TestParseRefuses(t *testing.T) {
 		{"no method", `{"jsonrpc":"2.0","id":7}`, InvalidRequest, "7", "needs a method"},
 		{"a numeric method", `{"jsonrpc":"2.0","method":7,"id":"a"}`, InvalidRequest, `"a"`, "method must be"},
 		{"a null method", `{"jsonrpc":"2.0","method":null,"id":"a"}`, InvalidRequest, `"a"`, "method must be"},
-		{"null params", call(`null`), InvalidRequest, "7", "params must be"},
 		{"an array as params", call(`[]`), InvalidRequest, "7", "params must be"},
 		{"a string as params", call(`"x"`), InvalidRequest, "7", "params must be"},
 		{"a method and a result", `{"jsonrpc":"2.0","id":7,"method":"ping","result":{}}`, InvalidRequest, "7", "beside"},
@@ -142,6 +141,7 @@ func TestParseAccepts(t *testing.T) {
 		{"a call", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{"x":[1,{"y":null}]},"_meta":{"progressToken":1}}}`, Message{
 			Kind: Request, ID: []byte("7"), Method: "tools/call", Params: []byte(`{"name":"a","arguments":{"x":[1,{"y":null}]},"_meta":{"progressToken":1}}`),
 			Name: []byte(`"a"`), Arguments: []byte(`{"x":[1,{"y":null}]}`), Meta: []byte(`{"progressToken":1}`)}},
+		{"null params", `{"jsonrpc":"2.0","id":7,"method":"tools/call","params":null}`, Message{Kind: Request, ID: []byte("7"), Method: "tools/call"}},
 		{"a call with its members in any order and white space", "\r\n{ \"params\" :\t{ \"arguments\" : null , \"name\" : 5 } , \"method\" : \"tools/call\" , \"id\" : \"a\" , \"jsonrpc\" : \"2.0\" }\n", Message{
 			Kind: Request, ID: []byte(`"a"`), Method: "tools/call", Params: []byte(`{ "arguments" : null , "name" : 5 }`), Name: []byte("5"), Arguments: []byte("null")}},
 		{"a read", `{"jsonrpc":"2.0","id":0,"method":"resources/read","params":{"uri":"x://y","cursor":"c","taskId":"t"}}`, Message{

@@ -8,10 +8,6 @@ import (
 	"time"
 )
 
-// writeTimeout bounds one event: a client that does not read cannot hold a
-// handler for longer.
-const writeTimeout = 10 * time.Second
-
 // Stream is an open event stream. It is not safe for concurrent use.
 type Stream struct {
 	w   http.ResponseWriter
@@ -30,12 +26,13 @@ func Open(w http.ResponseWriter) *Stream {
 	return &Stream{w: w, rc: http.NewResponseController(w)}
 }
 
-// Send writes one message, which must hold no line break, and flushes it.
-func (s *Stream) Send(message []byte) error {
+// Send writes one message, which must hold no line break, and flushes it. A client that does not
+// read holds it until the time until; the stream is broken then.
+func (s *Stream) Send(message []byte, until time.Time) error {
 	s.buf = append(s.buf[:0], "data: "...)
 	s.buf = append(s.buf, message...)
 	s.buf = append(s.buf, "\n\n"...)
-	_ = s.rc.SetWriteDeadline(time.Now().Add(writeTimeout)) // not every writer has deadlines
+	_ = s.rc.SetWriteDeadline(until) // not every writer has deadlines
 	if _, err := s.w.Write(s.buf); err != nil {
 		return err
 	}

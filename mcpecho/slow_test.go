@@ -1,0 +1,235 @@
+package mcpecho_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// listening is a bundle behind an http.Server on a real connection.
+type listening struct {
+	*bundle
+	addr string
+}
+
+func listen(b *bundle, change ...func(*http.Server)) listening {
+	server := httptest.NewUnstartedServer(b.e)
+	server.Listener = narrow{server.Listener}
+	for _, f := range change {
+		f(server.Config)
+	}
+	server.Start()
+	b.t.Cleanup(server.Close)
+	return listening{b, server.Listener.Addr().String()}
+}
+
+// narrow makes connections that take little of a reply that is not read.
+type narrow struct{ net.Listener }
+
+func (n narrow) Accept() (net.Conn, error) {
+	conn, err := n.Listener.Accept()
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(4096)
+	}
+	return conn, err
+}
+
+// raw opens a connection and writes the head of a POST whose body has length bytes, and the
+// beginning of that body.
+func (l listening) raw(length int, begin string, headers ...string) net.Conn {
+	l.t.Helper()
+	conn, err := net.Dial("tcp", l.addr)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.t.Cleanup(func() { _ = conn.Close() })
+	_ = conn.(*net.TCPConn).SetReadBuffer(4096)
+	head := "POST /mcp HTTP/1.1\r\nHost: " + l.addr + "\r\nContent-Type: application/json\r\n"
+	for i := 0; i < len(headers); i += 2 {
+		head += headers[i] + ": " + headers[i+1] + "\r\n"
+	}
+	if _, err := fmt.Fprintf(conn, "%sContent-Length: %d\r\n\r\n%s", head, length, begin); err != nil {
+		l.t.Fatal(err)
+	}
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	return conn
+}
+
+// cut reads one reply and makes sure that the connection is closed behind it.
+func (l listening) cut(conn net.Conn) (status int, body string) {
+	l.t.Helper()
+	r := bufio.NewReader(conn)
+	response, err := http.ReadResponse(r, nil)
+	if err != nil {
+		l.t.Fatal("no reply: ", err)
+	}
+	b, err := io.ReadAll(response.Body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	if _, err := r.ReadByte(); err == nil || errors.Is(err, context.DeadlineExceeded) || isTimeout(err) {
+		l.t.Errorf("the connection goes on: %v", err)
+	}
+	return response.StatusCode, string(b)
+}
+
+func isTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+func TestABodyThatDoesNotComeIsAnsweredWith408AndCut(t *testing.T) {
+	l := listen(setup(t, func(c *mcpecho.Config) { c.BodyTimeout = 100 * time.Millisecond }))
+	for name, headers := range map[string][]string{"plain": nil, "gzip": {"Content-Encoding", "gzip"}} {
+		status, body := l.cut(l.raw(1000, `{"jsonrpc"`, headers...))
+		if status != http.StatusRequestTimeout || !strings.Contains(body, "100ms") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	if !strings.Contains(l.log.String(), "reason=body_time") {
+		t.Errorf("log: %s", l.log)
+	}
+}
+
+// net/http reads what is left of a refused body before it sends the refusal.
+func TestARefusedRequestCannotHoldItsConnectionWithItsBody(t *testing.T) {
+	l := listen(setup(t, func(c *mcpecho.Config) { c.BodyTimeout = 100 * time.Millisecond }))
+	if status, _ := l.cut(l.raw(1000, `{"jsonrpc"`, "Origin", "https://evil.example")); status != http.StatusForbidden {
+		t.Errorf("status %d", status)
+	}
+}
+
+func TestTheTimeOfTheBodyIsNotThatOfTheCall(t *testing.T) {
+	for name, change := range map[string]func(*http.Server){
+		"without time-outs":         func(*http.Server) {},
+		"with a longer ReadTimeout": func(s *http.Server) { s.ReadTimeout = time.Minute },
+	} {
+		b := setup(t, func(c *mcpecho.Config) { c.BodyTimeout = 100 * time.Millisecond })
+		b.srv.Add(mcpecho.Service("long", func(c *mcpecho.Call, _ none) (string, error) {
+			select {
+			case <-c.Ctx().Done():
+				return "", c.Ctx().Err()
+			case <-time.After(400 * time.Millisecond):
+				return "done", nil
+			}
+		}))
+		l := listen(b, change)
+		body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"long",` + meta + `}}`
+		conn := l.raw(len(body), body, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "long", "Connection", "close")
+		if status, body := l.cut(conn); status != http.StatusOK || !strings.Contains(body, "done") {
+			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+}
+
+func TestAReadTimeoutOfTheServerHoldsForBodies(t *testing.T) {
+	l := listen(setup(t), func(s *http.Server) { s.ReadTimeout = 200 * time.Millisecond })
+	began := time.Now()
+	if status, _ := l.cut(l.raw(1000, `{"jsonrpc"`)); status != http.StatusRequestTimeout || time.Since(began) > 5*time.Second {
+		t.Errorf("status %d after %s", status, time.Since(began))
+	}
+}
+
+// big is a tool whose result fills the buffers of any connection several times.
+func big(size int) *mcpecho.Spec {
+	text := strings.Repeat("x", size)
+	return mcpecho.Service("big", func(*mcpecho.Call, none) (string, error) { return text, nil })
+}
+
+const callBig = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"big",` + meta + `}}`
+
+var bigHeaders = []string{"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "big"}
+
+func TestAReplyThatIsNotReadIsGivenUp(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.ReplyTimeout = 100 * time.Millisecond })
+	b.srv.Add(big(60 << 10))
+	ended := make(chan struct{})
+	b.e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			defer close(ended)
+			return next(c)
+		}
+	})
+	l := listen(b)
+	l.raw(len(callBig), callBig, bigHeaders...)
+	await(t, "the reply to be given up", ended)
+	if !strings.Contains(b.log.String(), "reason=reply_time") {
+		t.Errorf("log: %s", b.log)
+	}
+}
+
+func TestALargeReplyIsWholeOnAConnectionThatIsReadAndGoesOn(t *testing.T) {
+	const size = 900 << 10
+	b := setup(t, func(c *mcpecho.Config) { c.ReplyTimeout = 200 * time.Millisecond })
+	b.srv.Add(big(size))
+	l := listen(b)
+	client := &http.Client{Transport: &http.Transport{MaxConnsPerHost: 1}}
+	for range 3 {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+l.addr+"/mcp", strings.NewReader(callBig))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Content-Type", "application/json")
+		for i := 0; i < len(bigHeaders); i += 2 {
+			request.Header.Set(bigHeaders[i], bigHeaders[i+1])
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if err != nil || len(body) < 2*size || response.ContentLength != int64(len(body)) {
+			t.Fatalf("%d bytes of %d, %v", len(body), response.ContentLength, err)
+		}
+		time.Sleep(300 * time.Millisecond) // the deadline of the reply is not that of the connection
+	}
+}
+
+func TestACompressedBodyIsBoundedByWhatIsSentToo(t *testing.T) {
+	const limit = 10_000
+	b := setup(t, func(c *mcpecho.Config) { c.MaxBodyBytes = limit })
+	var empty bytes.Buffer
+	if err := gzip.NewWriter(&empty).Close(); err != nil {
+		t.Fatal(err)
+	}
+	endless := &counted{member: empty.Bytes()}
+	request := httptest.NewRequest(http.MethodPost, "/mcp", endless)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Content-Encoding", "gzip")
+	record := httptest.NewRecorder()
+	b.e.ServeHTTP(record, request)
+	if record.Code != http.StatusRequestEntityTooLarge || endless.read > limit+4096 {
+		t.Errorf("status %d after %d bytes", record.Code, endless.read)
+	}
+	gz := []string{"Content-Encoding", "gzip"}
+	expect(t, b.send(http.MethodPost, strings.Repeat("\x1f\x8b", limit), gz...), 413, -32600)
+}
+
+// counted is an endless sequence of gzip members.
+type counted struct {
+	member []byte
+	read   int
+}
+
+func (c *counted) Read(p []byte) (n int, _ error) {
+	for n < len(p) {
+		at := c.read % len(c.member)
+		k := copy(p[n:], c.member[at:])
+		n, c.read = n+k, c.read+k
+	}
+	return n, nil
+}
