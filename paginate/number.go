@@ -1,8 +1,11 @@
 package paginate
 
 import (
+	"errors"
+
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/narrow"
@@ -25,31 +28,42 @@ func (p *Paginator) number(db *gorm.DB, in Input) (*gorm.DB, *Page, error) {
 	return limited(db, page.Limit, (page.Page-1)*page.Limit, order), page, nil
 }
 
-// count returns the number of rows of db. It is built in a dry run, because only after the scopes of the query have run
-// is it known whether rows are grouped: the COUNT of gorm itself looks before, and also knows only one column of DISTINCT.
+// errWrap ends the simple count of a query that has to be counted from outside.
+var errWrap = errors.New("paginate: count from outside")
+
+// count returns the number of rows of db. Only when the scopes of the query have run is it known whether its rows are
+// grouped: the COUNT of gorm itself looks before, and also knows only one column of DISTINCT.
 func count(db *gorm.DB) (total int64, err error) {
-	wrap := false
-	built := narrow.Last(db, func(stmt *gorm.Statement) {
-		refuseLimit(stmt)
-		delete(stmt.Clauses, "ORDER BY")
-		delete(stmt.Clauses, "FOR") // a locked row cannot be counted
-		stmt.Preloads = nil
-		_, grouped := stmt.Clauses["GROUP BY"]
-		_, selected := stmt.Clauses["SELECT"]
-		wrap = grouped || selected || stmt.Distinct || len(stmt.Selects) > 0
-		if !wrap {
+	tx := narrow.Last(db, func(stmt *gorm.Statement) {
+		countable(stmt)
+		if narrow.OneForOne(stmt) {
 			stmt.AddClause(clause.Select{Expression: clause.Expr{SQL: "count(*)"}})
+		} else {
+			_ = stmt.AddError(errWrap)
 		}
-	}).Session(&gorm.Session{DryRun: true, SkipHooks: true}).Find(&[]map[string]any{})
+	}).Session(&gorm.Session{SkipHooks: true}).Find(&total)
+	if errors.Is(tx.Error, errWrap) {
+		return countOutside(db)
+	}
+	return total, tx.Error
+}
+
+// countable takes away what a count has no use for.
+func countable(stmt *gorm.Statement) {
+	refuseLimit(stmt)
+	delete(stmt.Clauses, "ORDER BY")
+	delete(stmt.Clauses, "FOR") // a locked row cannot be counted
+	stmt.Preloads = nil
+}
+
+// countOutside counts the rows of db as a subquery, which is built in a dry run that no log shows.
+func countOutside(db *gorm.DB) (total int64, err error) {
+	built := narrow.Last(db, countable).Session(&gorm.Session{DryRun: true, SkipHooks: true, Logger: logger.Discard}).Find(&[]map[string]any{})
 	if built.Error != nil {
 		return 0, built.Error
 	}
-	sql := built.Statement.SQL.String()
-	if wrap {
-		sql = "SELECT count(*) FROM (" + sql + ") AS counted"
-	}
 	tx := db.Session(&gorm.Session{NewDB: true}).Raw("")
-	tx.Statement.SQL.WriteString(sql) // not through Raw, which would look for its own placeholders in it
+	tx.Statement.SQL.WriteString("SELECT count(*) FROM (" + built.Statement.SQL.String() + ") AS counted") // not through Raw, which would look for its own placeholders in it
 	tx.Statement.Vars = built.Statement.Vars
 	return total, tx.Scan(&total).Error
 }

@@ -1,16 +1,19 @@
 package paginate_test
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/paginate"
@@ -114,10 +117,19 @@ func TestCountIsTheNumberOfRowsOfTheQuery(t *testing.T) {
 		"distinct join": func(db *gorm.DB) *gorm.DB {
 			return db.Distinct("invoices.*").Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id")
 		},
-		"select":        func(db *gorm.DB) *gorm.DB { return db.Select("id", "number") },
-		"select note":   func(db *gorm.DB) *gorm.DB { return db.Select("note") },
-		"select raw":    func(db *gorm.DB) *gorm.DB { return db.Select("number, amount_cents * ? AS doubled", 2) },
-		"raw distinct":  func(db *gorm.DB) *gorm.DB { return db.Select("DISTINCT amount_cents") },
+		"select":       func(db *gorm.DB) *gorm.DB { return db.Select("id", "number") },
+		"select note":  func(db *gorm.DB) *gorm.DB { return db.Select("note") },
+		"select raw":   func(db *gorm.DB) *gorm.DB { return db.Select("number, amount_cents * ? AS doubled", 2) },
+		"raw distinct": func(db *gorm.DB) *gorm.DB { return db.Select("DISTINCT amount_cents") },
+		"equal names": func(db *gorm.DB) *gorm.DB {
+			return db.Select("invoices.*, invoice_lines.*").Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id")
+		},
+		"renamed over": func(db *gorm.DB) *gorm.DB { return db.Select("invoices.*, ? AS number", "x") },
+		"aggregate":    func(db *gorm.DB) *gorm.DB { return db.Select("count(*) AS amount_cents") },
+		"omit":         func(db *gorm.DB) *gorm.DB { return db.Omit("Number") },
+		"eager": func(db *gorm.DB) *gorm.DB {
+			return db.Select("invoices.number").Joins("JOIN invoice_lines AS l ON l.invoice_id = invoices.id")
+		},
 		"group":         group,
 		"lazy group":    func(db *gorm.DB) *gorm.DB { return db.Scopes(group) },
 		"group of none": func(db *gorm.DB) *gorm.DB { return group(db).Where("number = ?", "none") },
@@ -159,6 +171,52 @@ func TestCountIsTheNumberOfRowsOfTheQuery(t *testing.T) {
 			})
 		}
 	})
+}
+
+// lines collects what gorm logs.
+type lines struct {
+	logger.Interface
+	sql []string
+}
+
+func (l *lines) Trace(_ context.Context, _ time.Time, fc func() (string, int64), _ error) {
+	sql, _ := fc()
+	l.sql = append(l.sql, sql)
+}
+
+func TestACountIsLoggedOnce(t *testing.T) {
+	db := openSQLite(t)
+	seed(t, db, 3)
+	for name, build := range map[string]func(*gorm.DB) *gorm.DB{
+		"plain":   func(db *gorm.DB) *gorm.DB { return db },
+		"wrapped": func(db *gorm.DB) *gorm.DB { return db.Select("amount_cents").Group("amount_cents") },
+	} {
+		log := &lines{Interface: logger.Discard}
+		query := build(db.Session(&gorm.Session{Logger: log}).Model(&invoice{}))
+		if _, _, err := compile(t, paginate.Config{}).Run(query, &paginate.Input{}, paginate.Walk{}); err != nil || len(log.sql) != 1 {
+			t.Errorf("%s: logged %q, %v", name, log.sql, err)
+		}
+	}
+}
+
+func TestNumberedPagesEndTheirOrderWithTheKey(t *testing.T) {
+	p := compile(t, paginate.Config{Row: rowSchema(t)})
+	db := openSQLite(t)
+	for want, build := range map[string]func(*gorm.DB) *gorm.DB{
+		"ORDER BY `invoices`.`id` LIMIT":                  func(db *gorm.DB) *gorm.DB { return db },
+		"ORDER BY number,`invoices`.`id` LIMIT":           func(db *gorm.DB) *gorm.DB { return db.Order("number") },
+		"ORDER BY number desc,`invoices`.`id` DESC LIMIT": func(db *gorm.DB) *gorm.DB { return db.Order("number desc") },
+		"ORDER BY `amount_cents` LIMIT":                   func(db *gorm.DB) *gorm.DB { return db.Select("amount_cents").Group("amount_cents") },
+		"ORDER BY 1 LIMIT":                                func(db *gorm.DB) *gorm.DB { return db.Distinct("amount_cents") },
+	} {
+		paged, _, err := p.Run(build(db.Model(&invoice{})), &paginate.Input{}, paginate.Walk{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if sql := paged.Session(&gorm.Session{DryRun: true}).Find(&[]invoice{}).Statement.SQL.String(); !strings.Contains(sql, want) {
+			t.Errorf("got %s, want %s", sql, want)
+		}
+	}
 }
 
 func TestRunKeepsTheQuery(t *testing.T) {

@@ -109,6 +109,14 @@ func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	return distinct(stmt, list) && !(Covers(list, key) && Covers(list, order))
 }
 
+// OneForOne says whether a query has one row for each row that its tables and conditions make, so that what it selects
+// can be replaced by count(*). A function in the list may be an aggregate, or one that makes rows.
+func OneForOne(stmt *gorm.Statement) bool {
+	_, grouped := stmt.Clauses["GROUP BY"]
+	list := selectList(stmt)
+	return !grouped && !distinct(stmt, list) && !strings.Contains(list, "(")
+}
+
 // selectList is the text of what a query selects, empty when it says nothing about it.
 func selectList(stmt *gorm.Statement) string {
 	switch e := stmt.Clauses["SELECT"].Expression.(type) {
