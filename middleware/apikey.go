@@ -43,7 +43,8 @@ func NewAPIKey(id string) (key string, keep APIKey) {
 // APIKeys is a [Verifier] of keys of the form "id.secret", given as a map from
 // id to what was kept. A caller's principal has the Issuer "apikey". The map is
 // copied: withdraw a key by making a new verifier, or write a Verifier that
-// looks ids up. It panics when an id or a digest cannot be one.
+// looks ids up. Two sets of keys on one server share the names of their callers. It
+// panics when an id or a digest cannot be one.
 //
 //	mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.APIKeys(keys), Header: "X-API-Key"})
 //

@@ -57,7 +57,9 @@ type BearerConfig struct {
 	// it returns is its own concern; an empty one is refused. An
 	// [echo.HTTPError] that it returns is the answer to the request; use status
 	// 503 while keys cannot be fetched, since a 401 makes clients log in again.
-	// A key that it no longer returns is honoured for at most a minute.
+	// A key that it no longer returns is honoured for at most a minute. Without
+	// Issuer it also answers for `iss`: callers are told apart by `iss` and `sub`
+	// alone, so it must not give the key of one issuer to a token of another.
 	Keyfunc jwt.Keyfunc
 	// Algorithms are the only values of `alg` that are accepted. Default with
 	// Key: HS256; with PublicKey: RS256, ES256, ES384, ES512 or EdDSA, by the
@@ -67,7 +69,9 @@ type BearerConfig struct {
 	Algorithms []string
 
 	// Issuer, if set, must be the `iss` of the token. Set it whenever tokens
-	// are not made by the application itself.
+	// are not made by the application itself. Without it the callers of a Key or
+	// PublicKey belong to that key: the same `sub` under another key is another
+	// caller.
 	Issuer string
 	// Audience are more values than Resource that the `aud` of a token may
 	// have, for issuers that know the server by another name. Optional.
@@ -142,8 +146,8 @@ const (
 //
 // The token must have `exp`; `nbf` and `iat` are honoured. Granted scopes are
 // the `scope` (a space-separated string) and `scp` (a string or an array)
-// claims. A caller is told apart by `iss` and `sub`, or by the token itself
-// when it has no `sub`. It panics without a key of at least 32 bytes.
+// claims. A caller is told apart by the key, `iss` and `sub`, or by the token
+// itself when it has no `sub`. It panics without a key of at least 32 bytes.
 func Bearer(key []byte) echo.MiddlewareFunc {
 	cfg := DefaultBearerConfig
 	cfg.Key = key

@@ -179,7 +179,7 @@ func (cfg *BearerConfig) checkAlgorithms() error {
 		}
 		hmac++
 		if size := m.Hash.Size(); len(cfg.Key) > 0 && len(cfg.Key) < size && !cfg.AllowShortKey {
-			return fmt.Errorf("middleware: bearer requires a key of at least %d bytes for %s (RFC 7518 section 3.2), not %d: make one from crypto/rand", size, name, len(cfg.Key))
+			return fmt.Errorf("middleware: bearer requires a key of at least %d bytes for %s (RFC 7518 section 3.2), not %d: make one from crypto/rand, or set AllowShortKey for a trial", size, name, len(cfg.Key))
 		}
 	}
 	switch {

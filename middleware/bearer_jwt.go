@@ -2,7 +2,9 @@ package middleware
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,6 +26,7 @@ type jwtVerifier struct {
 	newClaims func() jwt.Claims
 	audience  []string // folded, none to accept every audience
 	typ       string   // folded, "" to accept every type
+	authority string   // names the key where no issuer is checked
 	verified  *tokenCache[verifiedToken]
 	honoured  time.Duration // how long a key that may be withdrawn is trusted unseen, 0 for ever
 }
@@ -46,7 +49,7 @@ func newJWTVerifier(cfg BearerConfig) *jwtVerifier {
 	}
 	v := &jwtVerifier{
 		parser: jwt.NewParser(options...), validator: jwt.NewValidator(options...), newClaims: cfg.NewClaims,
-		audience: audiences(cfg.Resource, cfg.Audience), typ: foldType(cfg.Type),
+		audience: audiences(cfg.Resource, cfg.Audience), typ: foldType(cfg.Type), authority: cfg.authority(),
 		verified: newTokenCache[verifiedToken](cfg.CacheSize),
 	}
 	switch {
@@ -111,14 +114,42 @@ func (v *jwtVerifier) parse(raw string, digest [sha256.Size]byte) (*mcpecho.Prin
 	if p.Subject, err = token.Claims.GetSubject(); err != nil {
 		return nil, invalid(err)
 	}
-	if p.Subject == "" {
+	switch {
+	case p.Subject == "":
 		p.ID = tokenID(digest)
+	case v.authority != "":
+		p.ID = v.authority + "\x00" + p.Issuer + "\x00" + p.Subject
 	}
 	if p.Scopes, err = v.scopes(token); err != nil {
 		return nil, invalid(err)
 	}
 	p.Scopes = slices.Clip(p.Scopes) // shared with later requests, so an append must copy
 	return p, nil
+}
+
+// authority names the key of tokens whose issuer is not checked. Who has the key of
+// one Bearer can write every `iss` and `sub`, and must not become a caller of another
+// Bearer by that. It is the same on all replicas, and gives the key not away.
+func (cfg *BearerConfig) authority() string {
+	var name []byte
+	switch {
+	case cfg.Issuer != "":
+		return ""
+	case cfg.PublicKey != nil:
+		der, err := x509.MarshalPKIXPublicKey(cfg.PublicKey)
+		if err != nil {
+			return ""
+		}
+		sum := sha256.Sum256(der)
+		name = sum[:]
+	case len(cfg.Key) > 0:
+		mac := hmac.New(sha256.New, cfg.Key)
+		mac.Write([]byte("mcpecho: the callers of this key"))
+		name = mac.Sum(nil)
+	default:
+		return ""
+	}
+	return "key:" + hex.EncodeToString(name[:16])
 }
 
 // lastSecond is the end of the year 9999, in Unix time.

@@ -16,6 +16,10 @@ import (
 // error means that nothing could be found out, and answers 503 with
 // Retry-After. A nil principal without an error counts as invalid.
 //
+// A principal without ID is told apart by Issuer and Subject: where a server has two
+// verifiers, give theirs different Issuers, or one can name the callers of the other.
+// One with none of the three is told apart by its token.
+//
 // That a token was made for this server and has not expired is for the
 // Verifier to check; whoever keeps a result keeps a revoked token valid.
 type Verifier func(ctx context.Context, token string) (*mcpecho.Principal, error)
