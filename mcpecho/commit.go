@@ -64,7 +64,8 @@ func commitSafely(tx *gorm.DB) (err error) {
 var mysqlAnswer = regexp.MustCompile(`^Error (\d+) \([0-9A-Z]{5}\)`)
 
 // refusedCommit says whether an error of COMMIT is the database's own no, after which nothing is
-// left of the transaction. All other errors leave open what has happened.
+// left of the transaction. All other errors leave open what has happened, those that a driver calls
+// safe to retry included: pgx says so of a connection that was lost after COMMIT was sent.
 func refusedCommit(err error, db *gorm.DB) bool {
 	var state interface{ SQLState() string }
 	if errors.As(err, &state) {
@@ -72,10 +73,6 @@ func refusedCommit(err error, db *gorm.DB) bool {
 		// (appendix A of the PostgreSQL manual)
 		code := state.SQLState()
 		return !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57P") && code != "40003"
-	}
-	var sent interface{ SafeToRetry() bool }
-	if errors.As(err, &sent) && sent.SafeToRetry() {
-		return true // COMMIT has not left this machine
 	}
 	if db.Name() == "sqlite" || translate(err, db) != err { //nolint:errorlint // identity: untranslated errors come back as they are
 		return true

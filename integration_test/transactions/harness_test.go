@@ -1,0 +1,154 @@
+// Package transactions_test holds the promises about transactions against real databases.
+package transactions_test
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+
+	"gorm.io/driver/mysql"
+	"gorm.io/driver/postgres"
+	"gorm.io/driver/sqlite"
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
+
+	"github.com/mcpecho/kit/integration_test/dbtest"
+	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcptest"
+)
+
+// row is what the calls of these tests write.
+type row struct {
+	ID    uint
+	Name  string `gorm:"size:40"`
+	Lines []line
+}
+
+type line struct {
+	ID    uint
+	RowID uint
+	Text  string `gorm:"size:40"`
+}
+
+type named struct {
+	Name string `json:"name"`
+}
+
+type nothing struct{}
+
+// each runs test with the table on each database.
+func each(t *testing.T, test func(*testing.T, *gorm.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) { test(t, sqliteDB(t)) })
+	t.Run("postgres", func(t *testing.T) { test(t, migrate(t, dbtest.Postgres(t))) })
+	t.Run("mariadb", func(t *testing.T) { test(t, migrate(t, dbtest.MariaDB(t, ""))) })
+}
+
+func sqliteDB(t *testing.T) *gorm.DB {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "test.db")
+	return migrate(t, dbtest.SQLite(t, file+"?_txlock=immediate&_busy_timeout=5000&_journal_mode=WAL"))
+}
+
+func migrate(t *testing.T, db *gorm.DB) *gorm.DB {
+	t.Helper()
+	if err := db.AutoMigrate(&row{}, &line{}); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// reopen makes another handle on the same *sql.DB.
+func reopen(t *testing.T, db *gorm.DB, cfg gorm.Config) *gorm.DB {
+	t.Helper()
+	cfg.Logger = logger.Discard
+	var dialect gorm.Dialector
+	switch pool := poolOf(t, db); db.Name() {
+	case "sqlite":
+		dialect = sqlite.New(sqlite.Config{Conn: pool})
+	case "postgres":
+		dialect = postgres.New(postgres.Config{Conn: pool})
+	default:
+		dialect = mysql.New(mysql.Config{Conn: pool})
+	}
+	again, err := gorm.Open(dialect, &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
+}
+
+func newServer(db *gorm.DB, change ...func(*mcpecho.Config)) *mcpecho.Server {
+	cfg := mcpecho.Config{Name: "test", DB: db, Logger: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	for _, f := range change {
+		f(&cfg)
+	}
+	return mcpecho.New(cfg)
+}
+
+// inserting is a service that writes a row, registers hook, and does something else before it
+// ends.
+func inserting(hooks *atomic.Int64, then func(c *mcpecho.Call) error) func(*mcpecho.Call, named) (string, error) {
+	return func(c *mcpecho.Call, in named) (string, error) {
+		c.AfterCommit(func(context.Context) { hooks.Add(1) })
+		if err := c.DB().Create(&row{Name: in.Name}).Error; err != nil {
+			return "", err
+		}
+		if then != nil {
+			if err := then(c); err != nil {
+				return "", err
+			}
+		}
+		return "written", nil
+	}
+}
+
+func rows(t *testing.T, db *gorm.DB, where ...any) (n int64) {
+	t.Helper()
+	q := db.Session(&gorm.Session{NewDB: true}).Model(&row{})
+	if len(where) > 0 {
+		q = q.Where(where[0], where[1:]...)
+	}
+	if err := q.Count(&n).Error; err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// failureType is the type of the error of a result, "" for success.
+func failureType(t *testing.T, r *mcptest.Result) string {
+	t.Helper()
+	if r.RPCError != nil {
+		return fmt.Sprint("code ", r.RPCError.Code)
+	}
+	if !r.IsError {
+		return ""
+	}
+	var body struct{ Error struct{ Type string } }
+	if err := json.Unmarshal([]byte(r.Text), &body); err != nil {
+		t.Fatal(err)
+	}
+	return body.Error.Type
+}
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func poolOf(t *testing.T, db *gorm.DB) *sql.DB {
+	t.Helper()
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pool
+}
