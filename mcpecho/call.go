@@ -3,54 +3,77 @@ package mcpecho
 import (
 	"bytes"
 	"context"
+	"reflect"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/internal/capture"
+	"github.com/mcpecho/kit/internal/deadline"
 )
 
 // Call is one MCP call: the live [echo.Context] of its HTTP request plus what
 // the chain works on. It is the echo.Context that every step and handler
 // gets, so values set by middlewares of the Echo group are there (c.Get).
+// What is written to its response does not reach the client as it is: a body
+// with status 2xx becomes the result, others an error.
 //
 // A Call belongs to one request and one goroutine; it must not be kept after
 // the handler returns.
 type Call struct {
 	echo.Context
+	inherited
 
-	exchange  *exchange
 	entry     *entry
-	server    *Server
-	principal *Principal
 	arguments []byte // raw JSON
 	args      []any  // decoded: pointers, one for each part of the arguments
+	uri       string // that a resource is read at
+	format    OutputFormat
+	answer    answer
+	suggest   echo.HandlerFunc // what the guards of a completion end in
 
-	tx     *database // nil: Config.DB
-	query  *gorm.DB
-	wrap   func(rows, items any) (any, error)
-	result any
-
-	fetched    any    // what the result was made of: the rows, the row, the service's result
-	structured []byte // the finished JSON of a tool's result
-	text       []byte // its text form, if it is not that JSON
-	items      []byte // the finished JSON array of content, contents or messages
-	format     OutputFormat
-	uri        string // that a resource is read at
-
-	scopes    []func(*gorm.DB) *gorm.DB
-	rowChecks []func(row any) error
-
-	muted    bool // it sends no notifications
-	outcomes map[*link]any
-	then     echo.HandlerFunc // what a chain of guards ends in
-
-	errored     error // what a middleware handed to Error instead of returning it
 	afterCommit []func(context.Context)
 	committed   bool  // a transaction of this call or one inside it
 	parent      *Call // of a call inside another
-	deadline    deadline
-	ctx         callContext
-	capture     *capture
+
+	response *echo.Response // that the chain sees
+	capture  capture.Response
+	deadline deadline.Context
+	ctx      callContext
+	gates    []gate
 }
+
+// inherited is what a call made inside another call has from it. It is handed
+// on as a whole, so that nothing can be forgotten.
+type inherited struct {
+	server    *Server
+	exchange  *exchange
+	principal *Principal
+	tx        *database // nil: Config.DB
+	rows      []rowRule // narrowings and row permissions of the calls around
+	depth     int       // how many calls there are around
+	muted     bool      // it sends no notifications
+}
+
+// answer is what a chain has made so far.
+type answer struct {
+	query      *gorm.DB
+	wrap       func(rows, items any) (any, error)
+	result     any
+	set        bool   // the result was set, be it to nil
+	fetched    any    // what the result was made of: the rows, the row, the service's result
+	found      bool   // a query has been run, and has found something
+	structured []byte // the finished JSON of a tool's result
+	text       []byte // its text form, if it is not that JSON
+	items      []byte // the finished JSON array of content, contents or messages
+
+	errored  error          // what a middleware handed to Error instead of returning it
+	checked  []reflect.Type // of which row types a row was checked
+	outcomes map[*link]any  // of a sequence
+}
+
+// finished says whether a serialize step has left a result.
+func (a *answer) finished() bool { return a.structured != nil || a.items != nil }
 
 // callContext carries the call through [context.Context] without an
 // allocation of its own.
@@ -68,26 +91,25 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// contextKey is where a [Call] answers to [echo.Context.Get] with itself, so
-// that it is found behind a middleware that wraps the echo.Context.
-const contextKey = "mcpecho.call"
-
-// CallFrom finds the call of an echo.Context: the context itself, or the call
-// behind a wrapper that a middleware put around it. It returns nil outside of
-// an MCP call.
-func CallFrom(ec echo.Context) *Call {
-	if c, ok := ec.(*Call); ok {
-		return c
-	}
-	c, _ := ec.Get(contextKey).(*Call)
-	return c
-}
+// CallFrom finds the call of an echo.Context by the context of its request,
+// which middlewares may wrap and replace by others that descend from it. It
+// returns nil outside of an MCP call.
+func CallFrom(ec echo.Context) *Call { return CallFromContext(ec.Request().Context()) }
 
 // CallFromContext finds the call of a context that descends from [Call.Ctx],
 // nil outside of an MCP call.
 func CallFromContext(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	return c
+}
+
+// Response is echo.Context.Response: it records what is written to it.
+func (c *Call) Response() *echo.Response { return c.response }
+
+// SetResponse is echo.Context.SetResponse.
+func (c *Call) SetResponse(r *echo.Response) {
+	c.response = r
+	c.Context.SetResponse(r)
 }
 
 // Args returns the decoded arguments of type T: the handler's input, or what
@@ -102,20 +124,12 @@ func Args[T any](c *Call) *T {
 	panic("mcpecho: Args of a type that this chain does not have, or before its validate step")
 }
 
-// Get is echo.Context.Get.
-func (c *Call) Get(key string) any {
-	if key == contextKey {
-		return c
-	}
-	return c.Context.Get(key)
-}
-
 // Error keeps err as the outcome of the call. Some middlewares (Echo's own
 // rate limiter is one) report through it and return nil; the steps around
 // them then see err as returned, so a transaction rolls back.
 func (c *Call) Error(err error) {
-	if c.errored == nil {
-		c.errored = err
+	if c.answer.errored == nil {
+		c.answer.errored = err
 	}
 }
 
@@ -153,20 +167,22 @@ func (c *Call) Arguments() []byte { return c.arguments }
 
 // Query is what a selector returned and the steps since have made of it. It
 // is nil before the handle step and for services.
-func (c *Call) Query() *gorm.DB { return c.query }
+func (c *Call) Query() *gorm.DB { return c.answer.query }
 
 // SetQuery replaces the query.
-func (c *Call) SetQuery(q *gorm.DB) { c.query = q }
+func (c *Call) SetQuery(q *gorm.DB) { c.answer.query = q }
 
 // Result is the value that the serialize step will encode: what a service
 // returned or a step set. Selectors have none before their rows are fetched.
-func (c *Call) Result() any { return c.result }
+func (c *Call) Result() any { return c.answer.result }
 
-// SetResult replaces the result. A step that calls it without calling its
-// successor answers in the handler's place.
-func (c *Call) SetResult(v any) { c.result = v }
+// SetResult replaces the result. A step that calls it and does not call its
+// successor answers in the handler's place: the serialize step then maps and
+// encodes the value as it does with the handler's. A value of another type
+// than the handler's is taken as mapped already, and has to fit the output schema.
+func (c *Call) SetResult(v any) { c.answer.result, c.answer.set = v, true }
 
 // SetEnvelope makes the serialize step of a selector pass its result through
 // wrap, which gets the fetched rows and the items made of them (the rows
 // themselves, unless a step maps them).
-func (c *Call) SetEnvelope(wrap func(rows, items any) (any, error)) { c.wrap = wrap }
+func (c *Call) SetEnvelope(wrap func(rows, items any) (any, error)) { c.answer.wrap = wrap }

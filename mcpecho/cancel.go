@@ -39,7 +39,7 @@ var errInFlight = refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplica
 
 // begin makes a call of a dated session cancellable until end. An id that is
 // in flight already is refused: its cancellation would be ambiguous.
-func (f *inflight) begin(x *exchange, stop context.CancelFunc) error {
+func (f *inflight) begin(x *exchange, stop context.CancelCauseFunc) error {
 	if x.wire == modern {
 		return nil
 	}
@@ -77,7 +77,7 @@ func (f *inflight) cancel(session string, id []byte) {
 	f.mu.Unlock()
 	if x != nil {
 		x.cancelled.Store(true)
-		x.stop()
+		x.stop(nil)
 	}
 }
 

@@ -35,6 +35,7 @@ func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, erro
 	var steps []Step
 	for _, s := range inherited {
 		if s.serves(kind) {
+			s.inherited = true
 			steps = append(steps, s)
 		}
 	}
@@ -42,6 +43,7 @@ func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, erro
 		if !s.serves(kind) {
 			return Chain{}, fmt.Errorf("step %q does not serve a %s: leave it out", s.Name, kind)
 		}
+		s.inherited = false
 		steps = append(steps, s)
 	}
 	steps = append(slices.Clone(core), steps...)
@@ -51,7 +53,7 @@ func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, erro
 		}
 	}
 	steps = keepClosest(steps)
-	slices.SortStableFunc(steps, func(a, b Step) int { return a.Stage.rank() - b.Stage.rank() })
+	slices.SortStableFunc(steps, func(a, b Step) int { return int(a.Stage) - int(b.Stage) })
 
 	for _, e := range edits {
 		var err error
@@ -111,6 +113,8 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 			return nil, errors.New("the handle step cannot be replaced: it is the spec's function")
 		case stepValidate:
 			return nil, errors.New("the validate step cannot be replaced: it decodes the arguments that other steps read")
+		case stepFetch:
+			return nil, errors.New("the fetch step cannot be replaced: it runs the query that the steps before it have made")
 		}
 		if slices.ContainsFunc(steps[first+1:], named) {
 			return nil, fmt.Errorf("step %q is in the chain more than once: take it out with Without and add the new one", e.name)
@@ -118,7 +122,7 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 		steps[first] = e.step
 		return steps, nil
 	default:
-		if e.name == stepHandle || e.name == stepValidate || e.name == stepSerialize {
+		if e.name == stepHandle || e.name == stepValidate || e.name == stepFetch || e.name == stepSerialize {
 			return nil, fmt.Errorf("the %s step cannot be left out", e.name)
 		}
 		return slices.DeleteFunc(steps, named), nil
@@ -130,19 +134,27 @@ func (ch Chain) only(match func(Step) bool) Chain {
 	return Chain{slices.DeleteFunc(slices.Clone(ch.steps), func(s Step) bool { return !match(s) })}
 }
 
-// compile nests the middlewares around h, the first step outermost.
+// compile nests the middlewares around h, the first step outermost. Each step that is not of this
+// module gets a gate, whose number in a call is its place among them.
 func (ch Chain) compile(h echo.HandlerFunc) echo.HandlerFunc {
+	gate := ch.gates()
 	for _, s := range slices.Backward(ch.steps) {
-		if s.Native {
+		if s.Native.Native() {
 			h = s.Func(h)
 		} else {
-			h = contain(s.Func, h)
+			gate--
+			h = contain(s.Func, h, gate)
 		}
 	}
 	return h
 }
 
-// foreign says whether any step may write to the response by itself.
-func (ch Chain) foreign() bool {
-	return slices.ContainsFunc(ch.steps, func(s Step) bool { return !s.Native })
+// gates is how many gates a call of the chain needs.
+func (ch Chain) gates() (n int) {
+	for _, s := range ch.steps {
+		if !s.Native.Native() {
+			n++
+		}
+	}
+	return n
 }

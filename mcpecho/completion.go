@@ -105,10 +105,11 @@ func (x *exchange) complete() error {
 	}
 	c := x.newCall(e, nil)
 	var values []string
-	err = e.run(c, e.admit(func(ec echo.Context) (err error) {
-		values, err = completer(CallFrom(ec), params.Argument.Value, params.Context.Arguments)
+	c.suggest = func(echo.Context) (err error) {
+		values, err = completer(c, params.Argument.Value, params.Context.Arguments)
 		return err
-	}))
+	}
+	err = c.run(e.guards, nil)
 	if err != nil {
 		return x.failEntry(c, err)
 	}
@@ -120,7 +121,7 @@ func (x *exchange) complete() error {
 		Values  []string `json:"values"`
 		HasMore bool     `json:"hasMore"`
 	}
-	if c.items, err = binding.Marshal(completion{values, more}); err != nil {
+	if c.answer.items, err = binding.Marshal(completion{values, more}); err != nil {
 		return x.failEntry(c, err)
 	}
 	return x.reply(c, "completion", registry.resultTail)

@@ -172,7 +172,7 @@ func TestCompletionRevealsNothingThatAReadWouldRefuse(t *testing.T) {
 	b := setup(t)
 	b.seed(1)
 	asked := 0
-	limited := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Native: true, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error {
+	limited := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error {
 		if asked++; asked > 1 {
 			return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "slow down"}
 		}

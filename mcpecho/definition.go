@@ -34,7 +34,15 @@ type Definition struct {
 	wraps   []func(*jsonschema.Schema) *jsonschema.Schema
 	shared  map[any]any
 	server  *Server
+	rules   []rowRule
+	columns func(*Call) []string
+
+	inherited bool // the step being described is one of the server or a group
 }
+
+// SelectColumns makes the fetch step of a selector or retrieve ask only for the columns that names
+// returns, unless the query says itself what it selects, or a row permission needs whole rows.
+func (d *Definition) SelectColumns(names func(*Call) []string) { d.columns = names }
 
 // Set shares a value with the steps that are described after this one, in the
 // order of the chain: paginate uses what order has compiled. Keys follow the

@@ -125,7 +125,7 @@ func (x *exchange) callTool() error {
 	if err := c.chooseFormat(); err != nil {
 		return err
 	}
-	if err := e.execute(c); err != nil {
+	if err := c.execute(e.handler); err != nil {
 		return x.failTool(c, err)
 	}
 	return x.toolResult(c, registry.resultTail)
@@ -146,8 +146,4 @@ func (c *Call) chooseFormat() error {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "params.outputFormat must be json, toon or auto"}
 	}
 	return nil
-}
-
-func (x *exchange) newCall(e *entry, arguments []byte) *Call {
-	return &Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, arguments: arguments}
 }

@@ -22,12 +22,16 @@ type entry struct {
 	spec     *Spec
 	group    *Group
 
-	chain   Chain
-	handler echo.HandlerFunc // the whole chain
-	permits echo.HandlerFunc // its auth and permission steps alone
-	guards  echo.HandlerFunc // its steps up to the rate limit, then Call.then
-	inner   echo.HandlerFunc // what is left of it inside a sequence
-	foreign bool
+	chain     Chain
+	handler   echo.HandlerFunc // the whole chain
+	permits   echo.HandlerFunc // its auth and permission steps alone
+	guards    echo.HandlerFunc // its steps up to the rate limit, then Call.suggest
+	inner     echo.HandlerFunc // what is left of it inside a sequence
+	serialize echo.HandlerFunc // its serialize steps alone
+	gates     int              // how many gates one call needs
+
+	rules   []rowRule
+	columns func(*Call) []string // to fetch; nil for all
 
 	args     *binding.Args
 	parts    []reflect.Type
@@ -125,6 +129,7 @@ func (t *entry) build(s *Server, inherited []Step) error {
 	if err := describe(chain.steps, def); err != nil {
 		return err
 	}
+	t.rules, t.columns = def.rules, def.columns
 	t.compile(chain)
 	if err := t.compileArguments(&set, def); err != nil {
 		return err
@@ -153,17 +158,17 @@ func (t *entry) settle(s *Server, set *settings) (err error) {
 	return s.cfg.ToolNames.check(t.name)
 }
 
-// compile nests the chain, and the parts of it that run without the handler.
+// compile nests the chain, and the parts of it that run alone.
 func (t *entry) compile(chain Chain) {
-	t.chain, t.foreign = chain, t.foreign || chain.foreign()
-	t.handler = chain.compile(func(echo.Context) error { return nil })
-	t.permits = chain.only(func(s Step) bool { return s.Stage == StageAuth || s.Stage == StagePermissions }).
-		compile(func(echo.Context) error { return nil })
+	t.chain, t.gates = chain, chain.gates()
+	end := func(echo.Context) error { return nil }
+	t.handler = chain.compile(end)
+	t.permits = chain.only(Step.decides).compile(end)
 	t.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).
-		compile(func(ec echo.Context) error { return CallFrom(ec).then(ec) })
-	// A sequence has charged the limits; permissions also set the row scope.
-	t.inner = chain.only(func(s Step) bool { return s.Stage == StagePermissions || s.Stage != StageObserve && !s.guards() }).
-		compile(func(echo.Context) error { return nil })
+		compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
+	// Inside a sequence: who is calling is known, and the limits were charged by the whole.
+	t.inner = chain.only(func(s Step) bool { return s.Stage != StageAuth && s.Stage != StageRateLimit }).compile(end)
+	t.serialize = chain.only(func(s Step) bool { return s.Stage == StageSerialize }).compile(end)
 }
 
 func (t *entry) compileArguments(set *settings, def *Definition) (err error) {
@@ -228,7 +233,7 @@ func (t *entry) define(s *Server) (*Definition, error) {
 // describe lets each step contribute. It fills in Func where Describe made one.
 func describe(steps []Step, def *Definition) error {
 	for i := range steps {
-		def.Func = steps[i].Func
+		def.Func, def.inherited = steps[i].Func, steps[i].inherited
 		if steps[i].Describe != nil {
 			if err := steps[i].Describe(def); err != nil {
 				return fmt.Errorf("step %q: %w", steps[i].Name, err)

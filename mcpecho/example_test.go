@@ -63,7 +63,7 @@ func ExampleSelector() {
 		middleware.Filter[invoiceFilter](), middleware.Order("-number"), middleware.Paginate(20)))
 	srv.Fprint(os.Stdout)
 	// Output:
-	// invoices.list  scopes → ratelimit → validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
+	// invoices.list  scopes → ratelimit → validate → handle → filter → order → paginate → fetch → serialize  (listed as invoices_list)
 }
 
 // The variables of a URI template are arguments: decoded by type, validated.
@@ -102,8 +102,8 @@ func ExampleSpec_AsResource() {
 	srv.Fprint(os.Stdout)
 	fmt.Println(mcptest.New(inExample(), srv).Read("invoices://1").RPCError)
 	// Output:
-	// invoices.get     scopes → validate → handle → serialize  (listed as invoices_get)
-	// invoices://{pk}  scopes → validate → handle → serialize
+	// invoices.get     scopes → validate → handle → fetch → serialize  (listed as invoices_get)
+	// invoices://{pk}  scopes → validate → handle → fetch → serialize
 	// 401 authentication required
 }
 

@@ -106,7 +106,7 @@ func TestTextIsTheSummaryInstead(t *testing.T) {
 	type badge struct {
 		Label string `json:"label"`
 	}
-	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true, Native: true, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
 		if err := c.Serialize(func(v any) (any, error) { return badge{v.(widget).Name}, nil }); err != nil {
 			return err
 		}
@@ -208,7 +208,7 @@ func TestTheTextOfAPageIsSummarisedByItsRows(t *testing.T) {
 	}
 	b := setup(t)
 	b.seed(3)
-	envelope := mcpecho.Step{Name: "paginate", Stage: mcpecho.StagePaginate, Native: true, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	envelope := mcpecho.Step{Name: "paginate", Stage: mcpecho.StagePaginate, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
 		c.SetQuery(c.Query().Limit(2))
 		c.SetEnvelope(func(rows, _ any) (any, error) { return page{rows.([]widget)}, nil })
 		return next()

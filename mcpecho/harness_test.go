@@ -201,7 +201,7 @@ func insert(c *mcpecho.Call, in struct {
 // transaction is a step around [mcpecho.Call.Transaction].
 func transaction() mcpecho.Step {
 	return mcpecho.Step{
-		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService, Native: true,
+		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService,
 		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.Transaction(nil, next) }),
 	}
 }

@@ -32,8 +32,8 @@ type exchange struct {
 	principal *Principal
 	session   store.Session // of a dated request
 
-	stop      context.CancelFunc // ends the call of a dated request
-	cancelled atomic.Bool        // the client asked to end it
+	stop      context.CancelCauseFunc // ends the call of a dated request
+	cancelled atomic.Bool             // the client asked to end it
 
 	notify atomic.Pointer[notifier]
 }

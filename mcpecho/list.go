@@ -1,12 +1,9 @@
 package mcpecho
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net/http"
-	"runtime/debug"
 	"slices"
 	"sync"
 
@@ -118,30 +115,29 @@ func errCursor() error {
 	return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor is not a cursor of this list: start again without it"}
 }
 
-// filtered is the view of a caller who sees what it may call. One call, with
-// one deadline, asks the permission steps of every entry in turn.
+// filtered is the view of a caller who sees what it may call. One call asks the permission steps of
+// every entry in turn, as calls inside it.
 func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
-	ctx, stop := context.WithTimeout(x.request.Context(), x.server.cfg.CallTimeout)
-	defer stop()
-	if err := x.server.inflight.begin(x, stop); err != nil {
-		return nil, err
-	}
-	defer x.server.inflight.end(x)
-	// Permission steps set challenges on the response: not on this one.
-	aside := newCapture(x.ec)
-	defer x.ec.SetResponse(aside.response)
-	defer x.ec.SetRequest(x.request)
-
-	c := &Call{}
-	request := x.request.WithContext(&c.ctx)
 	entries := r.lists[kind]
 	visible := make([]byte, (len(entries)+7)/8)
-	for i, e := range entries {
-		*c = Call{Context: x.ec, exchange: x, entry: e, server: x.server, principal: x.principal, muted: true, ctx: callContext{ctx, c}}
-		x.ec.SetRequest(request)
-		if !e.guarded() || c.permitted() {
+	c := x.newCall(nil, nil)
+	c.muted = true
+	err := c.run(func(echo.Context) error {
+		inner := &Call{}
+		for i, e := range entries {
+			if e.guarded() {
+				c.beginChild(inner, e, nil)
+				if !inner.permitted() {
+					continue
+				}
+			}
 			visible[i/8] |= 1 << (i % 8)
 		}
+		c.capture.DropHeaders() // challenges that permission steps have set are not for this reply
+		return c.Ctx().Err()
+	}, nil)
+	if err != nil {
+		return nil, err
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
 	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
@@ -150,36 +146,19 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 }
 
 // guarded says whether the entry has steps that permit or refuse.
-func (t *entry) guarded() bool {
-	return slices.ContainsFunc(t.chain.steps, func(s Step) bool { return s.Stage == StageAuth || s.Stage == StagePermissions })
-}
+func (t *entry) guarded() bool { return slices.ContainsFunc(t.chain.steps, Step.decides) }
 
 // permitted runs the permission steps of the call's entry. What is neither a
 // permission nor a refusal hides the entry too, and is logged.
 func (c *Call) permitted() bool {
-	x, t := c.exchange, c.entry
-	if t.foreign {
-		c.capture = newCapture(x.ec)
-		defer x.ec.SetResponse(c.capture.response)
-	}
-	err := func() (err error) {
-		defer func() {
-			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
-					panic(v)
-				}
-				err = &panicked{v, debug.Stack()}
-			}
-		}()
-		return t.permits(c)
-	}()
+	err := c.run(c.entry.permits, nil)
 	if err == nil {
 		return true
 	}
 	var refusal *Error
 	if !errors.As(err, &refusal) {
-		if f := explain(err, x.server.cfg.DB); f.ref != "" {
-			x.log(t.name, f, err)
+		if f := explain(err, c.server.cfg.DB); f.ref != "" {
+			c.exchange.log(c.entry.name, f, err)
 		}
 	}
 	return false
@@ -189,15 +168,7 @@ func (c *Call) permitted() bool {
 // send no notifications: what asks is not a call of the entry.
 func (x *exchange) permit(c *Call) error {
 	c.muted = true
-	return c.entry.run(c, c.entry.permits)
-}
-
-// admit is the guards of an entry, permissions and limits, before h.
-func (t *entry) admit(h echo.HandlerFunc) echo.HandlerFunc {
-	return func(ec echo.Context) error {
-		CallFrom(ec).then = h
-		return t.guards(ec)
-	}
+	return c.run(c.entry.permits, nil)
 }
 
 // encodeView writes the pages of a list.

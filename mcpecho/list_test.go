@@ -20,7 +20,7 @@ import (
 // permission lets callers with a scope pass.
 func permission(scope string) mcpecho.Step {
 	return mcpecho.Step{
-		Name: "permission", Stage: mcpecho.StagePermissions, Native: true,
+		Name: "permission", Stage: mcpecho.StagePermissions,
 		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
 			if !c.Principal().HasScope(scope) {
 				c.Response().Header().Set("WWW-Authenticate", `Bearer scope="`+scope+`"`)

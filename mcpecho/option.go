@@ -196,12 +196,12 @@ func Before(name string, step Step) Option { return editOption(opBefore, name, s
 func After(name string, step Step) Option { return editOption(opAfter, name, step) }
 
 // Replace puts a step in the place of the named one, which must be in the
-// chain exactly once. The steps validate and handle cannot be replaced.
+// chain exactly once. The steps validate, handle and fetch cannot be replaced.
 func Replace(name string, step Step) Option { return editOption(opReplace, name, step) }
 
 // Without takes every step of a name out of the chain, inherited ones
 // included: this is how a spec opts out of a server-wide step. The steps
-// validate, handle and serialize cannot be left out.
+// validate, handle, fetch and serialize cannot be left out.
 func Without(name string) Option { return editOption(opWithout, name, Step{}) }
 
 func editOption(op editOp, name string, step Step) Option {

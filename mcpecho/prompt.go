@@ -101,7 +101,7 @@ func (x *exchange) getPrompt() error {
 	if err := c.setStrings(sent); err != nil {
 		return err
 	}
-	if err := e.execute(c); err != nil {
+	if err := c.execute(e.handler); err != nil {
 		return x.failPrompt(c, err)
 	}
 	return x.reply(c, "messages", registry.resultTail)

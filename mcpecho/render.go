@@ -45,14 +45,14 @@ func (c *Call) encode(v any) (err error) {
 	case onTools:
 		err = c.encodeTool(v)
 	case onResources:
-		c.items, err = c.encodeContents(v)
+		c.answer.items, err = c.encodeContents(v)
 	default:
-		c.items, err = encodeMessages(v)
+		c.answer.items, err = encodeMessages(v)
 	}
 	if err != nil {
 		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
 	}
-	if size, max := max(len(c.structured), len(c.items)), c.server.cfg.MaxResultBytes; size > max {
+	if size, max := max(len(c.answer.structured), len(c.answer.items)), c.server.cfg.MaxResultBytes; size > max {
 		return &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf(
 			"the result has %d bytes, more than the %d allowed: ask for fewer rows or a smaller page", size, max)}
 	}
@@ -67,10 +67,10 @@ func (c *Call) encodeTool(v any) (err error) {
 	}
 	switch v := v.(type) {
 	case Content:
-		c.items, err = encodeBlocks([]Content{v})
+		c.answer.items, err = encodeBlocks([]Content{v})
 		return err
 	case []Content:
-		c.items, err = encodeBlocks(v)
+		c.answer.items, err = encodeBlocks(v)
 		return err
 	}
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(contentType) {
@@ -78,29 +78,29 @@ func (c *Call) encodeTool(v any) (err error) {
 		for i := range blocks {
 			blocks[i], _ = list.Index(i).Interface().(Content)
 		}
-		c.items, err = encodeBlocks(blocks)
+		c.answer.items, err = encodeBlocks(blocks)
 		return err
 	}
-	if c.structured, err = binding.MarshalResult(v); err != nil {
+	if c.answer.structured, err = binding.MarshalResult(v); err != nil {
 		return err
 	}
-	if c.entry.object && v != nil && string(c.structured) == "null" {
+	if c.entry.object && v != nil && string(c.answer.structured) == "null" {
 		return fmt.Errorf("mcpecho: %s results in a nil %T, but its output schema says an object: return a value", c.entry.name, v)
 	}
-	if c.entry.summary != nil && c.fetched != nil { // neither a null nor what a middleware wrote
-		if c.text, err = c.entry.summary(v); err != nil {
-			c.text, err = c.entry.summary(c.fetched) // the rows of a page, the row that was mapped
+	if c.entry.summary != nil && c.answer.fetched != nil { // neither a null nor what a middleware wrote
+		if c.answer.text, err = c.entry.summary(v); err != nil {
+			c.answer.text, err = c.entry.summary(c.answer.fetched) // the rows of a page, the row that was mapped
 		}
 		return err
 	}
 	if s, ok := v.(string); ok {
-		c.text = []byte(strings.ToValidUTF8(s, "\uFFFD")) // text needs no quotes to be read
+		c.answer.text = []byte(strings.ToValidUTF8(s, "\uFFFD")) // text needs no quotes to be read
 		return nil
 	}
-	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.structured)) {
-		text, err := toon.Append([]byte("# format: toon\n```toon\n"), c.structured)
+	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.answer.structured)) {
+		text, err := toon.Append([]byte("# format: toon\n```toon\n"), c.answer.structured)
 		if err == nil && len(text) <= c.server.cfg.MaxResultBytes { // else JSON says it
-			c.text = append(text, "\n```"...)
+			c.answer.text = append(text, "\n```"...)
 		}
 	}
 	return nil
@@ -238,8 +238,8 @@ func (c *Call) contents(list ...Contents) ([]byte, error) {
 
 // appendText writes the text block of structured content.
 func (c *Call) appendText(b []byte) []byte {
-	if c.text != nil {
-		return jsonrpc.AppendString(b, c.text)
+	if c.answer.text != nil {
+		return jsonrpc.AppendString(b, c.answer.text)
 	}
-	return jsonrpc.AppendString(b, c.structured)
+	return jsonrpc.AppendString(b, c.answer.structured)
 }

@@ -45,7 +45,7 @@ func (x *exchange) result(parts ...[]byte) error {
 // once: its bytes are the structured content and, quoted, the text block.
 // (specification 2026-07-28, server/tools, section Structured Content)
 func (x *exchange) toolResult(c *Call, tail []byte) error {
-	if c.items != nil {
+	if c.answer.items != nil {
 		return x.reply(c, "content", tail)
 	}
 	out := jsonrpc.GetBuffer()
@@ -56,7 +56,7 @@ func (x *exchange) toolResult(c *Call, tail []byte) error {
 	b = append(b, `}]`...)
 	if c.entry.structured && (x.wire == modern || c.entry.object) {
 		b = append(b, `,"structuredContent":`...)
-		b = append(b, c.structured...)
+		b = append(b, c.answer.structured...)
 	}
 	out.B = x.appendTail(b, tail)
 	return x.finish(c, out.B)
@@ -67,7 +67,7 @@ func (x *exchange) reply(c *Call, member string, tail []byte) error {
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
 	b := x.appendHead(out.B, member)
-	out.B = x.appendTail(append(b, c.items...), tail)
+	out.B = x.appendTail(append(b, c.answer.items...), tail)
 	return x.finish(c, out.B)
 }
 

@@ -210,7 +210,7 @@ func (x *exchange) readResource() error {
 	}
 	c := x.newCall(e, arguments)
 	c.uri = uri
-	if err := e.execute(c); err != nil {
+	if err := c.execute(e.handler); err != nil {
 		return x.failResource(c, err)
 	}
 	return x.reply(c, "contents", registry.readTail)

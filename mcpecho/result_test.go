@@ -55,7 +55,10 @@ func TestAnEmptyListIsAnEmptyArray(t *testing.T) {
 func TestAListOverMaxRowsIsAnErrorNotACutList(t *testing.T) {
 	b := setup(t, func(c *mcpecho.Config) { c.MaxRows = 3 })
 	b.srv.Add(mcpecho.Selector[widget]("list", widgets),
-		mcpecho.Selector[widget]("first", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Limit(4), nil }))
+		mcpecho.Selector[widget]("first", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Limit(2), nil }),
+		mcpecho.Selector[widget]("many", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Limit(4), nil }),
+		mcpecho.Selector[widget]("all", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Limit(-1), nil }),
+		mcpecho.Selector[widget]("rest", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Offset(0), nil }))
 	b.seed(3)
 	if r := b.call("list", `{}`); r.Result["isError"] != nil {
 		t.Error(r.Body)
@@ -64,8 +67,13 @@ func TestAListOverMaxRowsIsAnErrorNotACutList(t *testing.T) {
 	if f := b.call("list", `{}`).failure(t); f["type"] != mcpecho.TypeTooLarge {
 		t.Error(f)
 	}
-	if r := b.call("first", `{}`); r.Result["isError"] != nil {
+	if r := b.call("first", `{}`); strings.Count(r.text(), `"id"`) != 2 {
 		t.Error("a selector's own LIMIT is not respected: ", r.Body)
+	}
+	for _, unbounded := range []string{"many", "all", "rest"} {
+		if f := b.call(unbounded, `{}`).failure(t); f["type"] != mcpecho.TypeTooLarge {
+			t.Errorf("%s: %v", unbounded, f)
+		}
 	}
 }
 

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
-	"runtime/debug"
 	"time"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/native"
 )
 
 // panicked is a recovered panic on its way to the log.
@@ -22,112 +22,145 @@ func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
 var errNoResult = errors.New("mcpecho: the chain ended without a result: a step neither called its successor nor set one")
 
-// execute runs the whole chain of a call and leaves the finished JSON in it.
-func (t *entry) execute(c *Call) error {
-	return t.run(c, func(ec echo.Context) error {
-		if err := t.handler(ec); err != nil {
-			return err
-		}
-		if err := c.outcome(); err != nil {
-			return err
-		}
-		if !c.finished() && c.capture != nil {
-			return c.takeCaptured()
-		}
-		if !c.finished() {
-			return errNoResult
-		}
-		c.runAfterCommit()
-		return nil
-	})
+// maxDepth bounds calls inside of calls.
+const maxDepth = 16
+
+var errTooDeep = fmt.Errorf("mcpecho: calls are nested more than %d deep", maxDepth)
+
+// newCall begins the call of a message.
+func (x *exchange) newCall(e *entry, arguments []byte) *Call {
+	return &Call{
+		Context: x.ec, entry: e, arguments: arguments,
+		inherited: inherited{server: x.server, exchange: x, principal: x.principal},
+	}
 }
 
-// finished says whether a serialize step has left a result.
-func (c *Call) finished() bool { return c.structured != nil || c.items != nil }
+// child begins a call inside this one.
+func (c *Call) child(e *entry, arguments []byte) *Call {
+	inner := &Call{}
+	c.beginChild(inner, e, arguments)
+	return inner
+}
 
-// run runs a handler as the call: with its deadline, and with everything
-// undone after that middlewares do to the echo.Context.
-func (t *entry) run(c *Call, h echo.HandlerFunc) (err error) {
-	request := c.Request()
-	ctx := &c.deadline
-	ctx.Context, ctx.at = request.Context(), time.Now().Add(c.server.cfg.CallTimeout)
-	defer ctx.end()
-	if err := c.server.inflight.begin(c.exchange, ctx.end); err != nil {
+func (c *Call) beginChild(inner *Call, e *entry, arguments []byte) {
+	*inner = Call{Context: c.Context, inherited: c.inherited, entry: e, arguments: arguments, format: FormatJSON}
+	inner.rows, inner.parent = c.rules(), c
+	inner.depth++
+}
+
+// execute runs the whole chain of a call and leaves the finished JSON in it.
+func (c *Call) execute(chain echo.HandlerFunc) error { return c.run(chain, (*Call).conclude) }
+
+// conclude is what follows a chain that ended well.
+func (c *Call) conclude() error {
+	if err := c.Settle(); err != nil {
 		return err
 	}
-	defer c.server.inflight.end(c.exchange)
-	c.ctx = callContext{ctx, c}
+	if c.depth == 0 {
+		c.runAfterCommit()
+	}
+	return nil
+}
+
+// run is how every chain runs, or a part of one: that of a tool, a resource or a prompt, the guards
+// of a completion, the permissions of an entry in a list, a spec inside a sequence. The call has a
+// deadline and a captured response of its own meanwhile. Whatever middlewares do to the
+// echo.Context is undone after. conclude, if not nil, follows a chain without an error.
+func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err error) {
+	if c.depth > maxDepth {
+		return errTooDeep
+	}
+	request, response := c.Request(), c.Context.Response()
+	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
+	if c.depth == 0 {
+		if err := c.server.inflight.begin(c.exchange, c.deadline.End); err != nil {
+			return err
+		}
+		defer c.server.inflight.end(c.exchange)
+	}
+	c.ctx = callContext{&c.deadline, c}
 	c.SetRequest(request.WithContext(&c.ctx))
-	if t.foreign {
-		c.capture = newCapture(c.Context)
+	c.capture.Begin(response, c.Echo())
+	c.SetResponse(&c.capture.Echo)
+	if c.entry != nil && c.entry.gates > 0 {
+		c.gates = make([]gate, c.entry.gates)
 	}
 	defer func() {
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
-				panic(v)
-			}
-			err = &panicked{v, debug.Stack()}
-		}
-		if c.capture != nil {
-			c.capture.restore(c.Context)
-		}
+		c.deadline.End(nil)
+		c.capture.End()
+		c.Context.SetResponse(response)
 		c.SetRequest(request)
 	}()
-	if err = c.refusal(h(c)); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errors.Join(err, ctx.Err()) // a driver may say "interrupted" instead
+	if err = c.runChain(chain, conclude); err != nil && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
+		return errors.Join(err, context.DeadlineExceeded) // a driver may say "interrupted" instead
 	}
 	return err
+}
+
+func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err error) {
+	defer recovered(&err)
+	if err = chain(c); err == nil {
+		err = c.outcome()
+	}
+	if err == nil && conclude != nil {
+		err = conclude(c)
+	}
+	return c.refusal(err)
 }
 
 // outcome is the error that a middleware reported without returning it: to
 // [Call.Error], or as a response that it wrote.
 func (c *Call) outcome() error {
-	if c.errored != nil {
-		return c.errored
+	if c.answer.errored != nil {
+		return c.answer.errored
 	}
-	if c.capture != nil {
-		return c.capture.failure()
-	}
-	return nil
+	return c.written()
 }
 
-// contain compiles a step written for plain Echo. The steps around it see
-// whatever error it reported as returned.
-func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc) echo.HandlerFunc {
-	h := mw(next)
-	return func(ec echo.Context) error {
-		if err := h(ec); err != nil {
+// settleResult serializes what a step has set in the handler's place.
+func (c *Call) settleResult() error {
+	if v := c.answer.result; v == nil || reflect.TypeOf(v) != c.entry.spec.resultType() {
+		b, err := encodeAny(v)
+		if err != nil {
 			return err
 		}
-		c := CallFrom(ec)
-		if c == nil {
-			return errNoCall
-		}
-		return c.outcome()
+		return c.setEncoded(b)
 	}
+	if err := c.entry.serialize(c); err != nil {
+		return err
+	}
+	return c.fits(c.answer.structured)
 }
 
-// coreSteps are the steps that every chain of the kind has.
+// coreSteps are the steps that the core puts into a chain.
 func (t *entry) coreSteps() []Step {
-	return []Step{
-		{Name: stepValidate, Stage: StageValidate, Func: t.validate, Native: true, Single: true},
-		{Name: stepHandle, Stage: StageHandle, Func: t.handle, Native: true},
-		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: true, Single: true},
+	steps := []Step{
+		{Name: stepValidate, Stage: StageValidate, Func: t.validate, Native: native.Step(), Single: true},
+		{Name: stepHandle, Stage: StageHandle, Func: t.handle, Native: native.Step()},
+		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: native.Step(), Single: true},
 	}
+	if t.spec.row != nil {
+		steps = append(steps, Step{Name: stepFetch, Stage: StageFetch, Func: t.fetch, Native: native.Step()})
+	}
+	return steps
 }
 
 func (t *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
-		c := CallFrom(ec)
-		c.args = make([]any, len(t.parts))
-		for i, p := range t.parts {
-			c.args[i] = reflect.New(p).Interface()
-		}
-		if err := t.args.Decode(c.arguments, c.args...); err != nil {
+		if err := CallFrom(ec).decode(); err != nil {
 			return err
 		}
 		return next(ec)
 	}
+}
+
+// decode makes new arguments of the raw ones.
+func (c *Call) decode() error {
+	c.args = make([]any, len(c.entry.parts))
+	for i, p := range c.entry.parts {
+		c.args[i] = reflect.New(p).Interface()
+	}
+	return c.entry.args.Decode(c.arguments, c.args...)
 }
 
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
@@ -136,8 +169,11 @@ func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := t.spec.handle(c); err != nil {
 			return err
 		}
-		if c.query != nil {
-			c.query = c.Narrowed(c.query)
+		if err := c.outcome(); err != nil {
+			return err
+		}
+		if c.answer.query != nil {
+			c.answer.query = c.Narrowed(c.answer.query)
 		}
 		return next(ec)
 	}

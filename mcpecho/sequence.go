@@ -1,10 +1,9 @@
 package mcpecho
 
 import (
+	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
-	"runtime/debug"
 	"slices"
 
 	"github.com/go-json-experiment/json"
@@ -24,10 +23,11 @@ import (
 //	})
 //	srv.Add(mcpecho.Finish(seq, sent, mcpecho.Describe("Create an invoice and send it.")))
 //
-// The permission and rate limit steps of every spec guard the whole tool; its
-// other steps run with the spec. Steps of the server and of groups are those of
-// the sequence itself: what a spec inherits elsewhere does not travel with it.
-// A spec that fails ends the sequence, and the error names it as failedStep.
+// The permission and rate limit steps of every spec guard the whole tool. Each
+// spec then runs as a call inside it, with the steps of the server and of the
+// sequence's group as well as its own, except that limits are charged once.
+// What the sequence narrows and checks holds in every spec of it. A spec that
+// fails ends the sequence, and the error names it as failedStep.
 type Sequence[In any] struct {
 	name  string
 	links []*link
@@ -51,7 +51,7 @@ type Outcome[Out any] struct{ link *link }
 // In returns the result in a call, once its step has run; it panics before,
 // which the order of [Then] makes a mistake of the program.
 func (o Outcome[Out]) In(c *Call) Out {
-	v, ok := c.outcomes[o.link].(Out)
+	v, ok := c.answer.outcomes[o.link].(Out)
 	if !ok {
 		panic("mcpecho: Outcome.In before its step of the sequence has run")
 	}
@@ -110,29 +110,35 @@ func (t *entry) compileLinks() (guards []Step, readOnly bool, err error) {
 	t.links = map[*link]*entry{}
 	readOnly = len(t.spec.links) > 0
 	for _, l := range t.spec.links {
-		e := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: t.group}
-		if err := e.build(t.group.server, nil); err != nil {
-			return nil, false, fmt.Errorf("%s: %w", l.spec.name, err)
+		e, err := t.compileLink(l, t.group.inherited())
+		if err != nil {
+			return nil, false, err
 		}
-		if e.nullable {
-			return nil, false, fmt.Errorf("%s: Nullable is not for sequences: a missing row ends them", l.spec.name)
+		own, err := t.compileLink(l, nil) // what it inherits guards the whole already
+		if err != nil {
+			return nil, false, err
 		}
-		if l.in != l.spec.in {
-			return nil, false, fmt.Errorf("%s takes a %s, the sequence gives it a %s", l.spec.name, l.spec.in, l.in)
-		}
-		if out := l.spec.resultType(); l.out != out {
-			return nil, false, fmt.Errorf("%s results in a %s, the sequence expects a %s", l.spec.name, out, l.out)
-		}
-		for _, s := range e.chain.steps {
-			if s.guards() {
-				guards = append(guards, s)
-			}
-		}
-		t.foreign = t.foreign || e.foreign
+		guards = append(guards, own.chain.only(Step.guards).steps...)
 		readOnly = readOnly && e.hints["readOnlyHint"]
 		t.links[l] = e
 	}
 	return guards, readOnly, nil
+}
+
+func (t *entry) compileLink(l *link, inherited []Step) (*entry, error) {
+	e := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: t.group}
+	if err := e.build(t.group.server, inherited); err != nil {
+		return nil, fmt.Errorf("%s: %w", l.spec.name, err)
+	}
+	switch out := l.spec.resultType(); {
+	case e.nullable:
+		return nil, fmt.Errorf("%s: Nullable is not for sequences: a missing row ends them", l.spec.name)
+	case l.in != l.spec.in:
+		return nil, fmt.Errorf("%s takes a %s, the sequence gives it a %s", l.spec.name, l.spec.in, l.in)
+	case l.out != out:
+		return nil, fmt.Errorf("%s results in a %s, the sequence expects a %s", l.spec.name, out, l.out)
+	}
+	return e, nil
 }
 
 // resultType is what [Call.Result] holds after the spec's handler.
@@ -146,45 +152,44 @@ func (s *Spec) resultType() reflect.Type {
 	return s.out
 }
 
-// runLink runs one spec of a sequence as a call of its own inside this one:
-// the same principal, transaction and stream.
-func (c *Call) runLink(l *link) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler { //nolint:errorlint // the sentinel itself is what net/http compares
-				panic(v)
-			}
-			err = &panicked{v, debug.Stack()}
-		}
-		if err != nil {
-			err = &stepFailure{err, l.spec.name}
-		}
-	}()
-	e, request := c.entry.links[l], c.Request()
+// runLink runs one spec of a sequence as a call inside this one.
+func (c *Call) runLink(l *link) error {
+	e := c.entry.links[l]
 	arguments, err := e.encodeInput(l.input(c))
+	if err == nil {
+		err = c.runInside(e, arguments, func(inner *Call) error {
+			if v := inner.answer.fetched; v == nil || !reflect.TypeOf(v).AssignableTo(l.out) {
+				return errNoOutcome
+			}
+			if c.answer.outcomes == nil {
+				c.answer.outcomes = map[*link]any{}
+			}
+			c.answer.outcomes[l] = inner.answer.fetched
+			return nil
+		})
+	}
 	if err != nil {
-		return err
+		return &stepFailure{err, l.spec.name}
 	}
-	inner := &Call{Context: c.Context, exchange: c.exchange, entry: e, server: c.server, principal: c.principal,
-		arguments: arguments, format: FormatJSON, tx: c.tx, capture: c.capture, muted: c.muted, parent: c}
-	inner.ctx = callContext{request.Context(), inner}
-	c.SetRequest(request.WithContext(&inner.ctx))
-	defer c.SetRequest(request)
-	if err := inner.refusal(e.inner(inner)); err != nil {
+	return nil
+}
+
+var errNoOutcome = errors.New("mcpecho: what answers in the place of a spec in a sequence has to give a value of the spec's type: " +
+	"set it with Call.SetResult instead of writing a response")
+
+// runInside runs an entry as a call inside this one. What it leaves for later becomes this call's.
+func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) error) error {
+	inner := c.child(e, arguments)
+	if err := inner.execute(e.inner); err != nil {
 		return err
-	}
-	if err := inner.outcome(); err != nil {
-		return err
-	}
-	if !inner.finished() {
-		return errNoResult // a middleware that answers by itself cannot do it for a step
 	}
 	c.afterCommit = append(c.afterCommit, inner.afterCommit...)
-	if c.outcomes == nil {
-		c.outcomes = map[*link]any{}
+	for _, row := range inner.answer.checked {
+		if !c.hasChecked(row) {
+			c.answer.checked = append(c.answer.checked, row)
+		}
 	}
-	c.outcomes[l] = inner.fetched
-	return nil
+	return done(inner)
 }
 
 // encodeInput makes arguments of a struct. Its zero fields are absent, as they

@@ -167,7 +167,7 @@ func TestPlainFunctionsInASequenceUseTheTransactionOfTheirOwnStep(t *testing.T) 
 
 func TestTheGuardsOfTheStepsGuardTheSequence(t *testing.T) {
 	ran := 0
-	limit := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Native: true, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error { ran++; return next() })}
+	limit := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error { ran++; return next() })}
 	create := mcpecho.Service("w.create", createWidget, permission("w:create"))
 	grow := mcpecho.Service("w.grow", resizeWidget, permission("w:grow"), limit)
 	for _, filtered := range []bool{false, true} {
@@ -310,7 +310,7 @@ func TestForeignMiddlewareWorksInsideASequence(t *testing.T) {
 	if r.text() != `{"id":1,"name":"a","size":100}` || r.Header.Get("X-Audit") != "kept" || r.Header.Get("Content-Type") != "application/json" {
 		t.Error(r.Header, r.Body)
 	}
-	if fmt.Sprint(order) != "[server:w.create_and_grow audit:w.create]" {
+	if fmt.Sprint(order) != "[server:w.create_and_grow server:w.create audit:w.create server:w.grow]" {
 		t.Error(order)
 	}
 }

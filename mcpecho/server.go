@@ -160,7 +160,7 @@ func (s *Server) Chain(name string) (Chain, bool) {
 // reasons that were stated for leaving something out, and the name that
 // clients see where it is another, as
 //
-//	invoices.list  scopes → validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
+//	invoices.list  scopes → validate → handle → filter → order → paginate → fetch → serialize  (listed as invoices_list)
 func (s *Server) Fprint(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, t := range s.registry.entries() {

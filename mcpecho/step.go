@@ -2,37 +2,33 @@ package mcpecho
 
 import (
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/native"
 )
 
-// Stage is the place of a step in the pipeline. Steps are sorted by stage,
-// so the order in which server, group and spec list them does not matter
-// across stages; within a stage the order is server, group, spec.
-type Stage uint8
+// Stage is the place of a step in the pipeline; its number is its order. Steps are sorted by stage,
+// so the order in which server, group and spec list them does not matter across stages; within a
+// stage the order is server, group, spec.
+type Stage int8
 
-// The stages, in the order in which a call passes through them. The zero
-// Stage is StageUser, the place for an application's own middleware.
+// The stages, in the order in which a call passes through them. The zero Stage is StageUser, the
+// place for an application's own middleware.
 const (
-	StageUser        Stage = iota // an application's own middleware; runs between StageRateLimit and StageValidate
-	StageObserve                  // traces, metrics, audit of every call, refused ones included
-	StageAuth                     // who is calling
-	StagePermissions              // may they
-	StageRateLimit                // how often
-	StageValidate                 // decode and check the arguments
-	StageTransaction              // begin and end the database transaction
-	StageHandle                   // the service, selector or render function
-	StageFilter                   // rewrite a selector's query: WHERE
-	StageOrder                    // rewrite a selector's query: ORDER BY
-	StagePaginate                 // rewrite a selector's query: LIMIT
-	StageSerialize                // fetch the rows and encode the result
+	StageObserve     Stage = iota - 4 // traces, metrics, audit of every call, refused ones included
+	StageAuth                         // who is calling
+	StagePermissions                  // may they
+	StageRateLimit                    // how often
+	StageUser                         // an application's own middleware
+	StageValidate                     // decode and check the arguments
+	StageTransaction                  // begin and end the database transaction
+	StageHandle                       // the service, selector or render function
+	StageFilter                       // rewrite a selector's query: WHERE
+	StageOrder                        // rewrite a selector's query: ORDER BY
+	StagePaginate                     // rewrite a selector's query: LIMIT
+	StageFetch                        // run the query
+	StageRows                         // look at the rows that came
+	StageSerialize                    // encode the result
 )
-
-// rank is the running order: StageUser, the zero value, sits in the middle.
-func (s Stage) rank() int {
-	if s == StageUser {
-		return 2*int(StageRateLimit) + 1
-	}
-	return 2 * int(s)
-}
 
 // Kind is the kind of a spec. Kinds combine as bits in [Step.Kinds].
 type Kind uint8
@@ -99,23 +95,36 @@ type Step struct {
 	// [Server.Fprint] prints it. Optional.
 	Note string
 
-	// Native promises that Func hands the very [Call] it was given to its
-	// successor and writes nothing to the response except headers. Chains of
-	// native steps need no response capture. Default: false, right for every
-	// middleware written for plain Echo.
-	Native bool
+	// Native marks the steps of this module, which need no gate around their successor. Others leave
+	// it as it is.
+	Native native.Mark
+
+	inherited bool // from the server or a group: set while a chain is made
 }
+
+// decides says whether the step decides if a caller may use the spec.
+func (s Step) decides() bool { return s.Stage == StageAuth || s.Stage == StagePermissions }
 
 // guards says whether the step decides if a call may run at all.
-func (s Step) guards() bool {
-	return s.Stage == StageAuth || s.Stage == StagePermissions || s.Stage == StageRateLimit
-}
+func (s Step) guards() bool { return s.decides() || s.Stage == StageRateLimit }
 
-// Named makes any Echo middleware a step of [StageUser] under a name. The
-// middleware is used as it is: what it writes to the response becomes the
-// tool's result when its status is below 400, and an error otherwise.
+// Named makes any Echo middleware a step of [StageUser] under a name. The middleware is used as it
+// is: what it writes to the response becomes the result when its status is 2xx, and an error
+// otherwise. It runs before the transaction step: when it fails after its successor has returned,
+// what a transaction has committed stays, and the error says so. One that decides who may call
+// is made by [Guard].
+//
+// A middleware that returns while its successor still runs, as Echo's deprecated Timeout does, ends
+// the context of the call and waits; what the client gets comes after that.
 func Named(name string, mw echo.MiddlewareFunc) Step {
 	return Step{Name: name, Func: mw}
+}
+
+// Guard is [Named] at [StagePermissions], for an Echo middleware that decides who may call: it also
+// guards completion, subscriptions and lists that show a caller only what it may use, and
+// [Server.Check] counts it as a permission.
+func Guard(name string, mw echo.MiddlewareFunc) Step {
+	return Step{Name: name, Stage: StagePermissions, Func: mw}
 }
 
 // Func adapts a function over [Call] to an Echo middleware. Outside of an MCP
@@ -139,5 +148,6 @@ func Func(f func(c *Call, next func() error) error) echo.MiddlewareFunc {
 const (
 	stepValidate  = "validate"
 	stepHandle    = "handle"
+	stepFetch     = "fetch"
 	stepSerialize = "serialize"
 )

@@ -178,7 +178,7 @@ func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
 	if err := c.outcome(); err != nil {
 		return err
 	}
-	if c.capture != nil && c.capture.status != 0 {
+	if c.capture.Status() != 0 {
 		if err := c.Settle(); err != nil {
 			return err
 		}
@@ -186,18 +186,20 @@ func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
 	return c.Ctx().Err()
 }
 
-// Settle makes the result final that the chain has left so far: what a middleware wrote as a
-// response is taken as the result, and checked like one. It fails when there is none. A step that
-// keeps something for good (a transaction, the record of a request that must not run twice) calls
-// it when its successor has returned.
+// Settle makes the result of the call final: what a step or the handler has set or written instead
+// of the serialize step is encoded and checked like its result. A step that commits something calls
+// it after its successor and before it commits, so that nothing is committed whose result cannot
+// be sent. It fails when there is no result.
 func (c *Call) Settle() error {
 	switch {
-	case c.finished():
+	case c.answer.finished():
 		return nil
-	case c.capture == nil, c.parent != nil: // a middleware cannot answer for a link of a sequence
-		return errNoResult
+	case c.capture.Status() != 0:
+		return c.takeWritten()
+	case c.answer.set:
+		return c.settleResult()
 	}
-	return c.takeCaptured()
+	return errNoResult
 }
 
 // hasCommitted remembers that something stays, whatever comes after.

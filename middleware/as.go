@@ -4,15 +4,11 @@ import (
 	"context"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
-	"github.com/labstack/echo/v4"
-	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 	"gorm.io/gorm/schema"
 
-	"github.com/mcpecho/kit/internal/narrow"
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -25,9 +21,9 @@ type AsConfig[Out any] struct{}
 // their columns are fetched. Out
 // becomes the tool's output schema.
 //
-// A field of Out is filled from the model's field of the same name, or else
-// from the one whose column or JSON name is its JSON name; the types must be
-// assignable. A field without a match, a nested struct and an embedded one
+// A field of Out is filled from the model's field whose column or JSON name is
+// its JSON name, or else from the one of the same Go name; the types must be
+// assignable. A row permission sees whole rows all the same. A field without a match, a nested struct and an embedded one
 // make Add fail: map them with [Serialize]. A query with a SELECT, DISTINCT,
 // OMIT or GROUP BY of its own keeps its columns. The hooks of the model see
 // rows with only some fields set.
@@ -42,7 +38,7 @@ func AsWithConfig[Out any](cfg AsConfig[Out]) mcpecho.Step { return must(cfg.ToS
 // ToStep makes the step. Its error is always nil: there is nothing to get wrong.
 func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 	return mcpecho.Step{
-		Name: "serialize", Stage: mcpecho.StageSerialize, Native: true, Single: true,
+		Name: "serialize", Stage: mcpecho.StageSerialize, Native: native.Step(), Single: true,
 		Kinds: mcpecho.KindSelector | mcpecho.KindRetrieve,
 		Describe: func(d *mcpecho.Definition) error {
 			p, err := newProjection(d.Row, reflect.TypeFor[Out]())
@@ -53,7 +49,8 @@ func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 			if d.Kind == mcpecho.KindSelector {
 				convert = func(v any) (any, error) { return projectList[Out](p, v) }
 			}
-			d.Func = p.middleware(convert)
+			d.SelectColumns(p.columns)
+			d.Func = serializeWith(convert)
 			return d.SetOutput(reflect.TypeFor[Out]())
 		},
 	}, nil
@@ -84,8 +81,10 @@ func newProjection(row *schema.Schema, out reflect.Type) (*projection, error) {
 		if f.Anonymous {
 			return nil, fmt.Errorf("middleware: as: %s.%s is embedded: list its fields, or use Serialize", out.Name(), f.Name)
 		}
-		from := source(row, f.Name, name)
+		from, err := source(row, f.Name, name)
 		switch {
+		case err != nil:
+			return nil, fmt.Errorf("middleware: as: %s.%s %w", out.Name(), f.Name, err)
 		case from == nil && nested(f.Type):
 			return nil, fmt.Errorf("middleware: as: %s.%s is nested, which is not a column of %s: use Serialize", out.Name(), f.Name, row.Name)
 		case from == nil:
@@ -103,28 +102,38 @@ func newProjection(row *schema.Schema, out reflect.Type) (*projection, error) {
 	return p, nil
 }
 
-// source finds the field of a model for a field of Out: one that is read from
-// a column.
-func source(row *schema.Schema, goName, jsonName string) *schema.Field {
-	find := func(matches func(*schema.Field) bool) *schema.Field {
+// source finds the field of a model, read from a column, for a field of Out: the one whose column or
+// JSON name is its JSON name, or else the only one of its Go name. Embedded structs may bring a Go
+// name twice.
+func source(row *schema.Schema, goName, jsonName string) (*schema.Field, error) {
+	find := func(matches func(*schema.Field) bool) (found []*schema.Field) {
 		for _, f := range row.Fields {
 			if f.DBName != "" && f.Readable && matches(f) {
-				return f
+				found = append(found, f)
 			}
 		}
-		return nil
+		return found
 	}
-	found := find(func(f *schema.Field) bool { return f.Name == goName })
-	if found == nil && jsonName != "" {
-		found = find(func(f *schema.Field) bool { return f.DBName == jsonName })
-	}
-	if found == nil && jsonName != "" {
-		found = find(func(f *schema.Field) bool {
+	if jsonName != "" {
+		if found := find(func(f *schema.Field) bool { return f.DBName == jsonName }); len(found) > 0 {
+			return found[0], nil
+		}
+		named := find(func(f *schema.Field) bool {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			return name == jsonName
 		})
+		if len(named) == 1 {
+			return named[0], nil
+		}
 	}
-	return found
+	switch found := find(func(f *schema.Field) bool { return f.Name == goName }); len(found) {
+	case 0:
+		return nil, nil
+	case 1:
+		return found[0], nil
+	default:
+		return nil, fmt.Errorf("is like the columns %s and %s: give it the JSON name of one", found[0].DBName, found[1].DBName)
+	}
 }
 
 func nested(t reflect.Type) bool {
@@ -134,36 +143,13 @@ func nested(t reflect.Type) bool {
 	return t.Kind() == reflect.Struct || t.Kind() == reflect.Map
 }
 
-func (p *projection) middleware(convert func(any) (any, error)) echo.MiddlewareFunc {
-	serialize := serializeWith(convert)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		serialized := serialize(next)
-		return func(ec echo.Context) error {
-			c := mcpecho.CallFrom(ec)
-			if q := c.Query(); q != nil && q.Statement.SQL.Len() == 0 {
-				c.SetQuery(narrow.Last(q, p.selectColumns))
-			}
-			return serialized(ec)
-		}
+// columns are those that are shown.
+func (p *projection) columns(*mcpecho.Call) []string {
+	names := make([]string, len(p.fields))
+	for i, f := range p.fields {
+		names[i] = f.from.DBName
 	}
-}
-
-// selectColumns changes what a query fetches, once it is known whether the
-// query says so itself.
-func (p *projection) selectColumns(stmt *gorm.Statement) {
-	selects := stmt.Clauses["SELECT"].Expression != nil
-	_, groups := stmt.Clauses["GROUP BY"]
-	if selects || groups || stmt.Distinct || len(stmt.Selects) > 0 || len(stmt.Omits) > 0 {
-		return
-	}
-	var columns []clause.Column
-	for _, f := range p.fields {
-		column := clause.Column{Table: clause.CurrentTable, Name: f.from.DBName}
-		if !slices.Contains(columns, column) {
-			columns = append(columns, column)
-		}
-	}
-	stmt.AddClause(clause.Select{Columns: columns})
+	return names
 }
 
 // fill sets the fields of out, addressable, from a row, addressable too.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -75,7 +76,7 @@ func (cfg ConcurrencyConfig) ToStep() (mcpecho.Step, error) {
 			return next(ec)
 		}
 	}
-	return mcpecho.Step{Name: "concurrency", Stage: mcpecho.StageRateLimit, Func: limit, Native: true}, nil
+	return mcpecho.Step{Name: "concurrency", Stage: mcpecho.StageRateLimit, Func: limit, Native: native.Step()}, nil
 }
 
 // running counts calls by key. A key without calls is not held, so there are

@@ -144,7 +144,7 @@ func ExampleFilter() {
 	client := mcptest.New(exampleTest(), srv)
 	fmt.Println(client.Do("invoices.list", args{"sent": false, "ordering": "-amount_cents"}).Text)
 	// Output:
-	// invoices.list  validate → handle → filter → order → paginate → serialize  (listed as invoices_list)
+	// invoices.list  validate → handle → filter → order → paginate → fetch → serialize  (listed as invoices_list)
 	// {"items":[{"number":"A-3","amount_cents":200}],"page":1,"limit":1,"total":2,"totalPages":2,"hasNext":true}
 }
 

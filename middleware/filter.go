@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/filters"
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -37,7 +38,7 @@ func (FilterConfig[F]) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, fmt.Errorf("middleware: filter requires a struct of filters, %s is none", t)
 	}
 	return mcpecho.Step{
-		Name: "filter", Stage: mcpecho.StageFilter, Kinds: mcpecho.KindSelector, Native: true,
+		Name: "filter", Stage: mcpecho.StageFilter, Kinds: mcpecho.KindSelector, Native: native.Step(),
 		Describe: func(d *mcpecho.Definition) error {
 			f, err := filters.Compile[F](d.Row)
 			if err != nil {

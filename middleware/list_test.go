@@ -38,7 +38,7 @@ func TestFilterAndOrderRewriteTheQuery(t *testing.T) {
 	srv.Add(mcpecho.Selector[Invoice]("list", invoices,
 		mw.Order("number", "-amount=amount_cents"), mw.Filter[invoiceFilter](), mw.Filter[prefixFilter]()))
 	chain, _ := srv.Chain("list")
-	equal(t, "chain", chain.String(), "validate → handle → filter → filter → order → serialize")
+	equal(t, "chain", chain.String(), "validate → handle → filter → filter → order → fetch → serialize")
 	c := mcptest.New(t, srv)
 	for _, tc := range []struct {
 		args args

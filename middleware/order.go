@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/ordering"
 )
@@ -47,7 +48,7 @@ func (cfg OrderConfig) ToStep() (mcpecho.Step, error) {
 	}
 	declared := ordering.Config{Fields: slices.Clone(cfg.Fields), Default: slices.Clone(cfg.Default)}
 	step := mcpecho.Step{
-		Name: "order", Stage: mcpecho.StageOrder, Kinds: mcpecho.KindSelector, Native: true, Single: true,
+		Name: "order", Stage: mcpecho.StageOrder, Kinds: mcpecho.KindSelector, Native: native.Step(), Single: true,
 		Describe: func(d *mcpecho.Definition) error {
 			o, err := ordering.Compile(d.Row, declared)
 			if err != nil {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/ordering"
 	"github.com/mcpecho/kit/paginate"
@@ -65,7 +66,7 @@ func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be positive and at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
 	}
 	step := mcpecho.Step{
-		Name: "paginate", Stage: mcpecho.StagePaginate, Kinds: mcpecho.KindSelector, Native: true, Single: true,
+		Name: "paginate", Stage: mcpecho.StagePaginate, Kinds: mcpecho.KindSelector, Native: native.Step(), Single: true,
 		Describe: cfg.describe,
 	}
 	return step, nil

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -52,7 +53,7 @@ func (cfg PermitConfig) ToStep() (mcpecho.Step, error) {
 // what the step makes known to the chain, if anything.
 func permissionStep(name string, skipper Skipper, permit Permission, scopes *ScopesConfig) mcpecho.Step {
 	return mcpecho.Step{
-		Name: name, Stage: mcpecho.StagePermissions, Native: true,
+		Name: name, Stage: mcpecho.StagePermissions, Native: native.Step(),
 		Describe: func(d *mcpecho.Definition) error {
 			all := chainScopesOf(d)
 			if scopes != nil {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -35,5 +36,5 @@ func (cfg PublicConfig) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, errors.New("middleware: public requires a reason: say why everyone may call the tool")
 	}
 	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
-	return mcpecho.Step{Name: "public", Stage: mcpecho.StagePermissions, Func: pass, Native: true, Note: cfg.Reason}, nil
+	return mcpecho.Step{Name: "public", Stage: mcpecho.StagePermissions, Func: pass, Native: native.Step(), Note: cfg.Reason}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/store"
 )
@@ -119,7 +120,7 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 			return next(ec)
 		}
 	}
-	return mcpecho.Step{Name: "ratelimit", Stage: mcpecho.StageRateLimit, Func: limit, Native: true}, nil
+	return mcpecho.Step{Name: "ratelimit", Stage: mcpecho.StageRateLimit, Func: limit, Native: native.Step()}, nil
 }
 
 func (cfg RateLimitConfig) check() error {

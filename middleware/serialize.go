@@ -7,6 +7,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -40,7 +41,7 @@ func (cfg SerializeConfig[Row, Out]) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, errors.New("middleware: serialize requires a function")
 	}
 	return mcpecho.Step{
-		Name: "serialize", Stage: mcpecho.StageSerialize, Native: true, Single: true,
+		Name: "serialize", Stage: mcpecho.StageSerialize, Native: native.Step(), Single: true,
 		Describe: func(d *mcpecho.Definition) error {
 			row := reflect.TypeFor[Row]()
 			if d.Result != row && d.Result != reflect.PointerTo(row) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -61,5 +62,5 @@ func (cfg TimeoutConfig) ToStep() (mcpecho.Step, error) {
 			return err
 		}
 	}
-	return mcpecho.Step{Name: "timeout", Stage: mcpecho.StageObserve, Func: shorten, Native: true, Single: true}, nil
+	return mcpecho.Step{Name: "timeout", Stage: mcpecho.StageObserve, Func: shorten, Native: native.Step(), Single: true}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -74,7 +75,7 @@ func (cfg TransactionConfig) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, fmt.Errorf("middleware: transaction Retries %d must be between 0 and %d", cfg.Retries, maxRetries)
 	}
 	step := mcpecho.Step{
-		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService, Native: true, Single: true,
+		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService, Native: native.Step(), Single: true,
 		Describe: func(d *mcpecho.Definition) error {
 			if cfg.DB == nil && d.Server().Config().DB == nil {
 				return errors.New("middleware: transaction has no database: set mcpecho.Config.DB or TransactionConfig.DB")
@@ -117,7 +118,9 @@ func (cfg TransactionConfig) middleware(next echo.HandlerFunc) echo.HandlerFunc 
 			if !retryable(err) || !rest(c.Ctx(), retry) {
 				break
 			}
-			rewind()
+			if err := rewind(); err != nil {
+				return err
+			}
 			err = c.Transaction(cfg.DB, run, options...)
 		}
 		return err

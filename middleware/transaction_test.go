@@ -224,7 +224,7 @@ func TestTransactionServesServicesOnly(t *testing.T) {
 	srv.Use(mw.Transaction())
 	srv.Add(mcpecho.Selector[Invoice]("list", invoices), mcpecho.Service("do", ok, mw.Transaction()))
 	list, _ := srv.Chain("list")
-	equal(t, "list", list.String(), "validate → handle → serialize")
+	equal(t, "list", list.String(), "validate → handle → fetch → serialize")
 	do, _ := srv.Chain("do")
 	equal(t, "do", do.String(), "validate → transaction → handle → serialize")
 	err := srv.AddSafely(mcpecho.Selector[Invoice]("list2", invoices, mw.Transaction()))

@@ -53,7 +53,7 @@ func (j *journal) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 // step writes the tools down that get as far as the beginning of their chain.
 func (j *journal) step() mcpecho.Step {
 	return mcpecho.Step{
-		Name: "journal", Stage: mcpecho.StageObserve, Native: true,
+		Name: "journal", Stage: mcpecho.StageObserve,
 		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
 			j.mu.Lock()
 			j.calls = append(j.calls, c.Name())

@@ -96,11 +96,11 @@ func (s *site) specs() []*mcpecho.Spec {
 	anyone := mw.Public("the tests call it")
 	vault := func(name string) *mcpecho.Spec {
 		return mcpecho.Selector[Vault](name, func(c *mcpecho.Call, _ empty) (*gorm.DB, error) { return c.DB().Model(&Vault{}), nil },
-			mcpecho.Describe("List the caller's own rows."), mw.Scopes("vault"), mw.Scope(own),
+			mcpecho.Describe("List the caller's own rows."), mw.Scopes("vault"), mw.Narrow[Vault](own),
 			mw.Filter[vaultFilter](), mw.Order("weight", "label"), mw.PaginateWithConfig(mw.PaginateConfig{Limit: 1, Keyset: true}), mw.As[vaultRow]())
 	}
 	one := mcpecho.Retrieve[Vault]("vault.get", func(c *mcpecho.Call, in rowKey) (*gorm.DB, error) { return c.DB().Where("id = ?", in.ID), nil },
-		mcpecho.Describe("One of the caller's own rows."), mw.Scopes("vault"), mw.Scope(own), mw.As[vaultRow]())
+		mcpecho.Describe("One of the caller's own rows."), mw.Scopes("vault"), mw.Narrow[Vault](own), mw.As[vaultRow]())
 	return []*mcpecho.Spec{
 		vault("vault.list"), vault("vault.other"),
 		mcpecho.Service("note", func(_ *mcpecho.Call, in noteInput) (ok, error) { return ok{in.Title != ""}, nil },

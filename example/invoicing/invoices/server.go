@@ -26,7 +26,7 @@ func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Ec
 		Origins:      origins,
 	})
 	srv.Use(
-		mw.Scope(func(c *mcpecho.Call, db *gorm.DB) *gorm.DB { return visible(c.Principal(), db) }),
+		mw.Narrow[Invoice](func(c *mcpecho.Call, db *gorm.DB) *gorm.DB { return visible(c.Principal(), db) }),
 		mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 200, Burst: 1000}))
 	srv.Add(Specs(log)...)
 

@@ -3,6 +3,7 @@ package mcpecho_test
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -11,18 +12,16 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// scoped is a step that lets a call see the rows that scope allows.
-func scoped(scope func(*gorm.DB) *gorm.DB) mcpecho.Step {
-	return mcpecho.Step{Name: "scope", Stage: mcpecho.StagePermissions, Native: true,
-		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-			c.Narrow(scope)
-			return next()
-		})}
+// narrowed is a step that lets a call see the widgets that narrow allows.
+func narrowed(narrow func(*gorm.DB) *gorm.DB) mcpecho.Step {
+	return mcpecho.Step{Name: "narrow", Describe: func(d *mcpecho.Definition) error {
+		return d.Narrow(reflect.TypeFor[widget](), func(_ *mcpecho.Call, db *gorm.DB) *gorm.DB { return narrow(db) })
+	}}
 }
 
 func small(db *gorm.DB) *gorm.DB { return db.Where("size < ?", 2).Or("size = ?", -1) }
 
-func TestARowScopeHoldsWhateverTheQuerySays(t *testing.T) {
+func TestANarrowingHoldsWhateverTheQuerySays(t *testing.T) {
 	queries := map[string]func(*gorm.DB) *gorm.DB{
 		"plain":        func(db *gorm.DB) *gorm.DB { return db },
 		"with or":      func(db *gorm.DB) *gorm.DB { return db.Where("size = 1").Or("size > 0") },
@@ -35,7 +34,7 @@ func TestARowScopeHoldsWhateverTheQuerySays(t *testing.T) {
 			b := setup(t)
 			b.seed(5)
 			query := func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return build(c.DB()), nil }
-			b.srv.Add(mcpecho.Selector[widget]("list", query, scoped(small)))
+			b.srv.Add(mcpecho.Selector[widget]("list", query, narrowed(small)))
 			r := b.call("list", `{}`)
 			for _, row := range r.Result["structuredContent"].([]any) {
 				if row.(map[string]any)["size"].(float64) >= 2 {
@@ -46,7 +45,7 @@ func TestARowScopeHoldsWhateverTheQuerySays(t *testing.T) {
 	}
 }
 
-func TestRowScopesAddUpAndCoverEveryRead(t *testing.T) {
+func TestNarrowingsAddUpAndCoverEveryRead(t *testing.T) {
 	b := setup(t)
 	b.seed(5)
 	type byName struct {
@@ -54,14 +53,14 @@ func TestRowScopesAddUpAndCoverEveryRead(t *testing.T) {
 	}
 	get := mcpecho.Retrieve[widget]("get", func(c *mcpecho.Call, in byName) (*gorm.DB, error) {
 		return c.DB().Where("name = ?", in.Name), nil
-	}, scoped(small), scoped(func(db *gorm.DB) *gorm.DB { return db.Where("size <> 0") }),
+	}, narrowed(small), narrowed(func(db *gorm.DB) *gorm.DB { return db.Where("size <> 0") }),
 		mcpecho.Before("validate", step("user", mcpecho.StageUser, nil)))
 	b.srv.Add(get,
 		get.AsResource("widgets://{name}", mcpecho.CompleteColumn("name", "name", func(c *mcpecho.Call) *gorm.DB { return c.DB().Model(&widget{}) })),
 		mcpecho.Service("rename", func(c *mcpecho.Call, in byName) (widget, error) {
 			var w widget
 			return w, c.Narrowed(c.DB()).Where("name = ?", in.Name).First(&w).Error
-		}, scoped(small)))
+		}, narrowed(small)))
 
 	if r := b.call("get", `{"name":"w2"}`); r.Result["isError"] != nil {
 		t.Error(r.Body)
@@ -81,14 +80,14 @@ func TestRowScopesAddUpAndCoverEveryRead(t *testing.T) {
 	}
 }
 
-func TestARowScopeThatAddsNothingLeavesAQueryAsItIs(t *testing.T) {
+func TestANarrowingThatAddsNothingLeavesAQueryAsItIs(t *testing.T) {
 	b := setup(t)
 	b.seed(3)
 	everything := func(db *gorm.DB) *gorm.DB { return db }
 	b.srv.Add(mcpecho.Service("take", func(c *mcpecho.Call, _ none) (widget, error) {
 		var w widget
 		return w, c.Narrowed(c.DB()).Where("size = ?", 2).Or("size = ?", 99).Take(&w).Error
-	}, scoped(everything)), mcpecho.Selector[widget]("list", widgets, scoped(everything)))
+	}, narrowed(everything)), mcpecho.Selector[widget]("list", widgets, narrowed(everything)))
 	if r := b.call("list", `{}`); strings.Count(r.text(), `"id"`) != 3 {
 		t.Error(r.Body)
 	}
@@ -97,10 +96,10 @@ func TestARowScopeThatAddsNothingLeavesAQueryAsItIs(t *testing.T) {
 	}
 }
 
-func TestARowScopeHoldsInsideASequence(t *testing.T) {
+func TestANarrowingHoldsInsideASequence(t *testing.T) {
 	b := setup(t)
 	b.seed(3)
-	list := mcpecho.Selector[widget]("list", widgets, scoped(small))
+	list := mcpecho.Selector[widget]("list", widgets, narrowed(small))
 	seq := mcpecho.NewSequence[none]("seq")
 	rows := mcpecho.Then[[]widget](seq, list, func(*mcpecho.Call, none) none { return none{} })
 	b.srv.Add(mcpecho.Finish(seq, rows))
@@ -109,7 +108,7 @@ func TestARowScopeHoldsInsideASequence(t *testing.T) {
 	}
 }
 
-func TestAScopeThatIsNoConditionFailsClosed(t *testing.T) {
+func TestANarrowingThatIsNoConditionFailsClosed(t *testing.T) {
 	for name, scope := range map[string]func(*gorm.DB) *gorm.DB{
 		"limit": func(db *gorm.DB) *gorm.DB { return db.Limit(1) },
 		"joins": func(db *gorm.DB) *gorm.DB { return db.Joins("JOIN widgets AS other ON 1 = 1") },
@@ -118,7 +117,7 @@ func TestAScopeThatIsNoConditionFailsClosed(t *testing.T) {
 	} {
 		b := setup(t)
 		b.seed(2)
-		b.srv.Add(mcpecho.Selector[widget]("list", widgets, scoped(scope)))
+		b.srv.Add(mcpecho.Selector[widget]("list", widgets, narrowed(scope)))
 		if f := b.call("list", `{}`).failure(t); f["type"] != mcpecho.TypeInternal {
 			t.Errorf("%s: %v", name, f)
 		}
@@ -128,16 +127,14 @@ func TestAScopeThatIsNoConditionFailsClosed(t *testing.T) {
 func TestARowCheckRefusesTheWholeCallBeforeAnythingIsSent(t *testing.T) {
 	b := setup(t)
 	b.seed(3)
-	check := mcpecho.Step{Name: "object", Stage: mcpecho.StagePermissions, Native: true,
-		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-			c.OnRow(func(row any) error {
-				if row.(widget).Size >= 2 {
-					return &mcpecho.Error{Code: 403, Message: "not permitted"}
-				}
-				return nil
-			})
-			return next()
-		})}
+	check := mcpecho.Step{Name: "permit_row", Stage: mcpecho.StageRows, Describe: func(d *mcpecho.Definition) error {
+		return d.PermitRows(reflect.TypeFor[widget](), func(_ *mcpecho.Call, row any) error {
+			if row.(widget).Size >= 2 {
+				return &mcpecho.Error{Code: 403, Message: "not permitted"}
+			}
+			return nil
+		})
+	}}
 	b.srv.Add(
 		mcpecho.Selector[widget]("list", widgets, check),
 		mcpecho.Selector[widget]("few", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Where("size < 2"), nil }, check),

@@ -49,8 +49,8 @@ func notes(t *testing.T, steps ...mcpecho.Option) *mcpecho.Server {
 	return srv
 }
 
-func TestScopeCannotBeUndoneByAnyFilterOrPage(t *testing.T) {
-	client := mcptest.New(t, notes(t, mw.Scope(mine))).As(&mcpecho.Principal{Subject: "ann"})
+func TestNarrowCannotBeUndoneByAnyFilterOrPage(t *testing.T) {
+	client := mcptest.New(t, notes(t, mw.Narrow[note](mine))).As(&mcpecho.Principal{Subject: "ann"})
 	for _, args := range []map[string]any{
 		{}, {"owner": "bob"}, {"id": []int{1, 2, 3, 4}}, {"text": "of"}, {"page": 2}, {"ordering": "-id", "limit": 50},
 		{"owner": "ann' OR '1'='1"},
@@ -75,8 +75,8 @@ func TestScopeCannotBeUndoneByAnyFilterOrPage(t *testing.T) {
 	}
 }
 
-func TestObjectRefusesAForeignRowAsForbidden(t *testing.T) {
-	object := mw.Object(func(c *mcpecho.Call, n note) error {
+func TestPermitRowRefusesAForeignRowAsForbidden(t *testing.T) {
+	object := mw.PermitRow(func(c *mcpecho.Call, n note) error {
 		if n.Owner != c.Principal().Subject {
 			return errors.New("secret cause")
 		}
@@ -92,10 +92,10 @@ func TestObjectRefusesAForeignRowAsForbidden(t *testing.T) {
 	}
 }
 
-func TestObjectOfAnotherRowIsRefusedAtAdd(t *testing.T) {
+func TestPermitRowOfAnotherRowIsRefusedAtAdd(t *testing.T) {
 	srv := notes(t)
 	err := srv.AddSafely(mcpecho.Retrieve[note]("x", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil },
-		mw.Object(func(*mcpecho.Call, string) error { return nil })))
+		mw.PermitRow(func(*mcpecho.Call, noteFilter) error { return nil })))
 	if err == nil {
 		t.Error("a check of another row type was added")
 	}

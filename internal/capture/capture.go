@@ -1,0 +1,145 @@
+// Package capture stands in for the HTTP response while a chain runs: what a middleware or a handler
+// writes must not reach the client as it is, because the reply has to be a JSON-RPC message.
+package capture
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
+
+// MaxBody is how many bytes may be written to a captured response.
+const MaxBody = 1 << 20
+
+// ErrTooLarge is what a write beyond [MaxBody] returns.
+var ErrTooLarge = errors.New("mcpecho: more than 1 MiB was written to the response of a call")
+
+// Response is a captured response. It is meant to be a field of what it belongs to, so that a call
+// which writes nothing costs no allocation.
+type Response struct {
+	// Echo is the response that the chain sees. Its status is 200 from the start, as after Echo's router.
+	Echo echo.Response
+
+	real     *echo.Response
+	header   http.Header // a copy of the real one, made at its first use
+	status   int         // 0: nothing was written
+	tooLarge bool
+	body     bytes.Buffer
+}
+
+// Begin makes r stand in for the real response.
+func (r *Response) Begin(real *echo.Response, e *echo.Echo) {
+	r.real = real
+	r.Echo = *echo.NewResponse(r, e)
+	r.Echo.Status = http.StatusOK
+}
+
+// Mark remembers what was written and which headers were set so far; the function that it returns
+// puts the response back to that state. Nothing may be writing meanwhile.
+func (r *Response) Mark() (rewind func()) {
+	header, status, tooLarge, length, response := r.header.Clone(), r.status, r.tooLarge, r.body.Len(), r.Echo
+	return func() {
+		r.header, r.status, r.tooLarge, r.Echo = header.Clone(), status, tooLarge, response
+		r.body.Truncate(length)
+	}
+}
+
+// DropHeaders forgets which headers were set.
+func (r *Response) DropHeaders() { r.header = nil }
+
+// End hands the headers on to the real response, all but those that describe the captured body.
+func (r *Response) End() {
+	if r.header == nil {
+		return
+	}
+	h := r.real.Header()
+	for name := range h {
+		if _, kept := r.header[name]; !kept && !describesBody(name) {
+			delete(h, name)
+		}
+	}
+	for name, values := range r.header {
+		switch {
+		case describesBody(name):
+		case shared[name]:
+			h[name] = union(h[name], values)
+		default:
+			h[name] = values
+		}
+	}
+}
+
+// shared are the headers that several middlewares add to. One that sets them does not mean to erase
+// what another has said: a renewed session, or on what a cached reply depends.
+var shared = map[string]bool{"Set-Cookie": true, "Vary": true}
+
+func union(before, after []string) []string {
+	all := slices.Clip(slices.Clone(before))
+	for _, v := range after {
+		if !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all
+}
+
+// describesBody says whether a header is about the body that was captured.
+func describesBody(name string) bool {
+	switch name {
+	case "Transfer-Encoding", "Trailer", "Etag", "Last-Modified", "Accept-Ranges", "Location":
+		return true
+	}
+	return strings.HasPrefix(name, "Content-") && name != "Content-Security-Policy" && name != "Content-Security-Policy-Report-Only"
+}
+
+// Header is http.ResponseWriter's: what the real response has, and what is set here.
+func (r *Response) Header() http.Header {
+	if r.header == nil {
+		r.header = r.real.Header().Clone()
+		if r.header == nil {
+			r.header = http.Header{}
+		}
+	}
+	return r.header
+}
+
+// WriteHeader is http.ResponseWriter's. The first final status counts.
+func (r *Response) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+}
+
+// Write is http.ResponseWriter's. It fails beyond [MaxBody].
+func (r *Response) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	if r.body.Len()+len(b) > MaxBody {
+		r.tooLarge = true
+		return 0, ErrTooLarge
+	}
+	return r.body.Write(b)
+}
+
+// Flush does nothing: the captured body is used as a whole.
+func (r *Response) Flush() {}
+
+// Status is the status that was written, 0 while nothing was.
+func (r *Response) Status() int { return r.status }
+
+// Body is what was written; it is valid until the next write. A body that was cut is an error.
+func (r *Response) Body() ([]byte, error) {
+	if r.tooLarge {
+		return nil, ErrTooLarge
+	}
+	return r.body.Bytes(), nil
+}
+
+// ContentType is the media type of the body, in lower case and without parameters.
+func (r *Response) ContentType() string {
+	media, _, _ := strings.Cut(r.header.Get(echo.HeaderContentType), ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}

@@ -1,0 +1,115 @@
+package mcpecho
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+
+	"github.com/labstack/echo/v4"
+)
+
+// gate stands between a middleware written for plain Echo and its successor. Such a middleware may
+// return while its successor still runs in a goroutine (Echo's Timeout does), or before it has
+// begun. A chain ends only when everything in it has ended.
+type gate struct {
+	mu     sync.Mutex
+	inside int           // successors that run
+	closed bool          // the middleware has returned
+	empty  chan struct{} // closed when the last one has left a closed gate
+}
+
+var errLate = errors.New("mcpecho: a middleware called its successor after it had returned")
+
+// open lets successors in, for another run of the middleware.
+func (g *gate) open() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed, g.empty = false, nil
+}
+
+func (g *gate) enter() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return errLate
+	}
+	g.inside++
+	return nil
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.inside--; g.closed && g.inside == 0 {
+		close(g.empty)
+	}
+}
+
+// shut refuses who comes late. It returns what to wait for when somebody is still inside.
+func (g *gate) shut() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+	if g.inside == 0 {
+		return nil
+	}
+	g.empty = make(chan struct{})
+	return g.empty
+}
+
+// errLeftRunning is why a call was ended whose middleware did not wait for its successor.
+var errLeftRunning = errors.New("mcpecho: a middleware returned while its successor was running")
+
+// contain compiles a step written for plain Echo, behind the gate of that number. The steps around
+// it see whatever error it reported as returned.
+func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.HandlerFunc {
+	h := mw(func(ec echo.Context) error {
+		c := CallFrom(ec)
+		if c == nil {
+			return errNoCall
+		}
+		g := &c.gates[number]
+		if err := g.enter(); err != nil {
+			return err
+		}
+		defer g.leave()
+		return next(ec)
+	})
+	return func(ec echo.Context) error {
+		c := CallFrom(ec)
+		if c == nil {
+			return errNoCall
+		}
+		late, err := c.pass(&c.gates[number], h, ec)
+		if err == nil {
+			err = c.outcome()
+		}
+		if late && (err == nil && c.capture.Status() == 0 || isTimeout(err)) {
+			return errors.Join(context.DeadlineExceeded, errLeftRunning)
+		}
+		return err
+	}
+}
+
+// pass runs a middleware and waits until its successor has ended, a panic included.
+func (c *Call) pass(g *gate, h echo.HandlerFunc, ec echo.Context) (late bool, err error) {
+	g.open()
+	defer func() {
+		if running := g.shut(); running != nil {
+			late = true
+			c.deadline.End(errLeftRunning)
+			<-running
+		}
+	}()
+	return false, h(ec)
+}
+
+// isTimeout says whether the error is what a middleware answers with that has given up waiting.
+func isTimeout(err error) bool {
+	var plain *echo.HTTPError
+	if !errors.As(err, &plain) {
+		return false
+	}
+	return plain.Code == http.StatusServiceUnavailable || plain.Code == http.StatusGatewayTimeout
+}

@@ -1,0 +1,168 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/internal/narrow"
+)
+
+// rowRule is what one step says about the rows of one type: which of them a call can see, or a check
+// of each. It holds for the call and for every call inside it.
+type rowRule struct {
+	row    reflect.Type // nil: every type
+	table  string       // of row
+	narrow func(c *Call, db *gorm.DB) *gorm.DB
+	permit func(c *Call, row any) error
+	call   *Call // whose chain has the rule
+}
+
+// Narrow limits the rows of one type that calls of the spec can see, and calls inside them: the
+// queries of selectors, their counts and pages, the suggestions of [CompleteColumn], and whatever is
+// looked up through [Call.Narrowed]. It is the work of a narrowing step. narrow adds conditions with
+// Where, Not and Or; they are required in addition to all others. row is a gorm model; nil means
+// every table.
+func (d *Definition) Narrow(row reflect.Type, narrow func(c *Call, db *gorm.DB) *gorm.DB) error {
+	rule := rowRule{row: row, narrow: narrow}
+	if row != nil {
+		model, err := d.server.modelSchema(row)
+		if err != nil {
+			return fmt.Errorf("%s is not a gorm model: %w", row, err)
+		}
+		rule.table = model.Table[strings.LastIndexByte(model.Table, '.')+1:]
+	}
+	d.rules = append(d.rules, rule)
+	d.Func = pass
+	return nil
+}
+
+// PermitRows checks each row of one type: those that the spec and calls inside it fetch, and those
+// that a service gives to [Call.CheckRow]. It is the work of a step of [StageRows], whose Func it
+// sets. An error of check refuses the whole call.
+//
+// A step that is listed on the spec itself must do its work: rows of another type make Add fail, and
+// a service that succeeds without a checked row fails. An inherited one checks the rows that come by.
+func (d *Definition) PermitRows(row reflect.Type, check func(c *Call, row any) error) error {
+	if d.Row != nil && d.Result != row && !d.inherited {
+		return fmt.Errorf("it checks rows of %s, the rows are %s", row, d.Result)
+	}
+	rule := rowRule{row: row, permit: check}
+	d.rules = append(d.rules, rule)
+	must := d.Row == nil && !d.inherited
+	d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(ec echo.Context) error {
+			c := CallFrom(ec)
+			if c.answer.found {
+				own := rule
+				own.call = c
+				if err := c.checkRows([]rowRule{own}, c.answer.fetched); err != nil {
+					return err
+				}
+			}
+			if must && !c.hasChecked(row) {
+				return fmt.Errorf("mcpecho: %s has succeeded without a checked row: "+
+					"give each %s that it changes to Call.CheckRow", c.entry.name, row)
+			}
+			return next(ec)
+		}
+	}
+	return nil
+}
+
+func pass(next echo.HandlerFunc) echo.HandlerFunc { return next }
+
+// rules are the row rules that hold in the call and for calls inside it.
+func (c *Call) rules() []rowRule {
+	if c.entry == nil || len(c.entry.rules) == 0 {
+		return c.inherited.rows
+	}
+	all := make([]rowRule, 0, len(c.inherited.rows)+len(c.entry.rules))
+	all = append(all, c.inherited.rows...)
+	for _, r := range c.entry.rules {
+		r.call = c
+		all = append(all, r)
+	}
+	return all
+}
+
+var errUnread = errors.New("mcpecho: it cannot be told which rows the query is about, and rows are narrowed: begin it with db.Model")
+
+// Narrowed applies the narrowings of the call to a query of your own, for services that look up what
+// they change. Which of them hold is decided when the query runs, by its model or table; a query of
+// which that cannot be told fails. Joined and preloaded tables are not covered.
+func (c *Call) Narrowed(query *gorm.DB) *gorm.DB {
+	var rules []rowRule
+	for _, r := range c.rules() {
+		if r.narrow != nil {
+			rules = append(rules, r)
+		}
+	}
+	if rules == nil {
+		return query
+	}
+	return narrow.Last(query, func(stmt *gorm.Statement) {
+		tables, known := narrow.Tables(stmt)
+		for _, r := range rules {
+			switch {
+			case r.row == nil, slices.Contains(tables, r.table):
+				narrow.Rows(stmt, func(db *gorm.DB) *gorm.DB { return r.narrow(r.call, db) })
+			case !known:
+				_ = stmt.DB.AddError(errUnread)
+			}
+		}
+	})
+}
+
+// CheckRow runs the row permissions of the call on what a service has looked up itself: a row, a
+// pointer to one, or a slice of them. Rows of a type that no step permits or refuses pass.
+func (c *Call) CheckRow(row any) error { return c.checkRows(c.rules(), row) }
+
+func (c *Call) checkRows(rules []rowRule, fetched any) error {
+	if fetched == nil {
+		return nil
+	}
+	v := reflect.ValueOf(fetched)
+	for v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Slice {
+		for i := range v.Len() {
+			if err := c.checkRows(rules, v.Index(i).Interface()); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, r := range rules {
+		if r.permit == nil || v.Type() != r.row {
+			continue
+		}
+		if err := r.permit(r.call, v.Interface()); err != nil {
+			return err
+		}
+		if !c.hasChecked(r.row) {
+			c.answer.checked = append(c.answer.checked, r.row)
+		}
+	}
+	return nil
+}
+
+// hasChecked says whether a row of the type was checked, in the call or in one inside it.
+func (c *Call) hasChecked(row reflect.Type) bool { return slices.Contains(c.answer.checked, row) }
+
+// seesWholeRows says whether somebody looks at the rows of the spec before they are serialized, who
+// must not mistake a column that was not fetched for an empty one.
+func (c *Call) seesWholeRows() bool {
+	for _, r := range c.rules() {
+		if r.permit != nil && r.row == c.entry.spec.row {
+			return true
+		}
+	}
+	return false
+}

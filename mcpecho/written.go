@@ -1,0 +1,147 @@
+package mcpecho
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/binding"
+)
+
+// written is the error that the captured response of a call means: nil while nothing was written,
+// and for status 2xx. A body of status 4xx is kept, one of 5xx is only for the log.
+func (c *Call) written() error {
+	status := c.capture.Status()
+	if status < 300 {
+		return nil
+	}
+	body, err := c.capture.Body()
+	switch {
+	case err != nil:
+		return err
+	case status < 400:
+		return &ToolError{Message: "the call was redirected elsewhere, which is not possible here",
+			Internal: fmt.Errorf("mcpecho: status %d to %s", status, clip(c.Response().Header().Get(echo.HeaderLocation), 200))}
+	case status >= 500:
+		return echo.NewHTTPError(status).SetInternal(fmt.Errorf("mcpecho: status %d was written: %s", status, clip(string(body), 1000)))
+	}
+	return &echo.HTTPError{Code: status, Message: messageOf(status, c.capture.ContentType(), body)}
+}
+
+// messageOf is the message of an error response: the text in the form of Echo's own error handler,
+// other JSON as it is, or else text.
+func messageOf(status int, media string, body []byte) any {
+	if isJSONType(media) && jsontext.Value(body).IsValid() {
+		var plain map[string]any
+		if json.Unmarshal(body, &plain) == nil && len(plain) == 1 {
+			if message, ok := plain["message"].(string); ok && message != "" {
+				return message
+			}
+		}
+		return jsontext.Value(append([]byte(nil), body...))
+	}
+	if text := strings.TrimSpace(string(body)); media == echo.MIMETextPlain && text != "" && utf8.ValidString(text) {
+		return text
+	}
+	return http.StatusText(status)
+}
+
+func isJSONType(media string) bool {
+	return media == echo.MIMEApplicationJSON || strings.HasSuffix(media, "+json")
+}
+
+// takeWritten makes the body that a middleware or the handler wrote the result of the call.
+func (c *Call) takeWritten() error {
+	body, err := c.capture.Body()
+	if err != nil {
+		return err
+	}
+	media := c.capture.ContentType()
+	switch {
+	case len(body) == 0:
+		return c.setEncoded([]byte("null"))
+	case isJSONType(media):
+		value := jsontext.Value(append([]byte(nil), body...))
+		if err := value.Compact(); err != nil {
+			return fmt.Errorf("mcpecho: the body that was written is not JSON: %w", err)
+		}
+		return c.setEncoded(value)
+	case (media == "" || strings.HasPrefix(media, "text/")) && utf8.Valid(body):
+		b, err := binding.Marshal(string(body))
+		if err != nil {
+			return err
+		}
+		return c.setEncoded(b)
+	}
+	return c.takeMedia(media, append([]byte(nil), body...))
+}
+
+var errMediaSchema = errors.New("mcpecho: what was written is no JSON, as the output schema promises")
+
+// takeMedia makes binary data the content of the answer.
+func (c *Call) takeMedia(media string, body []byte) error {
+	if media == "" {
+		media = echo.MIMEOctetStream
+	}
+	if c.entry.surface == onResources {
+		return c.encode(Contents{Blob: body, MIMEType: media})
+	}
+	if c.entry.output != nil {
+		return errMediaSchema
+	}
+	switch kind, _, _ := strings.Cut(media, "/"); kind {
+	case "image":
+		return c.encode(ImageContent{Data: body, MIMEType: media})
+	case "audio":
+		return c.encode(AudioContent{Data: body, MIMEType: media})
+	}
+	return c.encode(EmbeddedResource{Resource: Contents{URI: "attachment:" + c.entry.name, Blob: body, MIMEType: media}})
+}
+
+// setEncoded takes JSON that no Go type vouches for: it is checked against the schema that clients
+// were told.
+func (c *Call) setEncoded(b []byte) error {
+	if err := c.fits(b); err != nil {
+		return err
+	}
+	if c.entry.surface == onPrompts {
+		var text string
+		if err := json.Unmarshal(b, &text); err != nil {
+			return errors.New("mcpecho: a prompt was answered with something else than text")
+		}
+		return c.encode(text)
+	}
+	return c.encode(jsontext.Value(b))
+}
+
+// fits checks JSON against the output schema of a tool that has one.
+func (c *Call) fits(b []byte) error {
+	if c.entry.output == nil || b == nil {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	if err := c.entry.output.Validate(v); err != nil {
+		return fmt.Errorf("mcpecho: the result that was written or set does not fit the output schema: %w", err)
+	}
+	return nil
+}
+
+// encodeAny encodes a result whose type the spec does not know.
+func encodeAny(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return []byte("null"), nil
+	case jsontext.Value:
+		return v, nil
+	}
+	return binding.Marshal(v)
+}

@@ -1,0 +1,92 @@
+package middleware
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/native"
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// PermitRowConfig configures [PermitRowWithConfig].
+type PermitRowConfig[Row any] struct {
+	// Skipper lets the rows of a call pass unchecked. Optional.
+	Skipper Skipper
+	// Permit decides about one row; see [PermitRow]. Required.
+	Permit func(c *mcpecho.Call, row Row) error
+}
+
+// PermitRow is a step of [mcpecho.StageRows] that decides about single rows, after they were fetched
+// and before any of them is sent: an error of permit refuses the whole call. It sees whole rows,
+// also where As shows less. For a list use [Narrow], which leaves out what the caller may not see.
+//
+//	mw.PermitRow(func(c *mcpecho.Call, inv Invoice) error {
+//		if inv.Owner != c.Principal().Subject { // behind Scopes nobody is anonymous
+//			return mcpecho.Errorf("only the owner may see invoice %d", inv.ID)
+//		}
+//		return nil
+//	})
+//
+// A refusal is a tool result of type forbidden; [mcpecho.Errorf] and
+// [gorm.io/gorm.ErrRecordNotFound] are answered as they are from a handler.
+//
+// Listed on a spec that fetches, its rows must be of type Row, else Add fails. Listed on a service
+// or another function, that must give each row which it looks up itself to c.CheckRow: a call that
+// succeeds without a checked row fails. Inherited from a server or group, it checks the rows of its
+// type that come by, in calls inside others too. It panics without a function.
+func PermitRow[Row any](permit func(c *mcpecho.Call, row Row) error) mcpecho.Step {
+	return PermitRowWithConfig(PermitRowConfig[Row]{Permit: permit})
+}
+
+// PermitRowWithConfig is [PermitRow] with a configuration. It panics when that is wrong;
+// [PermitRowConfig.ToStep] returns the error.
+func PermitRowWithConfig[Row any](cfg PermitRowConfig[Row]) mcpecho.Step { return must(cfg.ToStep()) }
+
+// ToStep makes the step, or says what is wrong with the configuration.
+func (cfg PermitRowConfig[Row]) ToStep() (mcpecho.Step, error) {
+	row := reflect.TypeFor[Row]()
+	switch {
+	case cfg.Permit == nil:
+		return mcpecho.Step{}, errors.New("middleware: permit_row requires a function that decides about a row")
+	case row.Kind() != reflect.Struct:
+		return mcpecho.Step{}, fmt.Errorf("middleware: permit_row is about rows, which are structs: %s is none", row)
+	}
+	check := func(c *mcpecho.Call, row any) error {
+		r, ok := row.(Row)
+		if !ok || skips(cfg.Skipper, c) {
+			return nil
+		}
+		if err := cfg.Permit(c, r); err != nil {
+			return notPermitted(err)
+		}
+		return nil
+	}
+	return mcpecho.Step{
+		Name: "permit_row", Stage: mcpecho.StageRows, Native: native.Step(),
+		Describe: func(d *mcpecho.Definition) error {
+			if err := d.PermitRows(row, check); err != nil {
+				return err
+			}
+			if cfg.Skipper != nil {
+				d.Func = unless(cfg.Skipper, d.Func)
+			}
+			return nil
+		},
+	}, nil
+}
+
+// unless leaves a middleware out for the calls that skipper returns true for.
+func unless(skipper Skipper, mw echo.MiddlewareFunc) echo.MiddlewareFunc {
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		inner := mw(next)
+		return func(ec echo.Context) error {
+			if skipper(ec) {
+				return next(ec)
+			}
+			return inner(ec)
+		}
+	}
+}
