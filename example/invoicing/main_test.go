@@ -80,7 +80,7 @@ func TestWithoutASecretItPrintsTokensThatWork(t *testing.T) {
 			t.Errorf("status %d: %s", status, body)
 		}
 	}
-	for _, chain := range []string{"scope → scopes → ratelimit → audit → validate → transaction → handle → serialize", "handle → filter → order → paginate → serialize"} {
+	for _, chain := range []string{"scopes → ratelimit → narrow → audit → validate → transaction → handle → serialize", "handle → filter → order → paginate → fetch → serialize"} {
 		if !strings.Contains(text, chain) {
 			t.Errorf("the start-up text lacks the chain %s:\n%s", chain, text)
 		}
