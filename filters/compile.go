@@ -82,6 +82,7 @@ func compileField(sf reflect.StructField, name string, row *schema.Schema) (fiel
 		shape:  form,
 		column: clause.Column{Table: clause.CurrentTable, Name: column.DBName},
 		op:     op,
+		stored: storedOf(value, column),
 	}, nil
 }
 
@@ -140,11 +141,20 @@ func columnOf(row *schema.Schema, tag, jsonName, goName string) (*schema.Field, 
 	if f, ok := row.FieldsByDBName[jsonName]; ok {
 		return f, nil
 	}
-	if f, ok := row.FieldsByName[goName]; ok && f.DBName != "" {
-		return f, nil
+	var found []*schema.Field
+	for _, f := range row.Fields { // those of embedded structs may share a Go name
+		if f.Name == goName && f.DBName != "" {
+			found = append(found, f)
+		}
 	}
-	return nil, fmt.Errorf("is like no column of %s; add a tag filter:\"column,op\" with one of %s",
-		row.Name, strings.Join(row.DBNames, ", "))
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return nil, fmt.Errorf("is like no column of %s; add a tag filter:\"column,op\" with one of %s",
+			row.Name, strings.Join(row.DBNames, ", "))
+	}
+	return nil, fmt.Errorf("could be column %s or %s of %s; add a tag filter:\"column,op\"", found[0].DBName, found[1].DBName, row.Name)
 }
 
 // checkShape checks that an operator exists and takes values of this shape.
@@ -181,8 +191,14 @@ func operators() []string {
 
 // checkColumn checks that an operator and a type of value make sense for a column.
 func checkColumn(op string, value reflect.Type, column *schema.Field) error {
-	if column.Serializer != nil {
+	switch {
+	case column.Serializer != nil:
 		return fmt.Errorf("filters column %s, whose stored form is made by a serializer and cannot be compared", column.DBName)
+	case column.Tag.Get("secret") == "true":
+		return fmt.Errorf("filters column %s, which is tagged secret: what it matches would tell its value; remove it", column.DBName)
+	case column.IgnoreMigration:
+		return fmt.Errorf("filters column %s, which is tagged -:migration, so it is computed and no column of the table; "+
+			"take the argument in the selector and write the condition there, or give the table the column", column.DBName)
 	}
 	if op == "isnull" {
 		return nil
@@ -222,11 +238,20 @@ func checkType(value reflect.Type, column *schema.Field) error {
 	numeric := []schema.DataType{schema.Int, schema.Uint, schema.Float}
 	switch want {
 	case schema.Int, schema.Uint:
+		if have == schema.Float {
+			return fmt.Errorf("holds a %s, but column %s is %s, and databases round differently; use an integer type",
+				value, column.DBName, column.GORMDataType)
+		}
 		if (have == schema.Int || have == schema.Uint) && column.Size > 0 && value.Bits() > column.Size {
 			return fmt.Errorf("has %d bits, but column %s has %d: a greater number would fail in the database",
 				value.Bits(), column.DBName, column.Size)
 		}
-	case schema.Bool, schema.Float, schema.String, schema.Time, schema.Bytes:
+	case schema.Float:
+		if have == schema.Float && column.Size > 0 && value.Bits() > column.Size {
+			return fmt.Errorf("has %d bits, but column %s has %d: 0.1 of the one is not 0.1 of the other; use *float%d",
+				value.Bits(), column.DBName, column.Size, column.Size)
+		}
+	case schema.Bool, schema.String, schema.Time, schema.Bytes:
 	default:
 		want = have // a type of its own; its Valuer and the database decide
 	}

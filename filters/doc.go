@@ -33,7 +33,16 @@
 // an Opt and by notin with an empty list, and left out by everything else, ne and notin included.
 //
 // The text operators without i tell case apart on every database. Ignoring case is done by LOWER of the database: on
-// SQLite that knows ASCII letters only. Equality follows the column's collation, which on MySQL usually ignores case.
+// SQLite that knows ASCII letters only. Equality (eq, ne, in, notin) follows the collation of the column, and the default
+// ones of MySQL and MariaDB ignore case, accents and spaces at the end: there "ALICE" and "alice " equal "alice". Give a
+// column that identifies somebody a binary one, gorm:"type:varchar(100) COLLATE utf8mb4_bin".
+//
+// # Values and columns
+//
+// What a database would refuse is an error of the argument: a text that is no UUID for a column of type uuid, no number
+// for one of type decimal, a time outside the years 0001 to 9999 in UTC, U+0000 in a text. An integer beyond the size of
+// the column is compared as the number it is. Compile refuses a float for an integer column, a column tagged
+// secret:"true", whose matches would tell its value, and a computed one (-:migration), which no table has.
 //
 // SQLite keeps a time as text and compares it as such. Values are given to it in UTC, so the column must hold UTC too:
 // set gorm.Config.NowFunc to a function that returns time.Now().UTC().

@@ -2,9 +2,7 @@ package filters
 
 import (
 	"fmt"
-	"math"
 	"reflect"
-	"strings"
 
 	"gorm.io/gorm/clause"
 
@@ -22,6 +20,7 @@ type field struct {
 	shape  shape
 	column clause.Column
 	op     string
+	stored stored
 }
 
 // shape is how a Go field tells an absent argument from a present one.
@@ -88,7 +87,7 @@ func (f *Filter) check(v any) (bad []binding.FieldError) {
 			continue
 		}
 		for i, value := range p.values {
-			if rule, message := refuse(value); rule != "" {
+			if rule, message := p.stored.refuse(value); rule != "" {
 				bad = append(bad, binding.FieldError{Path: p.path(i), Rule: rule, Message: message})
 			}
 		}
@@ -104,18 +103,4 @@ func (p present) path(i int) string {
 		return p.name + [...]string{".min", ".max"}[i]
 	}
 	return p.name
-}
-
-func refuse(value any) (rule, message string) {
-	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.String:
-		if strings.IndexByte(v.String(), 0) >= 0 {
-			return "text", "must not contain the character U+0000"
-		}
-	case reflect.Uint, reflect.Uint64:
-		if v.Uint() > math.MaxInt64 {
-			return "range", fmt.Sprintf("must be at most %d", int64(math.MaxInt64))
-		}
-	}
-	return "", ""
 }

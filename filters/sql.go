@@ -3,7 +3,6 @@ package filters
 import (
 	"reflect"
 	"strings"
-	"time"
 
 	"gorm.io/gorm/clause"
 )
@@ -36,8 +35,8 @@ var escape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 // expression may change p.values.
 func (p present) expression(dialect string) clause.Expression {
 	for i, v := range p.values {
-		if t, ok := v.(time.Time); ok && dialect == "sqlite" {
-			p.values[i] = t.UTC()
+		if v != nil {
+			p.values[i] = p.stored.parameter(v, dialect)
 		}
 	}
 	switch p.op {
@@ -71,7 +70,8 @@ func (p present) between() clause.Expression {
 	case lower == nil:
 		return clause.Expr{SQL: "? <= ?", Vars: []any{p.column, upper}}
 	}
-	return clause.Expr{SQL: "? BETWEEN ? AND ?", Vars: []any{p.column, lower, upper}}
+	// Not BETWEEN, for which MariaDB turns a decimal into a double.
+	return clause.Expr{SQL: "(? >= ? AND ? <= ?)", Vars: []any{p.column, lower, p.column, upper}}
 }
 
 // text compares so that case counts unless the operator says otherwise. LIKE alone would not do: on SQLite it always
