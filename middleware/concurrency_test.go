@@ -1,8 +1,15 @@
 package middleware_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -97,6 +104,64 @@ func TestConcurrencyIsReleasedOnEveryExit(t *testing.T) {
 				equal(t, "text", client.Do("tool", nil).Text, `{"ok":true}`)
 			}
 		})
+	}
+}
+
+func TestConcurrencyIsReleasedWhenTheConnectionIsCut(t *testing.T) {
+	limit := mw.Concurrency(1)
+	entered := make(chan struct{})
+	leaving := func(leave func(c *mcpecho.Call)) func(*mcpecho.Call, nothing) (bool, error) {
+		return func(c *mcpecho.Call, _ nothing) (bool, error) { leave(c); return true, nil }
+	}
+	srv := newServer(nil)
+	srv.Add(
+		mcpecho.Service("abort", leaving(func(*mcpecho.Call) { panic(http.ErrAbortHandler) }), limit),
+		mcpecho.Service("exit", leaving(func(*mcpecho.Call) { runtime.Goexit() }), limit),
+		mcpecho.Service("left", leaving(func(c *mcpecho.Call) {
+			entered <- struct{}{}
+			<-c.Ctx().Done()
+		}), limit),
+		mcpecho.Service("tool", ok, limit))
+	e := echo.New()
+	srv.Mount(e.Group("/mcp"))
+	server := httptest.NewUnstartedServer(e)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.Start()
+	t.Cleanup(server.Close)
+	call := func(ctx context.Context, tool string) (body string, err error) {
+		r := toolCall(tool, nil).WithContext(ctx)
+		r.RequestURI, r.URL.Scheme, r.URL.Host = "", "http", server.Listener.Addr().String()
+		response, err := server.Client().Do(r)
+		if err != nil {
+			return "", err
+		}
+		defer response.Body.Close()
+		b, err := io.ReadAll(response.Body)
+		return string(b), err
+	}
+	for range 3 {
+		for _, tool := range []string{"abort", "exit"} {
+			if body, err := call(t.Context(), tool); err == nil {
+				t.Errorf("%s was answered: %s", tool, body)
+			}
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		go func() {
+			<-entered
+			leave()
+		}()
+		if body, err := call(ctx, "left"); err == nil {
+			t.Errorf("who left was answered: %s", body)
+		}
+		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // until the server has noticed
+			body, err := call(t.Context(), "tool")
+			if err == nil && strings.Contains(body, `"structuredContent":{"ok":true}`) {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("%s, %v", body, err)
+			}
+		}
 	}
 }
 

@@ -134,6 +134,13 @@ func post(t testing.TB, srv *mcpecho.Server, tool string, header map[string]stri
 
 // send sends one tools/call of the modern wire.
 func send(e *echo.Echo, tool string, header map[string]string) *httptest.ResponseRecorder {
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, toolCall(tool, header))
+	return rec
+}
+
+// toolCall is one tools/call of the modern wire.
+func toolCall(tool string, header map[string]string) *http.Request {
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","_meta":{` +
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}`
 	r := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(body))
@@ -144,7 +151,5 @@ func send(e *echo.Echo, tool string, header map[string]string) *httptest.Respons
 	for name, value := range header {
 		r.Header.Set(name, value)
 	}
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, r)
-	return rec
+	return r
 }

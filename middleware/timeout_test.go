@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -79,4 +80,30 @@ func TestTimeoutIsReportedWhateverTheDriverCallsIt(t *testing.T) {
 	c := mcptest.New(t, srv)
 	equal(t, "driver", c.Do("driver", nil).Error.Type, mcpecho.TypeTimeout)
 	equal(t, "rule", c.Do("rule", nil).Error.Message, "no such customer")
+}
+
+func TestTimeoutEndsTheRetriesOfATransaction(t *testing.T) {
+	db := openDB(t)
+	srv := newServer(db)
+	attempts := 0
+	srv.Add(mcpecho.Service("busy", func(c *mcpecho.Call, _ nothing) (bool, error) {
+		attempts++
+		if err := c.DB().Create(&Invoice{Number: fmt.Sprint("B-", attempts)}).Error; err != nil {
+			return false, err
+		}
+		return false, errors.New("database is locked")
+	}, mcpecho.Annotate(mcpecho.Idempotent(true)), mw.Timeout(300*time.Millisecond), mw.TransactionWithConfig(mw.TransactionConfig{Retries: 10})))
+	r := mcptest.New(t, srv).Do("busy", nil)
+	if r.Error == nil || r.Error.Type != mcpecho.TypeTimeout {
+		t.Errorf("not a timeout: %s", r.Body)
+	}
+	if attempts < 2 || attempts == 11 {
+		t.Errorf("%d attempts in 300 ms; the pauses between 11 take about 5 s", attempts)
+	}
+	equal(t, "rows", count(t, db), 3)
+	began := attempts
+	equal(t, "the next call has its own deadline", mcptest.New(t, srv).Do("busy", nil).IsError, true)
+	if attempts == began {
+		t.Error("the next call made no attempt")
+	}
 }
