@@ -147,7 +147,9 @@ const (
 // The token must have `exp`; `nbf` and `iat` are honoured. Granted scopes are
 // the `scope` (a space-separated string) and `scp` (a string or an array)
 // claims. A caller is told apart by the key, `iss` and `sub`, or by the token
-// itself when it has no `sub`. It panics without a key of at least 32 bytes.
+// itself when it has no `sub`. Neither `iss` nor `aud` is checked, so it is for
+// tokens that the application makes for this server: see Issuer and Resource of
+// [BearerConfig] for others. It panics without a key of at least 32 bytes.
 func Bearer(key []byte) echo.MiddlewareFunc {
 	cfg := DefaultBearerConfig
 	cfg.Key = key

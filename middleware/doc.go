@@ -4,8 +4,8 @@
 // The type of a function says where it works. One that returns an
 // [echo.MiddlewareFunc] is an ordinary Echo middleware, good on any route. One
 // that returns a [mcpecho.Step] needs an MCP call: list it on a server, a group
-// or a spec. As in Echo each comes as X, as XWithConfig, which panic when
-// their arguments make no sense, and as XConfig.ToStep or ToMiddleware, which
+// or a spec. As in Echo one with knobs comes as X, as XWithConfig, which panic
+// when their arguments make no sense, and as XConfig.ToStep or ToMiddleware, which
 // return the error instead.
 //
 //	srv := mcpecho.New(mcpecho.Config{Name: "billing", DB: db})
@@ -21,8 +21,10 @@
 //
 // [Bearer] runs behind the guards of the mount, which need no identity. It
 // verifies a JWT, or an opaque token by [Introspect] or [APIKeys], and records
-// the caller; without a valid one the answer is HTTP 401 with a challenge, and
-// [ResourceMetadata] tells clients where to log in.
+// the caller; without a valid one the answer is HTTP 401 with a challenge, the
+// log has the reason in one word, and [ResourceMetadata] tells clients where to
+// log in. Which issuer and which audience a token must have is for
+// [BearerConfig] to say.
 //
 // [Timeout] shortens the deadline of everything after it.
 //
@@ -31,8 +33,9 @@
 // everyone may use. [Scope] says which rows exist for the caller, [Object]
 // decides about single ones.
 //
-// [RateLimit] bounds how often one caller may, by a token bucket or a window;
-// [Concurrency] how many calls run at once.
+// [RateLimit] bounds how often one caller may, by a token bucket or a window,
+// counted in a [store.Limiter]; [Concurrency] how many calls of one caller run
+// at once in this process.
 //
 // [Transaction] surrounds a service and the encoding of its result.
 //
