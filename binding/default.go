@@ -30,6 +30,7 @@ func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
 	if err := d.compile(f); err != nil {
 		return fmt.Errorf("its default breaks its own rules: %w", err)
 	}
+	d.zero = f.checks == nil || f.checks.tag == "" || validate.Var(reflect.New(f.node.base().typ).Interface(), f.checks.tag) == nil
 	f.def = d
 	return nil
 }
@@ -61,6 +62,7 @@ func (n *node) parseTag(s string) (jsontext.Value, error) {
 type defaultValue struct {
 	raw   jsontext.Value
 	plain reflect.Value // holds the decoded value when copies of it share no memory
+	zero  bool          // the zero value is an argument too: no rule of the field refuses it
 }
 
 func (d *defaultValue) fill(w *walker, n *node, v reflect.Value) {

@@ -3,6 +3,7 @@ package binding
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -23,9 +24,7 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 		}
 		return &node{kind: pointer, typ: g.Type, elem: plain}, nil // may be null
 	}
-	wrapper := reflect.StructOf([]reflect.StructField{{
-		Name: "F", Type: g.Type, Tag: reflect.StructTag(fmt.Sprintf(`json:"f,%s"`, g.tag.options)),
-	}})
+	wrapper := wrapperOf(g)
 	n := &node{kind: formatted, typ: g.Type, tag: g.tag, elem: &node{kind: structure, typ: wrapper}, key: &node{typ: base}}
 	if n.shape(b.output) == nil {
 		return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q; see the format options of the json package", where, g.Type, g.tag.options)
@@ -34,6 +33,20 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 		return nil, fmt.Errorf("binding: %s cannot be encoded, correct its json tag: %w", where, err)
 	}
 	return n, nil
+}
+
+// wrapperOf is a struct whose one field is g, under the name f and never left out.
+func wrapperOf(g goField) reflect.Type {
+	options := ""
+	if g.tag.asString {
+		options = ",string"
+	}
+	if i := strings.Index(g.tag.options, "format:"); i >= 0 {
+		options += "," + g.tag.options[i:]
+	}
+	return reflect.StructOf([]reflect.StructField{{
+		Name: "F", Type: g.Type, Tag: reflect.StructTag(fmt.Sprintf(`json:"f%s"`, options)),
+	}})
 }
 
 // decodeFormatted reads raw, a value of a formatted field, into v.

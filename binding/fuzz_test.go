@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/mcpecho/kit/binding"
 )
 
@@ -19,11 +20,16 @@ func FuzzDecode(f *testing.F) {
 		Labels map[string]*int8    `json:"labels,omitzero" validate:"dive,keys,max=3,endkeys,gte=1"`
 		Tree   *tree               `json:"tree,omitzero"`
 		Status string              `json:"status,omitzero" validate:"oneof=a b"`
+		Limit  int                 `json:"limit" default:"20"`
+		Unset  *bool               `json:"unset,omitzero" default:"true"`
+		Raw    jsontext.Value      `json:"raw,omitzero"`
 	}
 	for _, seed := range []string{
 		`{"number":"A-1","amount":9007199254740993}`, `{"number":"","amont":-1}`, `{"number":null,"number":1}`, `{"number":"x","opt":null}`,
 		`{"number":"x","lines":[{"sku":"a","qty":1},{"sku":"","qty":0,"x":[{}]}],"labels":{"a":1,"b":300,"c":null}}`, `[`, `nul`, `{}{}`, "{\"\\u0000\":\"\xff\"}",
 		`{"number":"x","tree":{"name":"x","children":[{"name":"y","children":[],"any":{"a":{"b":[1,2]}}}]}}`, `{"number":"x","amount":1e3,"rate":1e400}`,
+		`{"number":"x","amount":0,"rate":null,"opt":null,"lines":null,"labels":null,"tree":{"children":null},"status":null,"limit":0,"unset":false,"raw":null}`,
+		`{"number":"x","amount":null,"amount":1,"lines":[null]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -50,6 +56,13 @@ func FuzzDecode(f *testing.F) {
 		}
 		if !reflect.DeepEqual(v, again) {
 			t.Fatalf("%q: %+v and %+v differ", data, v, again)
+		}
+		if out, err = a.Encode(v); err != nil {
+			t.Fatal(err)
+		}
+		var encoded in
+		if err := a.Decode(out, &encoded); err != nil || !reflect.DeepEqual(v, encoded) {
+			t.Fatalf("%q is encoded as %s, which decodes to %+v, not %+v: %v", data, out, encoded, v, err)
 		}
 	})
 }

@@ -5,11 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-
-	"github.com/go-json-experiment/json"
-
-	"github.com/mcpecho/kit/binding"
-	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
 // Sequence is one tool in the making that runs several specs in order, each
@@ -59,8 +54,9 @@ func (o Outcome[Out]) In(c *Call) Out {
 }
 
 // Then adds a spec to a sequence. input makes its arguments from those of the
-// sequence and from earlier outcomes; a field that it leaves zero is absent,
-// unless it is a required argument. Out is what the spec results in: the
+// sequence and from earlier outcomes; a field that it leaves zero, at whatever
+// depth, is absent unless it is required or has a default: see
+// [binding.Args.Encode]. Out is what the spec results in: the
 // Out of a service, the Row of a retrieve, the []Row of a selector; a type
 // that is not the spec's is refused at Add.
 func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, in In) Arg) Outcome[Out] {
@@ -155,7 +151,7 @@ func (s *Spec) resultType() reflect.Type {
 // runLink runs one spec of a sequence as a call inside this one.
 func (c *Call) runLink(l *link) error {
 	e := c.entry.links[l]
-	arguments, err := e.encodeInput(l.input(c))
+	arguments, err := e.args.Encode(l.input(c))
 	if err == nil {
 		err = c.runInside(e, arguments, func(inner *Call) error {
 			if v := inner.answer.fetched; v == nil || !reflect.TypeOf(v).AssignableTo(l.out) {
@@ -190,31 +186,6 @@ func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) erro
 		}
 	}
 	return done(inner)
-}
-
-// encodeInput makes arguments of a struct. Its zero fields are absent, as they
-// are in arguments that a client leaves out, but for the required ones.
-func (t *entry) encodeInput(v any) ([]byte, error) {
-	whole, err := binding.Marshal(v)
-	if err != nil {
-		return nil, err
-	}
-	b, err := json.Marshal(v, json.OmitZeroStructFields(true), json.ExperimentalSupportFormatTag(true))
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range requiredBy(t.args) {
-		value := jsonrpc.Member(whole, name)
-		if value == nil || jsonrpc.Member(b, name) != nil {
-			continue
-		}
-		if b = b[:len(b)-1]; len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = append(jsonrpc.AppendString(b, []byte(name)), ':')
-		b = append(append(b, value...), '}')
-	}
-	return b, nil
 }
 
 // stepFailure names the spec of a sequence that failed. Its cause decides what

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -390,5 +391,33 @@ func TestAnOutcomeBeforeItsStepIsAnInternalError(t *testing.T) {
 	b.srv.Add(mcpecho.Finish(seq, later, transaction()))
 	if f := b.call("seq", `{"name":"a","size":0}`).failure(t); f["type"] != mcpecho.TypeInternal || !strings.Contains(b.log.String(), "Outcome.In before its step") {
 		t.Error(f, b.log)
+	}
+}
+
+// parcel has zeros that are arguments at every depth.
+type parcel struct {
+	Lines []parcelLine          `json:"lines" validate:"required"`
+	First parcelLine            `json:"first"`
+	ByID  map[string]parcelLine `json:"by_id"`
+	Limit int                   `json:"limit" default:"7"`
+	Loud  bool                  `json:"loud" default:"true"`
+}
+
+type parcelLine struct {
+	SKU string `json:"sku" validate:"required"`
+	Qty int64  `json:"qty" validate:"required"`
+	Tax int    `json:"tax" default:"19"`
+}
+
+func TestWhatASequencePassesOnArrivesAsItWas(t *testing.T) {
+	b := setup(t)
+	var got parcel
+	pack := mcpecho.Service("pack", func(_ *mcpecho.Call, in parcel) (bool, error) { got = in; return true, nil })
+	seq := mcpecho.NewSequence[parcel]("send")
+	b.srv.Add(mcpecho.Finish(seq, mcpecho.Then[bool](seq, pack, func(_ *mcpecho.Call, in parcel) parcel { return in })))
+	r := b.call("send", `{"lines":[{"sku":"a","qty":0,"tax":0}],"first":{"sku":"b","qty":0},"by_id":{"x":{"sku":"c","qty":0}},"limit":0,"loud":false}`)
+	want := parcel{Lines: []parcelLine{{"a", 0, 0}}, First: parcelLine{"b", 0, 19}, ByID: map[string]parcelLine{"x": {"c", 0, 19}}}
+	if r.Result["isError"] == true || !reflect.DeepEqual(got, want) {
+		t.Errorf("%s: %+v, want %+v", r.Body, got, want)
 	}
 }
