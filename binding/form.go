@@ -14,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
+
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // A type with methods of its own decides about its JSON form; what can be found out about that form is found here.
@@ -113,7 +115,7 @@ func formOf(t reflect.Type) form {
 	if t.Kind() == reflect.Array && t.Len() == 16 && strings.EqualFold(t.Name(), "uuid") {
 		return form{"uuid", "", "a UUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8"}
 	}
-	if sample, err := textOf(t); err == nil && sample != "" && len(sample) <= maxHintLength {
+	if sample, err := textOf(t); err == nil && sample != "" && len(sample) <= nearest.MaxLength {
 		return form{"", "", `a string such as "` + sample + `"`}
 	}
 	return form{"", "", "a string in the right form for this argument"}

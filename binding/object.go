@@ -5,6 +5,8 @@ import (
 	"reflect"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // object decodes a JSON object into roots, one struct per part, and then checks its rules.
@@ -114,7 +116,7 @@ func (w *walker) unknown(o *object, quoted jsontext.Value) error {
 func (w *walker) unknownMessage(name string, known []string) string {
 	message := "is not an argument"
 	if w.failures < maxErrors { // later ones are not reported
-		if near := Nearest(name, known); near != "" {
+		if near := nearest.Of(name, known); near != "" {
 			message += `; did you mean "` + near + `"?`
 		}
 	}

@@ -299,18 +299,6 @@ func TestCompileRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	known := []string{"number", "amount_cents", "page", "pk"}
-	for name, want := range map[string]string{
-		"numbr": "number", "Number": "number", "NUMBER": "number", "amountCents": "amount_cents", "amount-cents": "amount_cents", "nubmer": "number",
-		"pag": "page", "xyz": "", "id": "", "PK": "pk", "": "", strings.Repeat("a", 10000): "", "İnumber": "number",
-	} {
-		if got := binding.Nearest(name, known); got != want {
-			t.Errorf("Nearest(%.20q) = %q, want %q", name, got, want)
-		}
-	}
-}
-
 func TestOptTellsAbsentNullAndValueApart(t *testing.T) {
 	type patch struct {
 		A binding.Opt[string] `json:"a,omitzero"`

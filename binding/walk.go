@@ -10,6 +10,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 const maxDepth = 64
@@ -179,7 +181,7 @@ func (w *walker) pathText() string {
 func clip(s string) string {
 	n := 0
 	for i := range s {
-		if n == maxHintLength {
+		if n == nearest.MaxLength {
 			return s[:i]
 		}
 		n++

@@ -15,7 +15,7 @@ const module = "github.com/mcpecho/kit/"
 // this module and the other modules that it may import. Other modules of a
 // package are open to those above it too; packages of this module are not.
 var mayImport = map[string][]string{
-	"binding":           {"github.com/go-json-experiment/json", "github.com/google/jsonschema-go", "github.com/go-playground/validator/v10"},
+	"binding":           {"github.com/go-json-experiment/json", "github.com/google/jsonschema-go", "github.com/go-playground/validator/v10", "internal/nearest"},
 	"filters":           {"gorm.io/gorm", "binding", "internal/narrow"},
 	"ordering":          {"gorm.io/gorm", "binding", "internal/narrow"},
 	"paginate":          {"gorm.io/gorm", "binding", "internal/narrow", "internal/seal"},
@@ -26,12 +26,13 @@ var mayImport = map[string][]string{
 	"internal/capture":  {"github.com/labstack/echo/v4"},
 	"internal/deadline": {},
 	"internal/native":   {},
+	"internal/nearest":  {},
 	"internal/seal":     {},
 	"internal/sse":      {},
 	"internal/toon":     {"github.com/go-json-experiment/json"},
 	"mcpecho": {"github.com/labstack/echo/v4", "gorm.io/gorm", "github.com/yosida95/uritemplate/v3",
 		"binding", "store", "internal/capture", "internal/deadline", "internal/jsonrpc", "internal/narrow", "internal/native",
-		"internal/seal", "internal/sse", "internal/toon"},
+		"internal/nearest", "internal/seal", "internal/sse", "internal/toon"},
 	"middleware": {"mcpecho", "filters", "ordering", "paginate", "binding", "store", "internal/native",
 		"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "github.com/hashicorp/golang-lru/v2"},
 	"mcptest": {"mcpecho", "binding"},

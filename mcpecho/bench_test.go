@@ -69,6 +69,19 @@ func benchmark(b *testing.B, e *echo.Echo, body string, headers map[string]strin
 	if rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), `"isError"`) || strings.Contains(rec.Body.String(), `"error"`) {
 		b.Fatalf("%d %s", rec.Code, rec.Body)
 	}
+	serve(b, e, body, headers)
+}
+
+// serve measures one request, whatever its answer is.
+func serve(b *testing.B, e *echo.Echo, body string, headers map[string]string) {
+	b.Helper()
+	req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json, text/event-stream")
+	for k, v := range headers {
+		req.Header.Set(k, v)
+	}
+	req.ContentLength = int64(len(body))
 	reader := strings.NewReader(body)
 	req.Body = io.NopCloser(reader)
 	w := &discard{header: http.Header{}}

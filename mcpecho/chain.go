@@ -8,7 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // Chain is the ordered steps of one spec. It is made when the spec is added
@@ -85,7 +85,7 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 	if first < 0 {
 		known := Chain{steps}.Names()
 		hint := ""
-		if near := binding.Nearest(e.name, known); near != "" {
+		if near := nearest.Of(e.name, known); near != "" {
 			hint = fmt.Sprintf("; did you mean %q?", near)
 		}
 		return nil, fmt.Errorf("no step %q in the chain %s%s", e.name, Chain{steps}, hint)

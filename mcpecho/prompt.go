@@ -14,6 +14,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // Message is one message of a prompt.
@@ -158,11 +159,15 @@ func (x *exchange) unknown(kind listKind, name string) error {
 
 // near is the listed name that name was most likely meant to be, "" when none is near.
 func (r *registry) near(kind listKind, name string) string {
-	names := make([]string, len(r.lists[kind]))
-	for i, e := range r.lists[kind] {
-		names[i] = e.listedAs
-	}
-	return binding.Nearest(clip(name, 128), names)
+	h := &r.hints[kind]
+	h.once.Do(func() {
+		names := make([]string, len(r.lists[kind]))
+		for i, e := range r.lists[kind] {
+			names[i] = e.listedAs
+		}
+		h.names = nearest.New(names)
+	})
+	return h.names.Nearest(name)
 }
 
 // wireMessage is a PromptMessage.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // registry is the set of entries at one moment. It never changes once it is in use: a new one takes
@@ -26,6 +27,7 @@ type registry struct {
 
 	pages [listKinds][2]pages // of unfiltered lists, for each wire
 	views views               // of filtered ones
+	hints [listKinds]hints    // for names that do not exist
 
 	discover   []byte // result of server/discover
 	initialize []byte // result of initialize from capabilities on
@@ -37,6 +39,12 @@ type registry struct {
 type pages struct {
 	once sync.Once
 	view view
+}
+
+// hints are the names of one list, prepared when the first wrong one comes.
+type hints struct {
+	once  sync.Once
+	names *nearest.Names
 }
 
 // current is the registry in force. Adding to it costs the entries added, not those that are there:

@@ -76,3 +76,35 @@ func TestAStepCannotReadTheSealingKeys(t *testing.T) {
 		t.Error("the server cannot seal")
 	}
 }
+
+// BenchmarkWrongName is a call of a tool that does not exist, and of one that does: the first must
+// cost at most twice the second, however many tools there are.
+func BenchmarkWrongName(b *testing.B) {
+	for _, n := range []int{1, 100, 10_000} {
+		e := echo.New()
+		srv := addOneByOne(n)
+		srv.Mount(e.Group("/mcp"))
+		call := func(b *testing.B, tool string) {
+			body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `",` + benchMeta + `}}`
+			serve(b, e, body, modernHeaders("tools/call", tool))
+		}
+		b.Run(fmt.Sprintf("right/tools=%d", n), func(b *testing.B) { call(b, "tools_t00000") })
+		b.Run(fmt.Sprintf("wrong/tools=%d", n), func(b *testing.B) { call(b, "tools_u00000") })
+	}
+}
+
+func TestAWrongNameTakesNoMoreMemoryAmongManyTools(t *testing.T) {
+	allocated := func(n int) float64 {
+		b := setup(t, func(c *mcpecho.Config) { c.Logger = slog.New(slog.DiscardHandler) })
+		for i := range n {
+			b.srv.Add(mcpecho.Service(fmt.Sprintf("t%05d", i), say("")))
+		}
+		if r := b.call("u00000", `{}`); r.Error == nil || r.Error.Message != `unknown tool "u00000"; did you mean "t00000"?` {
+			t.Fatal(r.Body)
+		}
+		return testing.AllocsPerRun(20, func() { b.call("u00000", `{}`) })
+	}
+	if one, many := allocated(1), allocated(3000); many > one+2 {
+		t.Errorf("%v allocations with one tool, %v with 3,000", one, many)
+	}
+}
