@@ -157,9 +157,12 @@ func explain(err error, db *gorm.DB) failure {
 // arguments are looked at, the answer of a rule: what [echo.HTTPError] says of
 // it, of type forbidden.
 func (c *Call) refusal(err error) error {
+	if err == nil || c.args != nil {
+		return err
+	}
 	var plain *echo.HTTPError
 	var told *ToolError
-	if err == nil || c.args != nil || errors.As(err, &told) || !errors.As(err, &plain) || plain.Code != http.StatusForbidden {
+	if errors.As(err, &told) || !errors.As(err, &plain) || plain.Code != http.StatusForbidden {
 		return err
 	}
 	return &ToolError{Type: TypeForbidden, Message: fmt.Sprint(plain.Message), Internal: err}

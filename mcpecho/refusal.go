@@ -31,12 +31,8 @@ func SetRefusal(ec echo.Context, reason string, cause error) {
 // the middleware returned.
 func (s *Server) logRefusal(ec echo.Context, err error) {
 	r, ok := ec.Get(refusalKey).(refusal)
-	var answer *echo.HTTPError
-	if !ok && errors.As(err, &answer) {
-		ok, r.reason = true, strings.ReplaceAll(strings.ToLower(http.StatusText(answer.Code)), " ", "_")
-		if answer.Code >= http.StatusInternalServerError {
-			r.cause = answer
-		}
+	if !ok && err != nil {
+		r, ok = refusalOf(err)
 	}
 	if !ok {
 		return
@@ -46,4 +42,17 @@ func (s *Server) logRefusal(ec echo.Context, err error) {
 		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(r.cause.Error(), 1<<10)))
 	}
 	s.cfg.Logger.LogAttrs(ec.Request().Context(), level, "mcpecho: refused", attrs...)
+}
+
+// refusalOf reads a refusal from an error that a middleware left to Echo.
+func refusalOf(err error) (r refusal, ok bool) {
+	var answer *echo.HTTPError
+	if !errors.As(err, &answer) {
+		return r, false
+	}
+	r.reason = strings.ReplaceAll(strings.ToLower(http.StatusText(answer.Code)), " ", "_")
+	if answer.Code >= http.StatusInternalServerError {
+		r.cause = answer
+	}
+	return r, true
 }
