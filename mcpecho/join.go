@@ -20,16 +20,18 @@ import (
 // It has to be used right after [gorm.Open]: handles that were derived before do not know it all.
 // A gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of
 // the same database stay outside of the transaction.
-func JoinTransactions() gorm.Plugin { return &joinTransactions{} }
+func JoinTransactions() gorm.Plugin { return joinTransactions{} }
 
-type joinTransactions struct{ pool *joinPool }
+// joinTransactions keeps nothing: dbresolver initializes the plugins of a handle again for each
+// replica.
+type joinTransactions struct{}
 
-func (*joinTransactions) Name() string { return "mcpecho:join_transactions" }
+func (joinTransactions) Name() string { return "mcpecho:join_transactions" }
 
 // Initialize puts a connection in the way that joins Begin, and a callback around each statement
 // that joins it. The connection alone would not do: sessions with prepared statements, single
 // connections and dbresolver do not ask it.
-func (j *joinTransactions) Initialize(db *gorm.DB) error {
+func (joinTransactions) Initialize(db *gorm.DB) error {
 	prepared, isPrepared := db.Config.ConnPool.(*gorm.PreparedStmtDB)
 	pool := db.Config.ConnPool
 	if isPrepared {
@@ -39,29 +41,30 @@ func (j *joinTransactions) Initialize(db *gorm.DB) error {
 	if !ok {
 		return errors.New("mcpecho: JoinTransactions needs a handle whose connections are a *sql.DB: use it right after gorm.Open")
 	}
-	j.pool = &joinPool{own}
+	joining := &joinPool{own}
 	if isPrepared {
-		prepared.ConnPool = j.pool
+		prepared.ConnPool = joining
 	} else {
-		db.Config.ConnPool, db.Statement.ConnPool = j.pool, j.pool
+		db.Config.ConnPool, db.Statement.ConnPool = joining, joining
 	}
 	const name = "mcpecho:join"
 	on := db.Callback()
 	return errors.Join(
-		on.Create().Before("*").Register(name, j.enter), on.Create().After("*").Register(name+"_end", leave),
-		on.Query().Before("*").Register(name, j.enter), on.Query().After("*").Register(name+"_end", leave),
-		on.Update().Before("*").Register(name, j.enter), on.Update().After("*").Register(name+"_end", leave),
-		on.Delete().Before("*").Register(name, j.enter), on.Delete().After("*").Register(name+"_end", leave),
-		on.Row().Before("*").Register(name, j.enter), on.Row().After("*").Register(name+"_end", leave),
-		on.Raw().Before("*").Register(name, j.enter), on.Raw().After("*").Register(name+"_end", leave),
+		on.Create().Before("*").Register(name, joining.enter), on.Create().After("*").Register(name+"_end", leave),
+		on.Query().Before("*").Register(name, joining.enter), on.Query().After("*").Register(name+"_end", leave),
+		on.Update().Before("*").Register(name, joining.enter), on.Update().After("*").Register(name+"_end", leave),
+		on.Delete().Before("*").Register(name, joining.enter), on.Delete().After("*").Register(name+"_end", leave),
+		on.Row().Before("*").Register(name, joining.enter), on.Row().After("*").Register(name+"_end", leave),
+		on.Raw().Before("*").Register(name, joining.enter), on.Raw().After("*").Register(name+"_end", leave),
 	)
 }
 
-func (j *joinTransactions) enter(db *gorm.DB) {
+// enter makes the statement one of the open transaction.
+func (p *joinPool) enter(db *gorm.DB) {
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
 		return // it is in a transaction of its own, perhaps one that has joined
 	}
-	if conn := j.pool.open(db.Statement.Context); conn != nil {
+	if conn := p.open(db.Statement.Context); conn != nil {
 		db.Statement.ConnPool = &joined{conn, db.Statement.ConnPool}
 	}
 }

@@ -25,7 +25,7 @@ func slowCommit(t *testing.T, db *gorm.DB, seconds float64) {
 	t.Helper()
 	for _, statement := range []string{
 		fmt.Sprintf("CREATE FUNCTION nap() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(%g); RETURN NULL; END'", seconds),
-		"CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON rows DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION nap()",
+		"CREATE CONSTRAINT TRIGGER nap AFTER INSERT ON entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION nap()",
 	} {
 		if err := db.Exec(statement).Error; err != nil {
 			t.Fatal(err)
@@ -112,9 +112,9 @@ func TestACommitThatTheDatabaseRefusesIsARollback(t *testing.T) {
 		setup []string
 	}{
 		"sqlite": {sqliteDB, []string{
-			"PRAGMA foreign_keys = ON", "CREATE TABLE child (id integer, parent integer REFERENCES rows(id) DEFERRABLE INITIALLY DEFERRED)"}},
+			"PRAGMA foreign_keys = ON", "CREATE TABLE child (id integer, parent integer REFERENCES entries(id) DEFERRABLE INITIALLY DEFERRED)"}},
 		"postgres": {func(t *testing.T) *gorm.DB { return migrate(t, dbtest.Postgres(t)) }, []string{
-			"CREATE TABLE child (id integer, parent bigint REFERENCES rows(id) DEFERRABLE INITIALLY DEFERRED)"}},
+			"CREATE TABLE child (id integer, parent bigint REFERENCES entries(id) DEFERRABLE INITIALLY DEFERRED)"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := tc.open(t)

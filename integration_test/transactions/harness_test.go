@@ -23,17 +23,17 @@ import (
 	"github.com/mcpecho/kit/mcptest"
 )
 
-// row is what the calls of these tests write.
-type row struct {
+// entry is what the calls of these tests write.
+type entry struct {
 	ID    uint
 	Name  string `gorm:"size:40"`
-	Lines []line
+	Notes []note
 }
 
-type line struct {
-	ID    uint
-	RowID uint
-	Text  string `gorm:"size:40"`
+type note struct {
+	ID      uint
+	EntryID uint
+	Text    string `gorm:"size:40"`
 }
 
 type named struct {
@@ -58,7 +58,7 @@ func sqliteDB(t *testing.T) *gorm.DB {
 
 func migrate(t *testing.T, db *gorm.DB) *gorm.DB {
 	t.Helper()
-	if err := db.AutoMigrate(&row{}, &line{}); err != nil {
+	if err := db.AutoMigrate(&entry{}, &note{}); err != nil {
 		t.Fatal(err)
 	}
 	return db
@@ -97,7 +97,7 @@ func newServer(db *gorm.DB, change ...func(*mcpecho.Config)) *mcpecho.Server {
 func inserting(hooks *atomic.Int64, then func(c *mcpecho.Call) error) func(*mcpecho.Call, named) (string, error) {
 	return func(c *mcpecho.Call, in named) (string, error) {
 		c.AfterCommit(func(context.Context) { hooks.Add(1) })
-		if err := c.DB().Create(&row{Name: in.Name}).Error; err != nil {
+		if err := c.DB().Create(&entry{Name: in.Name}).Error; err != nil {
 			return "", err
 		}
 		if then != nil {
@@ -111,7 +111,7 @@ func inserting(hooks *atomic.Int64, then func(c *mcpecho.Call) error) func(*mcpe
 
 func rows(t *testing.T, db *gorm.DB, where ...any) (n int64) {
 	t.Helper()
-	q := db.Session(&gorm.Session{NewDB: true}).Model(&row{})
+	q := db.Session(&gorm.Session{NewDB: true}).Model(&entry{})
 	if len(where) > 0 {
 		q = q.Where(where[0], where[1:]...)
 	}
