@@ -9,9 +9,11 @@ import (
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/narrow"
 )
 
 // maxCompletions is how many values one reply may hold.
@@ -39,24 +41,49 @@ func Complete(argument string, fn Completer) Option {
 	})
 }
 
-// CompleteColumn is [Complete] with the values of a database column that
-// begin with what was typed, in ascending order. scope returns the rows that
-// the caller may see, usually the query of the spec itself.
+// CompleteColumn is [Complete] with the values of a database column that begin with what was typed,
+// in ascending order. scope returns the rows that the caller may see, usually the query of the spec
+// itself: its conditions, joins and LIMIT hold, and so do the narrowings of the call. The column is
+// that of the table which the query begins with.
 func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Option {
 	if scope == nil {
 		return Complete(argument, nil)
 	}
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
-		var values []string
-		col := clause.Column{Table: clause.CurrentTable, Name: column}
-		query := c.Narrowed(scope(c)).Where(clause.Neq{Column: col})
+		rows := c.Narrowed(scope(c))
+		if err := rows.Error; err != nil {
+			return nil, err
+		}
+		rows = narrow.Last(rows, func(stmt *gorm.Statement) { selectOnly(stmt, column) })
+		// gorm does not tell the errors of a subquery, so it is tried first.
+		if err := rows.Session(&gorm.Session{DryRun: true, Logger: logger.Discard}).Find(&[]map[string]any{}).Error; err != nil {
+			return nil, err
+		}
+		col := clause.Column{Name: suggestion}
+		query := rows.Session(&gorm.Session{NewDB: true}).Table("(?) AS suggestions", rows).Where(clause.Neq{Column: col})
 		if value != "" {
 			// The text form of any column, compared without wildcards.
 			query = query.Where("SUBSTR(CAST(? AS "+textType(query)+"), 1, ?) = ?", col, len([]rune(value)), value)
 		}
-		err := query.Distinct(column).Order(clause.OrderByColumn{Column: col}).Limit(maxCompletions+1).Pluck(column, &values).Error
+		var values []string
+		err := query.Distinct(suggestion).Order(clause.OrderByColumn{Column: col}).Limit(maxCompletions+1).Pluck(suggestion, &values).Error
 		return values, err
 	})
+}
+
+// suggestion is the name of the one column of a query for suggestions.
+const suggestion = "suggestion"
+
+// selectOnly makes a query select one column. Its order is kept only where a LIMIT needs it: the
+// suggestions have an order of their own, and a DISTINCT of theirs that excludes other columns.
+func selectOnly(stmt *gorm.Statement, column string) {
+	stmt.Preloads = nil
+	delete(stmt.Clauses, "FOR")
+	if _, limited := stmt.Clauses["LIMIT"]; !limited {
+		delete(stmt.Clauses, "ORDER BY")
+		stmt.Distinct = false
+	}
+	stmt.AddClause(clause.Select{Distinct: stmt.Distinct, Columns: []clause.Column{{Table: clause.CurrentTable, Name: column, Alias: suggestion}}})
 }
 
 // textType is the type that CAST turns any value into text with.
@@ -83,6 +110,16 @@ type completing struct {
 	} `json:"context"`
 }
 
+// hasNUL says whether a value holds the character that PostgreSQL has no place for.
+func (p *completing) hasNUL() bool {
+	for _, v := range p.Context.Arguments {
+		if strings.IndexByte(v, 0) >= 0 {
+			return true
+		}
+	}
+	return strings.IndexByte(p.Argument.Value, 0) >= 0
+}
+
 // complete serves completion/complete.
 // (specification 2026-07-28, server/utilities/completion)
 func (x *exchange) complete() error {
@@ -93,6 +130,9 @@ func (x *exchange) complete() error {
 	var params completing
 	if err := json.Unmarshal(x.msg.Params, &params); err != nil {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "completion/complete needs params with ref {type, name or uri} and argument {name, value}, all strings"}
+	}
+	if params.hasNUL() {
+		return &Error{Code: jsonrpc.InvalidParams, Message: "an argument must not contain the character U+0000"}
 	}
 	e, err := x.completable(registry, &params)
 	if err != nil {

@@ -85,6 +85,8 @@ func TestBadCompletionRequests(t *testing.T) {
 		"context is a list":    `"ref":` + refPrompt + `,"argument":{"name":"tone","value":""},"context":[]`,
 		"chosen is no string":  `"ref":` + refPrompt + `,"argument":{"name":"tone","value":""},"context":{"arguments":{"period":7}}`,
 		"ref is a string":      `"ref":"summarise","argument":{"name":"tone","value":""}`,
+		"U+0000":               `"ref":` + refPrompt + `,"argument":{"name":"tone","value":"a\u0000"}`,
+		"U+0000 in a chosen":   `"ref":` + refPrompt + `,"argument":{"name":"tone","value":""},"context":{"arguments":{"period":"\u0000"}}`,
 		"name in another case": `"ref":{"type":"ref/prompt","Name":"summarise"},"argument":{"name":"tone","value":""}`,
 	}
 	session := b.initialize()
