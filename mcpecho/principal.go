@@ -43,7 +43,8 @@ const principalKey = "mcpecho.principal"
 
 // SetPrincipal records the verified caller of a request. Authentication
 // middlewares call it, an application's own included; the identity is read
-// anew for each request and never taken from a session.
+// anew for each request and never taken from a session. Give p an ID or a
+// Subject: all that have neither are one caller.
 func SetPrincipal(ec echo.Context, p *Principal) { ec.Set(principalKey, p) }
 
 // PrincipalFrom returns the caller that an authentication middleware

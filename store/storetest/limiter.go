@@ -194,7 +194,7 @@ func countedApart(t *testing.T, l limits) {
 	}
 	for _, p := range append(changed, policies...) {
 		for _, name := range []string{"one", "two", "on"} {
-			for _, key := range []string{"", "a", "b", "ea", "two\x00a"} {
+			for _, key := range []string{"", "a", "b", "ea", "two\x00a", store.Anonymous, store.Anonymous + "a"} {
 				for i, refused := range []bool{false, true} {
 					wait, err := l.Take(t.Context(), name, p, key, p.Most())
 					if err != nil || wait > 0 != refused {
