@@ -193,7 +193,7 @@ func TestAServerWithoutADatabaseSaysSo(t *testing.T) {
 			t.Error(f)
 		}
 	}
-	if !strings.Contains(b.log.String(), "no database: set Config.DB") {
+	if strings.Count(b.log.String(), "no database: set Config.DB") != 2 {
 		t.Error(b.log.String())
 	}
 }
