@@ -37,13 +37,12 @@ func (x *exchange) requestKey() requestKey { return keyOf(x.session.ID, x.msg.ID
 
 var errInFlight = refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
 
-// begin makes a call of a dated session cancellable until end. An id that is
+// begin makes a call stoppable, and one of a dated session cancellable until end. An id that is
 // in flight already is refused: its cancellation would be ambiguous.
 func (f *inflight) begin(x *exchange, stop context.CancelCauseFunc) error {
-	if x.wire == modern {
-		return nil
+	if err := x.server.load.begin(x, stop); err != nil || x.wire == modern {
+		return err
 	}
-	x.stop = stop
 	key := x.requestKey()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -77,7 +76,9 @@ func (f *inflight) cancel(session string, id []byte) {
 	f.mu.Unlock()
 	if x != nil {
 		x.cancelled.Store(true)
-		x.stop(nil)
+		if stop := x.server.load.stop(x); stop != nil {
+			stop(nil)
+		}
 	}
 }
 

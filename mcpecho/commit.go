@@ -111,6 +111,9 @@ func (f failure) afterCommit() failure {
 // explain says what the client of the call sees of an error.
 func (c *Call) explain(err error) failure {
 	f := explain(err, c.server.cfg.DB)
+	if c.exchange.stopped.Load() && f.typ == TypeInternal && !errors.As(err, new(*panicked)) {
+		f = explain(errStopped, nil) // the database says that it was interrupted
+	}
 	if c.committed {
 		f = f.afterCommit()
 	}

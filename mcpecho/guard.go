@@ -1,15 +1,12 @@
 package mcpecho
 
 import (
-	"context"
-	"errors"
 	"mime"
 	"net"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,11 +31,6 @@ func (s *Server) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 				return s.exchange(ec).fail(err)
 			}
 		}
-		if err := s.load.enter(s.cfg.MaxInFlight); err != nil {
-			h.Set("Retry-After", "1")
-			return s.exchange(ec).fail(err)
-		}
-		defer s.load.leave()
 		return s.answered(next, ec)
 	}
 }
@@ -189,59 +181,4 @@ func accepts(accept, media, wildcard string) bool {
 		}
 	}
 	return false
-}
-
-// load counts the requests in progress.
-type load struct {
-	mu       sync.Mutex
-	n        int
-	draining bool
-	empty    chan struct{} // closed when draining and nothing is in progress
-}
-
-var errOverloaded = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "overloaded", "too many requests in progress, try again")
-var errDraining = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "draining", "the server is shutting down, try again elsewhere")
-
-func (l *load) enter(max int) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.draining:
-		return errDraining
-	case l.n >= max:
-		return errOverloaded
-	}
-	l.n++
-	return nil
-}
-
-func (l *load) leave() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.n--
-	if l.draining && l.n == 0 {
-		close(l.empty)
-	}
-}
-
-// Shutdown refuses new requests with status 503 and waits until those in
-// progress have been answered, or ctx ends; then it returns ctx's error. Call
-// it before echo.Echo.Shutdown, so that a balancer sees the server leave. A
-// second call waits as well.
-func (s *Server) Shutdown(ctx context.Context) error {
-	l := &s.load
-	l.mu.Lock()
-	if !l.draining {
-		l.draining, l.empty = true, make(chan struct{})
-		if l.n == 0 {
-			close(l.empty)
-		}
-	}
-	l.mu.Unlock()
-	select {
-	case <-l.empty:
-		return nil
-	case <-ctx.Done():
-		return errors.Join(errors.New("mcpecho: requests were still in progress at shutdown"), ctx.Err())
-	}
 }

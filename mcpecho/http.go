@@ -3,7 +3,6 @@ package mcpecho
 import (
 	"bufio"
 	"compress/gzip"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -32,8 +31,9 @@ type exchange struct {
 	principal *Principal
 	session   store.Session // of a dated request
 
-	stop      context.CancelCauseFunc // ends the call of a dated request
-	cancelled atomic.Bool             // the client asked to end it
+	slot      slot        // of the server's load
+	cancelled atomic.Bool // the client asked to end the call
+	stopped   atomic.Bool // the server has ended the call
 
 	notify atomic.Pointer[notifier]
 }
@@ -65,9 +65,14 @@ func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
 		panic(err.Error())
 	}
 	s.mounted = true
-	m = append([]echo.MiddlewareFunc{s.guarded}, m...)
-	g.POST("", s.post, m...)
-	g.DELETE("", s.delete, m...)
+	behind := func(h echo.HandlerFunc) echo.HandlerFunc { // Echo would do this anew for each request
+		for _, middleware := range slices.Backward(m) {
+			h = middleware(h)
+		}
+		return s.guarded(h)
+	}
+	g.POST("", behind(s.post))
+	g.DELETE("", behind(s.delete))
 	g.OPTIONS("", preflight, s.guarded)
 	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodTrace, http.MethodConnect,
 		echo.PROPFIND, echo.REPORT}, "", s.methodNotAllowed, s.guarded)
@@ -89,9 +94,18 @@ func (x *exchange) contained() (err error) {
 }
 
 func (x *exchange) serve() error {
+	x.principal = PrincipalFrom(x.ec)
+	load := &x.server.load
+	if err := load.enter(x); err != nil {
+		return x.busy(err)
+	}
+	defer load.leave(x)
 	body, err := x.read()
 	if err != nil {
 		return err
+	}
+	if err := load.serve(x); err != nil {
+		return x.busy(err)
 	}
 	if err := jsonrpc.Parse(body, &x.msg); err != nil {
 		return refuse(http.StatusBadRequest, err.Code, "message", err.Message)
@@ -99,11 +113,16 @@ func (x *exchange) serve() error {
 	if err := x.negotiate(); err != nil {
 		return err
 	}
-	x.principal = PrincipalFrom(x.ec)
 	if err := x.joinSession(); err != nil {
 		return err
 	}
 	return x.dispatch()
+}
+
+// busy tells a client that was not let in when to come again.
+func (x *exchange) busy(err error) error {
+	x.response.Header().Set("Retry-After", "1")
+	return err
 }
 
 // read takes the body, of at most Config.MaxBodyBytes once it is inflated.
@@ -178,6 +197,10 @@ func (s *Server) delete(ec echo.Context) error {
 		return s.methodNotAllowed(ec)
 	}
 	x.principal = PrincipalFrom(ec)
+	if err := s.load.enter(x); err != nil {
+		return x.fail(x.busy(err))
+	}
+	defer s.load.leave(x)
 	id, err := x.sessionID()
 	if err != nil {
 		return x.fail(err)

@@ -38,6 +38,7 @@ func New(cfg Config) *Server {
 		panic("mcpecho: Config.Keys: " + err.Error())
 	}
 	s := &Server{cfg: cfg.withDefaults(), sealer: ring, taken: map[place]*entry{}}
+	s.load.max = s.cfg.MaxInFlight
 	s.registry.store(&s.cfg, nil)
 	return s
 }
