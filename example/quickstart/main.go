@@ -35,7 +35,7 @@ func addTask(c *mcpecho.Call, in NewTask) (Task, error) {
 func tasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Model(&Task{}), nil }
 
 func main() {
-	db, err := gorm.Open(sqlite.Open("tasks.db"), &gorm.Config{TranslateError: true})
+	db, err := gorm.Open(sqlite.Open("tasks.db?_txlock=immediate&_busy_timeout=5000"), &gorm.Config{TranslateError: true})
 	if err != nil || db.AutoMigrate(&Task{}) != nil {
 		panic("cannot open tasks.db")
 	}
