@@ -4,62 +4,112 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
-// Problem is something about one entry that is allowed but rarely meant.
+// Problem is something about one entry, or about the server, that is allowed but rarely meant.
 type Problem struct {
-	// Entry is the name of the tool or prompt, or the URI of the resource.
+	// Entry is the name of the tool or prompt, or the URI of the resource, as the program has it.
+	// It is empty for what concerns the whole server.
 	Entry string
-	// Rule is "unguarded", "undescribed", "unbounded" or "no_transaction".
+	// Rule is the word of what was found, one of those of [Server.Check].
 	Rule string
-	// Message says what is missing and how to add it, or how to state that it
-	// is on purpose.
+	// Message says what is missing and how to add it, or how to state that it is on purpose.
 	Message string
 }
 
-func (p Problem) String() string { return p.Entry + ": " + p.Message }
-
-// Check looks for entries without any permission step, without a description,
-// lists without a bound that the caller can page through, and services that
-// may write to the database outside of a transaction. What is on purpose is
-// stated with its reason: Public of package middleware, [Unbounded],
-// [NoTransaction].
-func (s *Server) Check() []Problem {
-	var problems []Problem
-	for _, e := range s.registry.entries() {
-		problems = append(problems, e.check(s.cfg.DB != nil)...)
+func (p Problem) String() string {
+	if p.Entry == "" {
+		return p.Message
 	}
+	return p.Entry + ": " + p.Message
+}
+
+// Check looks for what is allowed but rarely meant. By the word in [Problem.Rule]:
+//
+//   - unguarded: no permission step. Steps that limit rows, and middlewares made by [Named], are
+//     none; one made by [Guard] is.
+//   - open_completion: suggestions of an entry without a permission step.
+//   - undescribed: no description.
+//   - unbounded: a list that the caller cannot page through.
+//   - unnarrowed: rows that no step narrows, on a server that narrows others.
+//   - no_transaction: a service that may write to the database outside of a transaction.
+//   - credentials: a result with columns that look like passwords, tokens or keys.
+//   - long_name: a name that clients may cut off, as they put the server's before it.
+//   - no_rate_limit: tools without a limit, which the specification demands (2026-07-28, server/tools,
+//     section Security Considerations). One problem for the whole server.
+//
+// What is on purpose is stated with its reason: by Public and Unlimited of package middleware,
+// [Unbounded], [Unnarrowed], [NoTransaction], [Discloses].
+func (s *Server) Check() []Problem {
+	entries := s.registry.entries()
+	narrows := slices.ContainsFunc(entries, (*entry).narrows)
+	var problems []Problem
+	for _, e := range entries {
+		problems = append(problems, e.check(s, narrows)...)
+	}
+	return append(problems, checkRateLimit(entries)...)
+}
+
+func (t *entry) check(s *Server, narrows bool) (problems []Problem) {
+	found := func(is bool, rule, message string) {
+		if is {
+			problems = append(problems, Problem{t.label(), rule, message})
+		}
+	}
+	guarded := t.has(StageAuth, StagePermissions)
+	found(!guarded, "unguarded", "everybody may use it: add a permission step such as Scopes, or Public with the reason")
+	found(!guarded && len(t.completers) > 0, "open_completion",
+		"everybody gets its suggestions, also where a middleware refuses the call: make the one that decides a Guard")
+	found(!t.described, "undescribed", "a model sees only its name: add Describe")
+	found(t.kind == KindSelector && !t.has(StagePaginate) && t.unbounded == "", "unbounded",
+		"the list has no pages: add Paginate, or Unbounded with the reason")
+	found(narrows && t.spec.row != nil && t.unnarrowed == "" && !t.narrowed(s), "unnarrowed",
+		fmt.Sprintf("no step narrows rows of %s, and others are narrowed: add Narrow, or Unnarrowed with the reason", t.spec.row))
+	found(t.kind == KindService && s.cfg.DB != nil && !t.hints["readOnlyHint"] && !t.has(StageTransaction) && t.untransacted == "",
+		"no_transaction", "it may write outside of a transaction: add Transaction, or NoTransaction with the reason")
+	found(len(t.credentials) > 0 && t.discloses == "", "credentials", fmt.Sprintf("its result shows %s: leave that out with As or Serialize, "+
+		"tag it secret:\"true\", or add Discloses with the reason", strings.Join(t.credentials, ", ")))
+	found(t.surface != onResources && len(t.listedAs) > roomyName, "long_name",
+		fmt.Sprintf("its name has %d characters, and clients put the server's before it: keep it to %d", len(t.listedAs), roomyName))
 	return problems
 }
 
-func (t *entry) check(hasDB bool) (problems []Problem) {
-	missing := func(rule, message string) {
-		problems = append(problems, Problem{t.label(), rule, message})
-	}
-	has := func(stages ...Stage) bool {
-		for _, s := range t.chain.steps {
-			for _, stage := range stages {
-				if s.Stage == stage {
-					return true
-				}
-			}
+// has says whether the chain has a step of one of the stages.
+func (t *entry) has(stages ...Stage) bool {
+	return slices.ContainsFunc(t.chain.steps, func(s Step) bool { return slices.Contains(stages, s.Stage) })
+}
+
+// narrows says whether a step of the chain narrows rows of any type.
+func (t *entry) narrows() bool {
+	return slices.ContainsFunc(t.rules, func(r rowRule) bool { return r.narrow != nil })
+}
+
+// narrowed says whether a step of the chain says who sees which of the spec's own rows.
+func (t *entry) narrowed(s *Server) bool {
+	model, err := s.modelSchema(t.spec.row)
+	return err != nil || slices.ContainsFunc(t.rules, func(r rowRule) bool {
+		return r.row == nil || r.row == t.spec.row || r.table == model.Table
+	})
+}
+
+// checkRateLimit names the tools that can be called without end.
+func checkRateLimit(entries []*entry) []Problem {
+	var free []string
+	for _, e := range entries {
+		if e.surface == onTools && !e.has(StageRateLimit) {
+			free = append(free, e.name)
 		}
-		return false
 	}
-	if !has(StageAuth, StagePermissions) {
-		missing("unguarded", "everybody may use it: add a permission step such as Scopes, or Public with the reason")
+	if free == nil {
+		return nil
 	}
-	if !t.described {
-		missing("undescribed", "a model sees only its name: add Describe")
+	names := strings.Join(free[:min(len(free), 3)], ", ")
+	if len(free) > 3 {
+		names += fmt.Sprintf(" and %d more", len(free)-3)
 	}
-	if t.kind == KindSelector && !has(StagePaginate) && t.unbounded == "" {
-		missing("unbounded", "the list has no pages: add Paginate, or Unbounded with the reason")
-	}
-	if t.kind == KindService && hasDB && !t.hints["readOnlyHint"] && !has(StageTransaction) && t.untransacted == "" {
-		missing("no_transaction", "it may write outside of a transaction: add Transaction, or NoTransaction with the reason")
-	}
-	return problems
+	return []Problem{{Rule: "no_rate_limit", Message: "a caller may call " + names + " without end: add RateLimit, to all by Server.Use, or Unlimited with the reason"}}
 }
 
 // report logs problems, or makes them an error with Config.Strict.
@@ -86,6 +136,18 @@ func Unbounded(reason string) Option {
 	return optionFunc(func(s *settings) { s.unbounded = stated(s, "Unbounded", reason) })
 }
 
+// Unnarrowed states that the caller may see every row of a selector or retrieve, on a server that
+// narrows rows of others, and why.
+func Unnarrowed(reason string) Option {
+	return optionFunc(func(s *settings) { s.unnarrowed = stated(s, "Unnarrowed", reason) })
+}
+
+// Discloses states that a result which shows what looks like a credential is meant, and why: a key
+// that is shown to its owner once.
+func Discloses(reason string) Option {
+	return optionFunc(func(s *settings) { s.discloses = stated(s, "Discloses", reason) })
+}
+
 // NoTransaction states that a service without a transaction step is meant,
 // and why: it calls another system, or writes nothing to the database.
 func NoTransaction(reason string) Option {
@@ -110,11 +172,12 @@ func (t *entry) notes() string {
 			notes = append(notes, s.Name+": "+s.Note)
 		}
 	}
-	if t.unbounded != "" {
-		notes = append(notes, "unbounded: "+t.unbounded)
-	}
-	if t.untransacted != "" {
-		notes = append(notes, "no transaction: "+t.untransacted)
+	for _, stated := range []struct{ what, why string }{
+		{"unbounded", t.unbounded}, {"unnarrowed", t.unnarrowed}, {"no transaction", t.untransacted}, {"discloses", t.discloses},
+	} {
+		if stated.why != "" {
+			notes = append(notes, stated.what+": "+stated.why)
+		}
 	}
 	if notes == nil {
 		return ""

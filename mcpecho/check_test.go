@@ -2,6 +2,7 @@ package mcpecho_test
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -19,6 +20,12 @@ func guard() mcpecho.Step {
 
 func TestCheckNamesWhatIsRarelyMeant(t *testing.T) {
 	query := func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB(), nil }
+	named := func(*mcpecho.Call, struct {
+		Name string `json:"name"`
+	}) (string, error) {
+		return "", nil
+	}
+	suggest := func(*mcpecho.Call, string, map[string]string) ([]string, error) { return nil, nil }
 	tests := map[string]struct {
 		spec  *mcpecho.Spec
 		rules string
@@ -32,6 +39,11 @@ func TestCheckNamesWhatIsRarelyMeant(t *testing.T) {
 		"stated list":        {mcpecho.Selector[widget]("x", query, guard(), mcpecho.Describe("d"), mcpecho.Unbounded("seven weekdays")), ""},
 		"resource":           {mcpecho.Resource("x://y", noop), "unguarded undescribed"},
 		"prompt":             {mcpecho.Prompt("x", noop, guard()), "undescribed"},
+		"guarded by Guard":   {mcpecho.Prompt("x", noop, mcpecho.Guard("admins", step("", 0, nil).Func), mcpecho.Describe("d")), ""},
+		"named middleware":   {mcpecho.Prompt("x", noop, mcpecho.Named("admins", step("", 0, nil).Func), mcpecho.Describe("d")), "unguarded"},
+		"open suggestions":   {mcpecho.Prompt("x", named, mcpecho.Describe("d"), mcpecho.Complete("name", suggest)), "unguarded open_completion"},
+		"name of 45":         {mcpecho.Prompt(strings.Repeat("x", 45), noop, guard(), mcpecho.Describe("d")), ""},
+		"name of 46":         {mcpecho.Prompt(strings.Repeat("x", 46), noop, guard(), mcpecho.Describe("d")), "long_name"},
 		"published selector": {mcpecho.Selector[widget]("x", query, guard(), mcpecho.Describe("d")).AsResource("x://all"), "unbounded"},
 	}
 	for name, tt := range tests {
@@ -41,7 +53,9 @@ func TestCheckNamesWhatIsRarelyMeant(t *testing.T) {
 			b.srv.Add(tt.spec)
 			var rules []string
 			for _, p := range b.srv.Check() {
-				rules = append(rules, p.Rule)
+				if p.Entry != "" {
+					rules = append(rules, p.Rule)
+				}
 			}
 			if got := strings.Join(rules, " "); got != tt.rules {
 				t.Errorf("problems = %q, want %q", got, tt.rules)
@@ -50,6 +64,112 @@ func TestCheckNamesWhatIsRarelyMeant(t *testing.T) {
 				t.Errorf("%d problems logged when added to a mounted server, want %d", got, len(rules))
 			}
 		})
+	}
+}
+
+// found are the entries that Check names for a rule.
+func found(srv *mcpecho.Server, rule string) (entries []string) {
+	for _, p := range srv.Check() {
+		if p.Rule == rule {
+			entries = append(entries, p.Entry)
+		}
+	}
+	return entries
+}
+
+func TestCheckNamesRowsThatNothingNarrowsWhereOthersAre(t *testing.T) {
+	b := setup(t)
+	query := func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB(), nil }
+	narrow := func(row reflect.Type) mcpecho.Step {
+		return mcpecho.Step{Name: "narrow", Describe: func(d *mcpecho.Definition) error {
+			return d.Narrow(row, func(_ *mcpecho.Call, db *gorm.DB) *gorm.DB { return db.Where("1 = 1") })
+		}}
+	}
+	b.srv.Add(mcpecho.Selector[secret]("open", query), mcpecho.Service("write", noop))
+	if got := found(b.srv, "unnarrowed"); got != nil {
+		t.Errorf("where nothing is narrowed: %v", got)
+	}
+	b.srv.Add(
+		mcpecho.Selector[widget]("narrowed", query, narrow(reflect.TypeFor[widget]())),
+		mcpecho.Retrieve[widget]("by another", query, narrow(reflect.TypeFor[secret]())).AsResource("w://all"),
+		mcpecho.Selector[widget]("by all", query, narrow(nil)).AsResource("w://mine"),
+		mcpecho.Selector[secret]("stated", query, mcpecho.Unnarrowed("a list for everybody")))
+	if got := fmt.Sprint(found(b.srv, "unnarrowed")); got != "[open w://all]" {
+		t.Errorf("unnarrowed: %s", got)
+	}
+	var out strings.Builder
+	if b.srv.Fprint(&out); !strings.Contains(out.String(), "unnarrowed: a list for everybody") {
+		t.Error(out.String())
+	}
+}
+
+func TestCheckNamesResultsThatLookAsIfTheyHeldACredential(t *testing.T) {
+	type account struct {
+		ID           uint
+		Name         string
+		PasswordHash string
+		APIKey       *string `json:"apiKey"`
+	}
+	type article struct {
+		ID       uint    `json:"id"`
+		Author   account `json:"author" gorm:"foreignKey:ID"`
+		HasToken bool    `json:"has_token"`
+		Tokens   int     `json:"max_tokens"`
+		Next     string  `json:"next_page_token"`
+		Keyword  string  `json:"key_word"`
+	}
+	type harmless struct {
+		ID     uint   `json:"id"`
+		Secret bool   `json:"secret"`
+		Commit string `json:"commit_hash"`
+	}
+	b := setup(t)
+	b.srv.Add(
+		mcpecho.Selector[article]("articles", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB(), nil }),
+		mcpecho.Service("login", func(*mcpecho.Call, none) (out struct {
+			AccessToken string `json:"access_token"`
+		}, err error) {
+			return out, nil
+		}),
+		mcpecho.Service("stated", func(*mcpecho.Call, none) (out struct {
+			Token string `json:"token"`
+		}, err error) {
+			return out, nil
+		}, mcpecho.Discloses("it is shown to its owner once")),
+		mcpecho.Resource("x://account", func(*mcpecho.Call, none) (account, error) { return account{}, nil }),
+		mcpecho.Service("harmless", func(*mcpecho.Call, none) ([]harmless, error) { return nil, nil }))
+	if got := fmt.Sprint(found(b.srv, "credentials")); got != "[articles login x://account]" {
+		t.Errorf("credentials: %s", got)
+	}
+	for _, p := range b.srv.Check() {
+		if p.Rule == "credentials" && p.Entry == "articles" && !strings.Contains(p.Message, "its result shows PasswordHash, apiKey:") {
+			t.Error(p)
+		}
+	}
+}
+
+func TestCheckNamesMissingRateLimitsInOneProblem(t *testing.T) {
+	b := setup(t)
+	limit := step("limit", mcpecho.StageRateLimit, nil)
+	b.srv.Add(mcpecho.Service("limited", noop, limit), mcpecho.Prompt("prompt", noop))
+	if got := found(b.srv, "no_rate_limit"); got != nil {
+		t.Error(got)
+	}
+	for i := range 5 {
+		b.srv.Add(mcpecho.Service(fmt.Sprint("free", i), noop))
+	}
+	var lines []string
+	for _, p := range b.srv.Check() {
+		if p.Rule == "no_rate_limit" {
+			lines = append(lines, p.String())
+		}
+	}
+	if len(lines) != 1 || !strings.HasPrefix(lines[0], "a caller may call free0, free1, free2 and 2 more without end") {
+		t.Errorf("%q", lines)
+	}
+	b.srv.Use(limit)
+	if got := found(b.srv, "no_rate_limit"); got != nil {
+		t.Error(got)
 	}
 }
 

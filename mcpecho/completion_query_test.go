@@ -42,11 +42,13 @@ func TestCompleteColumnTakesTheQueryOfAList(t *testing.T) {
 			value  string
 			want   string
 		}{
-			"plain":            {func(db *gorm.DB) *gorm.DB { return db }, "title", "", "[alp alpha beta delta]false"},
-			"ordered":          {func(db *gorm.DB) *gorm.DB { return db.Order("year DESC") }, "title", "al", "[alp alpha]false"},
-			"ordered lazily":   {func(db *gorm.DB) *gorm.DB { return db.Scopes(func(db *gorm.DB) *gorm.DB { return db.Order("year") }) }, "title", "", "[alp alpha beta delta]false"},
-			"joined":           {joined, "id", "", "[1 2 3 4 5]false"},
-			"eager":            {func(db *gorm.DB) *gorm.DB { return db.Joins("Author").Where(clause.Eq{Column: clause.Column{Table: "Author", Name: "name"}, Value: "bob"}) }, "title", "", "[alp alpha beta]false"},
+			"plain":          {func(db *gorm.DB) *gorm.DB { return db }, "title", "", "[alp alpha beta delta]false"},
+			"ordered":        {func(db *gorm.DB) *gorm.DB { return db.Order("year DESC") }, "title", "al", "[alp alpha]false"},
+			"ordered lazily": {func(db *gorm.DB) *gorm.DB { return db.Scopes(func(db *gorm.DB) *gorm.DB { return db.Order("year") }) }, "title", "", "[alp alpha beta delta]false"},
+			"joined":         {joined, "id", "", "[1 2 3 4 5]false"},
+			"eager": {func(db *gorm.DB) *gorm.DB {
+				return db.Joins("Author").Where(clause.Eq{Column: clause.Column{Table: "Author", Name: "name"}, Value: "bob"})
+			}, "title", "", "[alp alpha beta]false"},
 			"joined, ordered":  {func(db *gorm.DB) *gorm.DB { return joined(db).Order("authors.name").Where("authors.name = 'ann'") }, "title", "", "[beta delta]false"},
 			"limited":          {func(db *gorm.DB) *gorm.DB { return db.Order("year DESC").Limit(3) }, "title", "", "[alpha beta]false"},
 			"limited, typed":   {func(db *gorm.DB) *gorm.DB { return db.Order("year DESC").Limit(3) }, "title", "al", "[alpha]false"},

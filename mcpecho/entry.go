@@ -53,8 +53,10 @@ type entry struct {
 	links      map[*link]*entry
 	hints      map[string]bool // behaviour hints of a tool
 
-	described               bool
-	unbounded, untransacted string // the reasons
+	described   bool
+	credentials []string // properties of the result that look so
+
+	unbounded, untransacted, unnarrowed, discloses string // the reasons
 
 	listed [2][]byte // the list entry for each wire
 }
@@ -109,6 +111,7 @@ func (t *entry) build(s *Server, inherited []Step) error {
 	}
 	t.nullable, t.completers, t.summary = set.nullable, set.completers, set.summary
 	t.described, t.unbounded, t.untransacted = set.description != "", set.unbounded, set.untransacted
+	t.unnarrowed, t.discloses = set.unnarrowed, set.discloses
 	if err := t.settle(s, &set); err != nil {
 		return err
 	}
@@ -252,6 +255,7 @@ func (t *entry) compileOutput(s *Server, set *settings, def *Definition) (*jsons
 	if err := errors.Join(def.refused, t.checkResult(set, def)); err != nil {
 		return nil, err
 	}
+	t.credentials = credentials(def.output)
 	if t.surface != onTools {
 		return nil, nil
 	}

@@ -9,7 +9,8 @@ import (
 
 // Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
 // [Icons], [InputSchema], [OutputSchema], [StructuredContent], [Format],
-// [Text], [MIMEType], [Name], [Complete], [Nullable], [Unbounded], [NoTransaction], the chain edits
+// [Text], [MIMEType], [Name], [Complete], [Nullable], [Unbounded],
+// [Unnarrowed], [NoTransaction], [Discloses], the chain edits
 // [Before], [After], [Replace] and [Without], and every [Step]. Only this package can make new kinds of option.
 type Option interface {
 	apply(*settings)
@@ -32,10 +33,10 @@ type settings struct {
 	summaryOf          reflect.Type
 	structured, schema *bool
 
-	unbounded, untransacted string // reasons
-	steps                   []Step
-	edits                   []edit
-	errs                    []string
+	unbounded, untransacted, unnarrowed, discloses string // reasons
+	steps                                          []Step
+	edits                                          []edit
+	errs                                           []string
 }
 
 type optionFunc func(*settings)

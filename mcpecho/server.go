@@ -223,8 +223,9 @@ func (g *Group) add(specs []*Spec) (tell func(), err error) {
 		}
 	}
 	if s.mounted { // before that, more steps may follow
+		narrows := slices.ContainsFunc(s.registry.entries(), (*entry).narrows)
 		for _, e := range entries {
-			if err := s.report(e.check(s.cfg.DB != nil)); err != nil {
+			if err := s.report(e.check(s, narrows)); err != nil {
 				return nil, err
 			}
 		}
