@@ -25,7 +25,7 @@ func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOpti
 		if over.CompareAndSwap(false, true) {
 			answer <- err
 		} else {
-			logger.Error("mcpecho: a COMMIT has ended after nobody waited for it any more", slog.String("subject", name), slog.Any("error", err))
+			logger.Error("mcpecho: a COMMIT has ended after nobody waited for it any more", slog.String("spec", name), slog.String("error", logText(err)))
 		}
 	}()
 	timeout := time.NewTimer(c.server.cfg.CommitTimeout)
@@ -44,7 +44,7 @@ func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOpti
 	if err == nil || refusedCommit(err, tx) || len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly {
 		return err
 	}
-	logger.Error("mcpecho: the outcome of a COMMIT is unknown", slog.String("subject", name), slog.String("error", err.Error()))
+	logger.Error("mcpecho: the outcome of a COMMIT is unknown", slog.String("spec", name), slog.String("error", logText(err)))
 	return &ToolError{Type: TypeUnknownOutcome, Internal: err, Message: "the database did not say whether the change was made: " +
 		"look before you try again, it may be there already"}
 }
@@ -110,7 +110,7 @@ func (f failure) afterCommit() failure {
 
 // explain says what the client of the call sees of an error.
 func (c *Call) explain(err error) failure {
-	f := explain(err, c.server.cfg.DB)
+	f := c.named(explain(err, c.server.cfg.DB))
 	if c.exchange.stopped.Load() && f.typ == TypeInternal && !errors.As(err, new(*panicked)) {
 		f = explain(errStopped, nil) // the database says that it was interrupted
 	}

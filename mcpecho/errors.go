@@ -66,7 +66,8 @@ const (
 type ToolError struct {
 	// Type is a stable word for programs. Default: [TypeError].
 	Type string
-	// Message is sent to the client.
+	// Message is sent to the client. Default: what an [echo.HTTPError] in
+	// Internal says.
 	Message string
 	// Data are more members of the error object. Optional.
 	Data map[string]any
@@ -107,6 +108,7 @@ type failure struct {
 	retry   time.Duration
 	reason  string // for the log
 	ref     string // set when the details are only in the log
+	refused *driverError
 }
 
 // explain is the one table from causes to what the client sees. db, which may
@@ -128,26 +130,33 @@ func explain(err error, db *gorm.DB) failure {
 		if typ == "" {
 			typ = TypeError
 		}
-		return failure{typ: typ, message: tool.Message, more: tool.Data, retry: tool.RetryAfter}
+		f := failure{typ: typ, message: tool.Message, more: tool.Data, retry: tool.RetryAfter}
+		if f.message == "" && errors.As(tool.Internal, &http_) {
+			f.message, f.more = httpBody(http_)
+		}
+		return f
 	case errors.As(err, &http_) && http_.Code < 500:
-		message := fmt.Sprint(http_.Message)
+		f := failure{typ: TypeError}
+		f.message, f.more = httpBody(http_)
 		switch http_.Code {
 		case http.StatusUnauthorized:
-			return failure{status: http_.Code, code: http_.Code, message: message}
+			f.typ, f.status, f.code = "", http_.Code, http_.Code
+			if f.more != nil {
+				f.data = f.more
+			}
 		case http.StatusTooManyRequests:
-			return failure{typ: TypeRate, message: message}
+			f.typ = TypeRate
 		}
-		return failure{typ: TypeError, message: message}
+		return f
 	}
-	switch cause := translate(err, db); {
-	case errors.Is(cause, gorm.ErrRecordNotFound):
+	switch {
+	case errors.Is(err, gorm.ErrRecordNotFound):
 		return failure{typ: TypeNotFound, message: "no matching row found"}
-	case errors.Is(cause, gorm.ErrDuplicatedKey):
-		return failure{typ: TypeConflict, message: "a row with the same unique value exists already"}
-	case errors.Is(cause, gorm.ErrForeignKeyViolated), errors.Is(cause, gorm.ErrCheckConstraintViolated):
-		return failure{typ: TypeConflict, message: "the change conflicts with other rows or a rule of the database"}
-	case errors.Is(cause, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded):
 		return failure{typ: TypeTimeout, message: "the call took longer than allowed and was stopped; ask for less, or try again later"}
+	}
+	if f, ok := refusedByDatabase(err, db); ok {
+		return f
 	}
 	ref := strings.ToLower(rand.Text()[:12])
 	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
@@ -165,7 +174,7 @@ func (c *Call) refusal(err error) error {
 	if errors.As(err, &told) || !errors.As(err, &plain) || plain.Code != http.StatusForbidden {
 		return err
 	}
-	return &ToolError{Type: TypeForbidden, Message: fmt.Sprint(plain.Message), Internal: err}
+	return &ToolError{Type: TypeForbidden, Internal: err}
 }
 
 // asProtocolError gives what would be a tool result the code that it has
@@ -179,7 +188,7 @@ func (f failure) asProtocolError() failure {
 	f.status = http.StatusOK
 	switch f.typ {
 	case TypeValidation:
-		f.code, data["fields"] = jsonrpc.InvalidParams, f.fields
+		f.code = jsonrpc.InvalidParams
 	case TypeForbidden:
 		f.code = http.StatusForbidden
 	case TypeNotFound:
@@ -200,6 +209,9 @@ func (f failure) asProtocolError() failure {
 		f.code, data["reference"] = jsonrpc.InternalError, f.ref
 	default:
 		f.code = http.StatusBadRequest
+	}
+	if f.fields != nil {
+		data["fields"] = f.fields
 	}
 	if f.retry > 0 {
 		data["retryAfterMs"] = f.retry.Milliseconds()

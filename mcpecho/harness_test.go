@@ -50,6 +50,12 @@ func setup(t *testing.T, change ...func(*mcpecho.Config)) *bundle {
 	if err := db.AutoMigrate(&widget{}); err != nil {
 		t.Fatal(err)
 	}
+	return setupOn(t, db, change...)
+}
+
+// setupOn is [setup] on a database that the test has opened.
+func setupOn(t *testing.T, db *gorm.DB, change ...func(*mcpecho.Config)) *bundle {
+	t.Helper()
 	b := &bundle{t: t, e: echo.New(), db: db, log: &strings.Builder{}}
 	cfg := mcpecho.Config{Name: "test", Version: "1.2.3", DB: db, Logger: slog.New(slog.NewTextHandler(b.log, nil))}
 	for _, f := range change {

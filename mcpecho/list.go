@@ -158,7 +158,7 @@ func (c *Call) permitted() bool {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
 		if f := explain(err, c.server.cfg.DB); f.ref != "" {
-			c.exchange.log(c.entry.name, f, err)
+			c.exchange.log(c, f, err)
 		}
 	}
 	return false

@@ -106,7 +106,7 @@ func TestAClientReadsListedNamesInMessages(t *testing.T) {
 	if got := b.call("w.get", `{}`).failure(t)["message"]; got != "w_get: no matching row found" {
 		t.Errorf("message %q", got)
 	}
-	if log := b.log.String(); !strings.Contains(log, "subject=w.get") {
+	if log := b.log.String(); !strings.Contains(log, "spec=w.get") {
 		t.Errorf("the log has another name than the program: %s", log)
 	}
 }

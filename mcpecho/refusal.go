@@ -34,12 +34,15 @@ func (s *Server) logRefusal(ec echo.Context, err error) {
 	if !ok && err != nil {
 		r, ok = refusalOf(err)
 	}
+	if status := ec.Response().Status; !ok && status >= http.StatusBadRequest && ec.Get(loggedKey) == nil {
+		ok, r.reason = true, statusWord(status) // one that wrote its answer without a word
+	}
 	if !ok {
 		return
 	}
-	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("subject", ec.Request().Method), slog.String("reason", r.reason)}
+	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("method", ec.Request().Method), slog.String("reason", r.reason)}
 	if r.cause != nil {
-		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(r.cause.Error(), 1<<10)))
+		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(logText(r.cause), 1<<10)))
 	}
 	s.cfg.Logger.LogAttrs(ec.Request().Context(), level, "mcpecho: refused", attrs...)
 }
@@ -50,9 +53,14 @@ func refusalOf(err error) (r refusal, ok bool) {
 	if !errors.As(err, &answer) {
 		return r, false
 	}
-	r.reason = strings.ReplaceAll(strings.ToLower(http.StatusText(answer.Code)), " ", "_")
+	r.reason = statusWord(answer.Code)
 	if answer.Code >= http.StatusInternalServerError {
 		r.cause = answer
 	}
 	return r, true
+}
+
+// statusWord is the reason that a status gives, as "too_many_requests".
+func statusWord(status int) string {
+	return strings.ReplaceAll(strings.ToLower(http.StatusText(status)), " ", "_")
 }

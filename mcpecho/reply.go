@@ -86,7 +86,7 @@ func (x *exchange) finish(c *Call, message []byte) error {
 // leave ends an exchange that the client has given up. One that cancelled by
 // message still has an HTTP request to be answered.
 func (x *exchange) leave(c *Call) error {
-	x.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("subject", c.entry.name))
+	x.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("spec", c.entry.name))
 	if x.endStream(nil) || x.request.Context().Err() != nil {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (x *exchange) failTool(c *Call, err error) error {
 		return x.leave(c)
 	}
 	f := c.explain(err)
-	x.log(c.entry.name, f, err)
+	x.log(c, f, err)
 	if f.code != 0 {
 		return x.sendError(c, f)
 	}
@@ -150,7 +150,7 @@ func (x *exchange) failTool(c *Call, err error) error {
 	body["type"], body["message"] = f.typ, f.message
 	text, encErr := binding.Marshal(map[string]any{"error": body})
 	if encErr != nil {
-		x.log(c.entry.name, f, encErr)
+		x.log(c, f, encErr)
 		text = mustMarshal(map[string]any{"error": map[string]string{"type": f.typ, "message": f.message}})
 	}
 	out := jsonrpc.GetBuffer()
@@ -174,7 +174,7 @@ func (x *exchange) failEntry(c *Call, err error) error {
 		return x.leave(c)
 	}
 	f := c.explain(err).asProtocolError()
-	x.log(c.entry.name, f, err)
+	x.log(c, f, err)
 	if f.retry > 0 {
 		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
 	}
@@ -190,7 +190,7 @@ func (x *exchange) fail(err error) error {
 	if x.msg.Kind == 0 && f.ref != "" {
 		f.status = http.StatusInternalServerError // there is no message that a status 200 could be about
 	}
-	x.log(x.msg.Method, f, err)
+	x.log(nil, f, err)
 	if n := x.notify.Load(); x.response.Committed && (n == nil || n == over) {
 		panic(http.ErrAbortHandler) // what was sent so far must not be taken for the whole
 	}
@@ -202,7 +202,7 @@ func (x *exchange) sendError(c *Call, f failure) error {
 	if f.data != nil {
 		var err error
 		if data, err = binding.Marshal(f.data); err != nil {
-			x.log(x.msg.Method, f, err)
+			x.log(c, f, err)
 			data = nil
 		}
 	}
@@ -216,31 +216,4 @@ func (x *exchange) sendError(c *Call, f failure) error {
 		return nil
 	}
 	return x.send(f.status, out.B)
-}
-
-// log records a refusal or failure: details that the client does not see at
-// level error, what the client was told at level info.
-func (x *exchange) log(subject string, f failure, err error) {
-	logger, ctx := x.server.cfg.Logger, x.request.Context()
-	attrs := []slog.Attr{slog.String("subject", clip(subject, 128))}
-	if p := x.principal; p != nil {
-		attrs = append(attrs, slog.String("principal", p.Subject))
-	}
-	if advice := hint(err); advice != "" {
-		attrs = append(attrs, slog.String("hint", advice))
-	}
-	if f.ref == "" {
-		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", f.message))
-		if cause := errors.Unwrap(err); cause != nil {
-			attrs = append(attrs, slog.String("cause", cause.Error()))
-		}
-		logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
-		return
-	}
-	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", err.Error()))
-	var p *panicked
-	if errors.As(err, &p) {
-		attrs = append(attrs, slog.String("stack", string(p.stack)))
-	}
-	logger.LogAttrs(ctx, slog.LevelError, "mcpecho: internal error", attrs...)
 }

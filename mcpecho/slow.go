@@ -103,7 +103,7 @@ func (x *exchange) write(message []byte) error {
 	}
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
-			x.log(x.msg.Method, failure{reason: "reply_time", message: "the client did not read its reply in time"}, err)
+			x.log(nil, failure{reason: "reply_time", message: "the client did not read its reply in time"}, err)
 		}
 		return err
 	}

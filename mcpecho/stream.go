@@ -212,7 +212,7 @@ func (c *Call) Log(level LogLevel, data any) {
 	body, err := binding.Marshal(params)
 	if err != nil {
 		c.server.cfg.Logger.Warn("mcpecho: the data of a log message cannot be encoded",
-			slog.String("subject", c.entry.name), slog.String("error", err.Error()))
+			slog.String("spec", c.entry.name), slog.String("error", err.Error()))
 		return
 	}
 	n := c.notifier()

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -31,7 +33,11 @@ func (c *Call) written() error {
 	case status >= 500:
 		return echo.NewHTTPError(status).SetInternal(fmt.Errorf("mcpecho: status %d was written: %s", status, clip(string(body), 1000)))
 	}
-	return &echo.HTTPError{Code: status, Message: messageOf(status, c.capture.ContentType(), body)}
+	answer := &echo.HTTPError{Code: status, Message: messageOf(status, c.capture.ContentType(), body)}
+	if seconds, err := strconv.Atoi(c.Response().Header().Get(echo.HeaderRetryAfter)); err == nil && seconds > 0 && status == http.StatusTooManyRequests {
+		return &ToolError{Type: TypeRate, RetryAfter: time.Duration(seconds) * time.Second, Internal: answer}
+	}
+	return answer
 }
 
 // messageOf is the message of an error response: the text in the form of Echo's own error handler,

@@ -65,7 +65,7 @@ func TestRefusedTokensLeaveOneLineWithOneWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines, status := logged(t, bearer, tc.authorization)
 			equal(t, "status", status, http.StatusUnauthorized)
-			if len(lines) != 1 || !strings.HasSuffix(lines[0], "level=INFO msg=\"mcpecho: refused\" subject=POST reason="+tc.word) {
+			if len(lines) != 1 || !strings.HasSuffix(lines[0], "level=INFO msg=\"mcpecho: refused\" method=POST reason="+tc.word) {
 				t.Errorf("the log has %q, want one line with reason=%s", lines, tc.word)
 			}
 		})
@@ -118,7 +118,7 @@ func TestRefusalsOfAnApplicationsOwnAuthenticationAreLogged(t *testing.T) {
 		err  error
 		want string
 	}{
-		{echo.NewHTTPError(http.StatusUnauthorized, "told"), "level=INFO msg=\"mcpecho: refused\" subject=POST reason=unauthorized"},
+		{echo.NewHTTPError(http.StatusUnauthorized, "told"), "level=INFO msg=\"mcpecho: refused\" method=POST reason=unauthorized"},
 		{echo.NewHTTPError(http.StatusBadGateway).SetInternal(errors.New("the cause")), "reason=bad_gateway cause="},
 	} {
 		own := func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return tc.err } }

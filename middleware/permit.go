@@ -3,7 +3,6 @@ package middleware
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -99,10 +98,10 @@ func notPermitted(cause error) error {
 		case http.StatusUnauthorized:
 			return cause
 		case http.StatusForbidden:
-			return forbidden(fmt.Sprint(plain.Message), cause)
+			return forbidden("", cause) // with what it says itself
 		case http.StatusNotFound:
 			// No other answer than that of a row that is not there.
-			return fmt.Errorf("%w: %v", gorm.ErrRecordNotFound, cause)
+			return &mcpecho.ToolError{Type: mcpecho.TypeNotFound, Message: "no matching row found", Internal: cause}
 		}
 	}
 	return forbidden("not permitted", cause)

@@ -1,0 +1,157 @@
+package mcpecho
+
+import (
+	"errors"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// log records a refusal or failure: details that the client does not see at
+// level error, what the client was told at level info. c is nil for a message
+// that did not become a call.
+func (x *exchange) log(c *Call, f failure, err error) {
+	ctx := x.request.Context()
+	x.ec.Set(loggedKey, true)
+	subject := slog.String("method", clip(x.msg.Method, 128))
+	if c != nil {
+		subject = slog.String("spec", clip(c.entry.name, 128))
+	}
+	attrs := []slog.Attr{subject}
+	if p := x.principal; p != nil {
+		attrs = append(attrs, slog.String("principal", p.Subject))
+	}
+	if advice := hint(err); advice != "" {
+		attrs = append(attrs, slog.String("hint", advice))
+	}
+	hide := x.masks(c)
+	if f.ref == "" {
+		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", hide(f.message)))
+		if cause := causeOf(err); cause != nil {
+			attrs = append(attrs, slog.String("cause", hide(logText(cause))))
+		}
+		x.server.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
+		return
+	}
+	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", hide(logText(err))))
+	var p *panicked
+	if errors.As(err, &p) {
+		attrs = append(attrs, slog.String("stack", string(p.stack)))
+	}
+	x.server.cfg.Logger.LogAttrs(ctx, slog.LevelError, "mcpecho: internal error", attrs...)
+}
+
+// causeOf is what stands behind an answer, nil when the answer says it all.
+func causeOf(err error) error {
+	switch e := err.(type) { //nolint:errorlint // the answer itself, not what it wraps
+	case *binding.Error:
+		return nil
+	case *Error:
+		return e.Internal
+	case *echo.HTTPError:
+		return e.Internal
+	case *stepFailure:
+		return causeOf(e.error)
+	case *ToolError:
+		if plain, ok := e.Internal.(*echo.HTTPError); ok && e.Message == "" { //nolint:errorlint // as above
+			return plain.Internal
+		}
+		return e.Internal
+	}
+	return err
+}
+
+// logText is the text of an error without the values that drivers repeat in
+// theirs.
+func logText(err error) string {
+	if err == nil {
+		return ""
+	}
+	text := err.Error()
+	known := driverErrors(err)
+	for _, d := range known {
+		if d.text != "" && strings.Contains(text, d.text) {
+			text = strings.ReplaceAll(text, d.text, d.safe())
+			continue
+		}
+		text = d.safe() // whatever wraps it has a form of its own
+	}
+	if known == nil && (strings.Contains(text, "(SQLSTATE ") || strings.HasPrefix(text, "Error ") && strings.Contains(text, "): ")) {
+		return unquoted(text, false) // a driver's error, made text by someone
+	}
+	return text
+}
+
+// minMasked is the length in bytes from which a value is taken out of a log.
+// Shorter ones tell nothing, and are parts of every sentence.
+const minMasked = 4
+
+// maxMasked bounds the values that are searched for.
+const maxMasked = 1000
+
+// masks returns a function that takes the argument values of a call, and the
+// token that came with it, out of a text: applications put them into errors.
+func (x *exchange) masks(c *Call) func(string) string {
+	sources := [][]byte{x.msg.Arguments}
+	if c != nil {
+		sources = append(sources, c.arguments)
+	}
+	if x.msg.Method == "completion/complete" {
+		sources = append(sources, jsonrpc.Member(x.msg.Params, "argument"), jsonrpc.Member(x.msg.Params, "context"))
+	}
+	var values []string
+	for _, source := range sources {
+		values = appendValues(values, source)
+	}
+	if _, token, ok := strings.Cut(x.request.Header.Get(echo.HeaderAuthorization), " "); ok && len(token) >= minMasked {
+		values = append(values, token)
+	}
+	if len(values) == 0 {
+		return func(text string) string { return text }
+	}
+	// The longest first: one value may be part of another.
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	pairs := make([]string, 0, 2*len(values))
+	for _, v := range values {
+		pairs = append(pairs, v, "[value]")
+		if q := strconv.Quote(v); q[1:len(q)-1] != v {
+			pairs = append(pairs, q[1:len(q)-1], "[value]")
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace
+}
+
+// appendValues adds the strings and numbers in a JSON text, but not the names
+// of members.
+func appendValues(values []string, raw []byte) []string {
+	if len(raw) == 0 {
+		return values
+	}
+	d := jsontext.NewDecoder(strings.NewReader(string(raw)))
+	for len(values) < maxMasked {
+		token, err := d.ReadToken()
+		if err != nil {
+			return values
+		}
+		if kind := token.Kind(); kind != '"' && kind != '0' {
+			continue
+		}
+		if outer, n := d.StackIndex(d.StackDepth()); outer == '{' && n%2 == 1 {
+			continue // a name
+		}
+		if s := token.String(); len(s) >= minMasked {
+			values = append(values, s)
+		}
+	}
+	return values
+}
+
+// loggedKey says in an [echo.Context] that the log has the refusal of its request.
+const loggedKey = "mcpecho.logged"
