@@ -13,10 +13,11 @@ import (
 // return while its successor still runs in a goroutine (Echo's Timeout does), or before it has
 // begun. A chain ends only when everything in it has ended.
 type gate struct {
-	mu     sync.Mutex
-	inside int           // successors that run
-	closed bool          // the middleware has returned
-	empty  chan struct{} // closed when the last one has left a closed gate
+	mu      sync.Mutex
+	inside  int           // successors that run
+	closed  bool          // the middleware has returned
+	expired bool          // the time of a successor had passed when it ended
+	empty   chan struct{} // closed when the last one has left a closed gate
 }
 
 var errLate = errors.New("mcpecho: a middleware called its successor after it had returned")
@@ -25,7 +26,7 @@ var errLate = errors.New("mcpecho: a middleware called its successor after it ha
 func (g *gate) open() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.closed, g.empty = false, nil
+	g.closed, g.expired, g.empty = false, false, nil
 }
 
 func (g *gate) enter() error {
@@ -38,9 +39,10 @@ func (g *gate) enter() error {
 	return nil
 }
 
-func (g *gate) leave() {
+func (g *gate) leave(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.expired = g.expired || errors.Is(ctx.Err(), context.DeadlineExceeded)
 	if g.inside--; g.closed && g.inside == 0 {
 		close(g.empty)
 	}
@@ -73,7 +75,7 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 		if err := g.enter(); err != nil {
 			return err
 		}
-		defer g.leave()
+		defer g.leave(ec.Request().Context())
 		return next(ec)
 	})
 	return func(ec echo.Context) error {
@@ -81,12 +83,16 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 		if c == nil {
 			return errNoCall
 		}
-		late, err := c.pass(&c.gates[number], h, ec)
+		g := &c.gates[number]
+		late, err := c.pass(g, h, ec)
 		if err == nil {
 			err = c.outcome()
 		}
-		if late && (err == nil && c.capture.Status() == 0 || isTimeout(err)) {
+		switch {
+		case late && err == nil && c.capture.Status() == 0:
 			return errors.Join(context.DeadlineExceeded, errLeftRunning)
+		case (late || g.expired) && isTimeout(err):
+			return errors.Join(context.DeadlineExceeded, err)
 		}
 		return err
 	}

@@ -52,7 +52,7 @@ func (c *Call) encode(v any) (err error) {
 	if err != nil {
 		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
 	}
-	if size, max := max(len(c.answer.structured), len(c.answer.items)), c.server.cfg.MaxResultBytes; size > max {
+	if size, max := max(len(c.answer.structured), len(c.answer.items), len(c.answer.text)), c.server.cfg.MaxResultBytes; size > max {
 		return &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf(
 			"the result has %d bytes, more than the %d allowed: ask for fewer rows or a smaller page", size, max)}
 	}

@@ -126,10 +126,10 @@ func (c *Call) settleResult() error {
 		}
 		return c.setEncoded(b)
 	}
-	if err := c.entry.serialize(c); err != nil {
+	if err := c.entry.serialize(c); err != nil || c.entry.kind != KindSelector {
 		return err
 	}
-	return c.fits(c.answer.structured)
+	return c.fits(c.answer.structured) // a paged list has an envelope, which only its query could fill
 }
 
 // coreSteps are the steps that the core puts into a chain.

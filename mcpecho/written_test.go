@@ -1,0 +1,224 @@
+package mcpecho_test
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/labstack/echo/v4"
+	echomw "github.com/labstack/echo/v4/middleware"
+
+	"github.com/mcpecho/kit/mcpecho"
+)
+
+// answers is a middleware that answers by itself.
+func answers(f func(c echo.Context) error) mcpecho.Step {
+	return mcpecho.Named("answers", func(echo.HandlerFunc) echo.HandlerFunc { return f })
+}
+
+func TestAServiceThatAnswersAsAnEchoHandlerDoes(t *testing.T) {
+	service := func(write func(c *mcpecho.Call) error) *mcpecho.Spec {
+		return mcpecho.Service("w.write", func(c *mcpecho.Call, _ none) (*widget, error) {
+			if err := c.DB().Create(&widget{Name: "written"}).Error; err != nil {
+				return nil, err
+			}
+			return nil, write(c)
+		}, transaction())
+	}
+	tests := map[string]struct {
+		write func(c *mcpecho.Call) error
+		has   string
+		typ   string
+		rows  int64
+	}{
+		"a body with status 200 is the result": {func(c *mcpecho.Call) error { return c.JSON(200, widget{ID: 7, Name: "json"}) },
+			`{\"id\":7,\"name\":\"json\",\"size\":0}`, "", 1},
+		"one that does not fit is an internal error": {func(c *mcpecho.Call) error { return c.JSON(200, echo.Map{"name": 7}) }, "reference", "internal_error", 0},
+		"422 keeps its body":                         {func(c *mcpecho.Call) error { return c.JSON(422, echo.Map{"errors": echo.Map{"title": "taken"}}) }, "taken", "error", 0},
+		"404 in words":                               {func(c *mcpecho.Call) error { return c.String(404, "no such article") }, "no such article", "error", 0},
+		"500 reveals nothing":                        {func(c *mcpecho.Call) error { return c.String(500, "dsn=secret") }, "reference", "internal_error", 0},
+		"a redirect is an error":                     {func(c *mcpecho.Call) error { return c.Redirect(302, "https://login.example/secret") }, "redirected", "error", 0},
+		"nothing is what does not fit an object":     {func(c *mcpecho.Call) error { return c.NoContent(204) }, "reference", "internal_error", 0},
+		"more than may be written":                   {func(c *mcpecho.Call) error { return c.Blob(200, "text/plain", bytes.Repeat([]byte("x"), 1<<20+1)) }, "reference", "internal_error", 0},
+		"an image where an object is promised":       {func(c *mcpecho.Call) error { return c.Blob(200, "image/png", []byte{0x89, 'P', 'N', 'G', 0xff}) }, "reference", "internal_error", 0},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := setup(t)
+			b.srv.Add(service(tt.write))
+			r := b.call("w.write", `{}`)
+			if r.Status != 200 || !strings.Contains(r.Body, tt.has) || strings.Contains(r.Body, "secret") {
+				t.Errorf("%d %s", r.Status, r.Body)
+			}
+			if tt.typ != "" {
+				if f := r.failure(t); f["type"] != tt.typ {
+					t.Errorf("type %v, want %s", f["type"], tt.typ)
+				}
+			}
+			if n := b.count(); n != tt.rows {
+				t.Errorf("%d rows, want %d", n, tt.rows)
+			}
+			if r.Header.Get("Content-Type") != "application/json" || r.Header.Get("Location") != "" {
+				t.Errorf("headers of the written body reach the client: %v", r.Header)
+			}
+		})
+	}
+}
+
+func TestMediaThatIsWrittenBecomesContent(t *testing.T) {
+	tests := map[string]struct{ media, has string }{
+		"an image":  {"image/png", `{"type":"image","data":"/w==","mimeType":"image/png"}`},
+		"a sound":   {"audio/wav", `{"type":"audio","data":"/w==","mimeType":"audio/wav"}`},
+		"any other": {"application/pdf", `"blob":"/w=="`},
+	}
+	for name, tt := range tests {
+		b := setup(t)
+		b.srv.Add(mcpecho.Service("w.media", func(c *mcpecho.Call, _ none) (any, error) { return nil, c.Blob(200, tt.media, []byte{0xff}) }))
+		if r := b.call("w.media", `{}`); r.Result["isError"] != nil || !strings.Contains(r.Body, tt.has) {
+			t.Errorf("%s: %s", name, r.Body)
+		}
+	}
+	b := setup(t)
+	b.srv.Add(mcpecho.Resource("media://one", func(c *mcpecho.Call, _ none) (any, error) { return nil, c.Blob(200, "image/png", []byte{0xff}) }))
+	r := b.modern("resources/read", `"uri":"media://one"`, "Mcp-Name", "media://one")
+	if !strings.Contains(r.Body, `"mimeType":"image/png","blob":"/w=="`) {
+		t.Error(r.Body)
+	}
+}
+
+func TestAnAnswerInTheHandlersPlaceIsCheckedBeforeTheCommit(t *testing.T) {
+	writes := func(body any) mcpecho.Step {
+		return mcpecho.Named("writes", func(echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				if err := mcpecho.CallFrom(c).DB().Create(&widget{Name: "half"}).Error; err != nil {
+					return err
+				}
+				return c.JSON(200, body)
+			}
+		})
+	}
+	for name, body := range map[string]any{
+		"too large":    widget{Name: strings.Repeat("x", 4000)},
+		"does not fit": echo.Map{"name": 1},
+	} {
+		b := setup(t, func(c *mcpecho.Config) { c.MaxResultBytes = 1000 })
+		b.srv.Add(mcpecho.Service("w.insert", insert, transaction(), mcpecho.After("transaction", writes(body))))
+		if r := b.call("w.insert", `{"name":"x"}`); r.Result["isError"] != true || b.count() != 0 {
+			t.Errorf("%s: %d rows after %s", name, b.count(), r.Body)
+		}
+	}
+}
+
+func TestAStepThatSetsAResultAnswersInTheHandlersPlace(t *testing.T) {
+	sets := func(v any) mcpecho.Step {
+		return mcpecho.Step{Name: "cache", Func: mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult(v); return nil })}
+	}
+	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true,
+		Describe: func(d *mcpecho.Definition) error {
+			d.Func = mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+				err := c.Serialize(func(v any) (any, error) { return echo.Map{"label": "mapped " + v.(widget).Name}, nil })
+				if err != nil {
+					return err
+				}
+				return next()
+			})
+			return nil
+		}}
+	tests := map[string]struct {
+		steps []mcpecho.Option
+		has   string
+		fails bool
+	}{
+		"as the handler's":             {[]mcpecho.Option{sets(widget{Name: "cached"})}, `{"id":0,"name":"cached","size":0}`, false},
+		"mapped like the handler's":    {[]mcpecho.Option{sets(widget{Name: "cached"}), label, mcpecho.OutputSchema(false)}, `{"label":"mapped cached"}`, false},
+		"mapped already":               {[]mcpecho.Option{sets(map[string]any{"id": 1, "name": "x", "size": 2})}, `{"id":1,"name":"x","size":2}`, false},
+		"another shape is an error":    {[]mcpecho.Option{sets("text")}, "reference", true},
+		"nothing is not a wanted null": {[]mcpecho.Option{sets(nil)}, "reference", true},
+	}
+	for name, tt := range tests {
+		b := setup(t)
+		b.srv.Add(mcpecho.Service("w.insert", insert, tt.steps...))
+		r := b.call("w.insert", `{"name":"x"}`)
+		if (r.Result["isError"] == true) != tt.fails || !strings.Contains(r.text(), tt.has) || b.count() != 0 {
+			t.Errorf("%s: %s", name, r.Body)
+		}
+	}
+}
+
+func TestHeadersOfGroupAndStepsBothReachTheClient(t *testing.T) {
+	b := setup(t)
+	sets := func(name string) echo.MiddlewareFunc {
+		return func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.SetCookie(&http.Cookie{Name: name, Value: "1"})
+				c.Response().Header().Add("Vary", "X-"+name)
+				c.Response().Header().Set("X-Last", name)
+				return next(c)
+			}
+		}
+	}
+	e := echo.New()
+	b.e = e
+	b.srv.Mount(e.Group("/mcp", sets("group")))
+	b.srv.Add(mcpecho.Service("w.insert", insert, mcpecho.Named("one", sets("one")), mcpecho.Named("two", sets("two")),
+		mcpecho.Named("careless", func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error { c.Response().Header().Set("Vary", "Origin"); return next(c) }
+		})))
+	r := b.call("w.insert", `{"name":"x"}`)
+	if got := fmt.Sprint(r.Header["Set-Cookie"]); got != "[group=1 one=1 two=1]" {
+		t.Errorf("cookies %s", got)
+	}
+	if got := strings.Join(r.Header["Vary"], ","); !strings.Contains(got, "X-group") || !strings.Contains(got, "Origin") {
+		t.Errorf("Vary %s", got)
+	}
+	if r.Header.Get("X-Last") != "two" {
+		t.Errorf("X-Last %s", r.Header.Get("X-Last"))
+	}
+}
+
+func TestEchosLoggersSeeTheStatusOfAGoodCall(t *testing.T) {
+	b := setup(t)
+	var status []int
+	b.srv.Add(mcpecho.Service("w.insert", insert,
+		mcpecho.Named("log", echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{LogStatus: true,
+			LogValuesFunc: func(_ echo.Context, v echomw.RequestLoggerValues) error {
+				status = append(status, v.Status)
+				return nil
+			}})),
+		mcpecho.Named("look", func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error { err := next(c); status = append(status, c.Response().Status); return err }
+		})))
+	b.call("w.insert", `{"name":"x"}`)
+	if fmt.Sprint(status) != "[200 200]" {
+		t.Errorf("status %v", status)
+	}
+}
+
+func TestHeadersThatDescribeAWrittenBodyStayWithIt(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("w.insert", insert, answers(func(c echo.Context) error {
+		for _, name := range []string{"Transfer-Encoding", "Content-Encoding", "Content-Length", "ETag"} {
+			c.Response().Header().Set(name, "7")
+		}
+		return c.JSON(200, widget{Name: "w"})
+	})))
+	r := b.call("w.insert", `{"name":"x"}`)
+	for _, name := range []string{"Transfer-Encoding", "Content-Encoding", "ETag"} {
+		if v, ok := r.Header[name]; ok {
+			t.Errorf("%s: %v", name, v)
+		}
+	}
+	if r.Result == nil || r.Header.Get("Content-Length") == "7" {
+		t.Error(r.Header, r.Body)
+	}
+}
+
+func TestTheTextOfAToolIsBoundedLikeItsResult(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.MaxResultBytes = 1000 })
+	b.srv.Add(mcpecho.Service("w.insert", insert, transaction(), mcpecho.Text(func(widget) string { return strings.Repeat("x", 1001) })))
+	if f := b.call("w.insert", `{"name":"x"}`).failure(t); f["type"] != mcpecho.TypeTooLarge || b.count() != 0 {
+		t.Errorf("%v, %d rows", f, b.count())
+	}
+}
