@@ -59,7 +59,7 @@ func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 	overrides := map[string]*jsonschema.Schema{}
 	for p, part := range parts {
 		if part.Type == nil || part.Type.Kind() != reflect.Struct {
-			return nil, nil, fmt.Errorf("binding: part %d has type %v; give it a struct type, whose fields are the arguments", first+p, part.Type)
+			return nil, nil, fmt.Errorf("binding: %s has type %v; give it a struct type, whose fields are the arguments", partName(first+p), part.Type)
 		}
 		n, err := b.build(part.Type, part.Type.String())
 		if err != nil {
@@ -84,6 +84,14 @@ func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 		root.Properties[name] = s.CloneSchemas()
 	}
 	return g, root, nil
+}
+
+// partName is what the caller of Compile knows a part as: the first is the input of a handler.
+func partName(p int) string {
+	if p == 0 {
+		return "the input"
+	}
+	return fmt.Sprintf("part %d, which a step adds,", p)
 }
 
 // addPart takes over the fields of a part.

@@ -23,7 +23,7 @@ func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
 	if err == nil {
 		return true
 	}
-	broken, ok := errors.AsType[validator.ValidationErrors](err)
+	broken, ok := brokenRules(f.checks, p, err)
 	if !ok {
 		w.report(f, at, "", "validate", "cannot be checked")
 		return false
@@ -39,6 +39,43 @@ func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
 		w.report(f, at, clip(b.Namespace()), name, message(b.ActualTag(), b.Param(), b.Kind(), f.checks.names))
 	}
 	return false
+}
+
+// brokenRules lists every rule that p breaks, those of one place together; what is empty and must not be breaks that rule
+// alone. first is the error of all rules at once,
+// which ends at the first broken one of each place.
+func brokenRules(c *checks, p any, first error) (broken validator.ValidationErrors, ok bool) {
+	if len(c.each) < 2 {
+		broken, ok = errors.AsType[validator.ValidationErrors](first)
+		return broken, ok
+	}
+	order := map[string]int{} // of places
+	empty := map[string]bool{}
+	for _, tag := range c.each {
+		err := validate.Var(p, tag)
+		if err == nil {
+			continue
+		}
+		more, ok := errors.AsType[validator.ValidationErrors](err)
+		if !ok {
+			return nil, false
+		}
+		for _, b := range more {
+			if empty[b.Namespace()] {
+				continue
+			}
+			empty[b.Namespace()] = b.Tag() == nonEmpty
+			if _, known := order[b.Namespace()]; !known {
+				order[b.Namespace()] = len(order)
+			}
+			broken = append(broken, b)
+		}
+		if len(broken) >= maxErrors {
+			break
+		}
+	}
+	slices.SortStableFunc(broken, func(a, b validator.FieldError) int { return order[a.Namespace()] - order[b.Namespace()] })
+	return broken, len(broken) > 0
 }
 
 func (w *walker) report(f *field, at int64, suffix, rule, message string) {
@@ -72,10 +109,15 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		names = keys
 	}
 	for _, name := range names {
-		i := slices.IndexFunc(o.fields, func(other field) bool { return other.goName == name })
+		i := o.named(name)
 		if i < 0 {
-			if _, ok := t.FieldByName(strings.SplitN(name, ".", 2)[0]); !ok || c.byPresence() {
+			head, _, inside := strings.Cut(name, ".")
+			if _, ok := t.FieldByName(head); !ok || c.byPresence() {
 				return c, fmt.Errorf("its rule %q names %s, which is no argument of %s; use the Go name of a field", r.text, name, t)
+			}
+			if i = o.named(head); inside && i >= 0 {
+				c.refs = append(c.refs, i) // a field within an argument is there when that is
+				continue
 			}
 			c.refs = nil
 			break
@@ -84,7 +126,7 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		if k := o.fields[i].node.base().typ.Kind(); c.sameKind() && k != f.node.base().typ.Kind() {
 			return c, fmt.Errorf("its rule %q compares a %s with %s, which is a %s; give both the same type", r.text, f.node.base().typ.Kind(), name, k)
 		}
-		if c.compares() && o.fields[i].node.kind == optional {
+		if !c.byPresence() && o.fields[i].node.kind == optional {
 			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there", r.text, name)
 		}
 	}
@@ -95,6 +137,11 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		return c, nil
 	}
 	return c, try(r.text, reflect.New(f.node.base().typ).Interface(), reflect.New(t).Interface())
+}
+
+// named finds a field by its Go name, -1 for none.
+func (o *object) named(goName string) int {
+	return slices.IndexFunc(o.fields, func(f field) bool { return f.goName == goName })
 }
 
 func (c *crossRule) requires() bool { return strings.HasPrefix(c.name, "required_") }
@@ -113,7 +160,7 @@ func (c *crossRule) byPresence() bool {
 
 // orders tells rules that have no answer while the other field is absent.
 func (c *crossRule) orders() bool {
-	return slices.Contains([]string{"gtfield", "gtefield", "ltfield", "ltefield"}, c.name)
+	return slices.Contains([]string{"gtfield", "gtefield", "ltfield", "ltefield"}, strings.Replace(c.name, "csfield", "field", 1))
 }
 
 // checkCross checks a rule of field i that looks at other fields.

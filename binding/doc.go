@@ -24,7 +24,9 @@
 // no fraction, and nesting ends at 64 levels. A null counts as absent where the argument is optional, since models in
 // strict modes send one for each argument they do not give; it is a value for an [Opt], any and jsontext.Value, and
 // refused for a required argument and inside of lists and maps.
-// Every error is reported at once, in the order of the document, in an [Error] that never repeats a value.
+// Every error is reported at once, in the order of the document, in an [Error] that never repeats a value: every rule
+// that a field breaks. A text must not hold U+0000, which PostgreSQL cannot store, unless the tag `nul:"true"` allows it
+// in a field and in what is within.
 //
 // # Rules
 //

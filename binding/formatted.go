@@ -18,6 +18,9 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 		base = base.Elem()
 	}
 	if base.Kind() == reflect.Map || base.Kind() == reflect.Slice && base.Elem().Kind() != reflect.Uint8 {
+		if g.tag.asString || g.tag.format != "emitnull" && g.tag.format != "emitempty" {
+			return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q, which are for single values; make it a list or map of a type that writes itself so", where, g.Type, g.tag.options)
+		}
 		plain, err := b.build(g.Type, where)
 		if err != nil || g.tag.format != "emitnull" {
 			return plain, err

@@ -47,7 +47,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	rest := parts[1:]
 	switch t := parts[0].Type; {
 	case t == nil:
-		return nil, errors.New("binding: part 0 has no type; use a struct, map[string]any or jsontext.Value")
+		return nil, errors.New("binding: the input has no type; use a struct, map[string]any or jsontext.Value")
 	case t.Kind() == reflect.Struct:
 		if err := a.joinFirst(h); err != nil {
 			return nil, err
@@ -57,7 +57,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("binding: part 0 has type %s; with a schema it must be a struct, a map with string keys, or jsontext.Value", t)
+		return nil, fmt.Errorf("binding: the input has type %s; with a schema it must be a struct, a map with string keys, or jsontext.Value", t)
 	}
 	g, extra, err := a.join(rest)
 	if err != nil {
@@ -76,7 +76,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 func (a *Args) joinFirst(h *handwritten) error {
 	first := a.parts[:1]
 	if len(first[0].Schema) > 0 {
-		return fmt.Errorf("binding: part 0 of type %s has both a hand-written schema and Part.Schema; use one of them", first[0].Type)
+		return fmt.Errorf("binding: the input of type %s has both a hand-written schema and Part.Schema; use one of them", first[0].Type)
 	}
 	n, err := newBuilder(false).build(first[0].Type, first[0].Type.String())
 	if err != nil {

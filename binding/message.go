@@ -174,7 +174,7 @@ func message(tag, param string, k reflect.Kind, names map[string]string) string 
 	if text, ok := fixed[tag]; ok && param == "" {
 		return text
 	}
-	if text, ok := parameterized[tag]; ok {
+	if text, ok := parameterized[strings.Replace(tag, "csfield", "field", 1)]; ok {
 		return strings.Replace(text, "%", describeParam(tag, param, names), 1)
 	}
 	if param != "" {

@@ -48,7 +48,10 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 			}
 			err = w.null(f)
 		default:
+			outer := w.nul
+			w.nul = outer || f.nul
 			err = w.value(f.node, fieldByIndex(roots[f.part], f.index))
+			w.nul = outer
 		}
 		if err != nil {
 			return err
@@ -154,14 +157,12 @@ func (w *walker) finish(o *object, roots []reflect.Value, seen []int64) {
 		if f.checks == nil || seen[i] < 0 {
 			continue
 		}
-		if seen[i] > 0 && f.checks.tag != "" {
-			if !w.checkValue(f, fieldByIndex(roots[f.part], f.index), seen[i]) {
-				seen[i] = -seen[i]
-				continue
-			}
-		}
+		bad := seen[i] > 0 && f.checks.tag != "" && !w.checkValue(f, fieldByIndex(roots[f.part], f.index), seen[i])
 		for c := range f.checks.cross {
 			w.checkCross(o, i, &f.checks.cross[c], roots, seen)
+		}
+		if bad {
+			seen[i] = -seen[i] // rules of others that look at it say nothing new
 		}
 	}
 }

@@ -76,6 +76,7 @@ type field struct {
 	doc      string
 	header   string
 	secret   bool
+	nul      bool // texts in it may hold U+0000
 	example  jsontext.Value
 	def      *defaultValue
 	rules    *ruleSet
@@ -287,7 +288,7 @@ func (o *object) add(f field) {
 
 func (b *builder) buildField(t reflect.Type, g goField) (field, error) {
 	where := fmt.Sprintf("field %s of %s", g.Name, t)
-	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader"), secret: isSecret(g.Tag)}
+	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader"), secret: isSecret(g.Tag), nul: g.Tag.Get("nul") == "true"}
 	if f.secret && (b.output || f.header != "") {
 		return f, fmt.Errorf("binding: %s is secret and must not leave the server; leave it out with `json:\"-\"`, or return a type without it", where)
 	}

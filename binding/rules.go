@@ -3,11 +3,15 @@ package binding
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/go-playground/validator/v10"
+
+	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // ruleSet is a parsed validate tag.
@@ -98,7 +102,8 @@ func unescapeParam(s string) string {
 
 // checks are the compiled rules of a field.
 type checks struct {
-	tag   string // rules about the value alone, in the validator's words; "" for none
+	tag   string   // rules about the value alone, in the validator's words; "" for none
+	each  []string // the same rules one by one: the validator stops at the first that is broken
 	quick *bounds
 	cross []crossRule
 	names map[string]string // Go field name to argument name, for messages
@@ -120,12 +125,17 @@ func (o *object) compileRules(t reflect.Type, i int) error {
 		return wrap(err)
 	}
 	if tag != "" || len(f.rules.cross) > 0 {
-		f.checks = &checks{tag: tag, quick: newBounds(f.node, f.rules), names: map[string]string{}}
+		f.checks = &checks{tag: tag, each: single(f.rules, f.node.base(), ""), quick: newBounds(f.node, f.rules), names: map[string]string{}}
 		for _, other := range o.fields {
 			f.checks.names[other.goName] = other.name
 		}
 	}
 	for _, r := range f.rules.cross {
+		for name := range strings.FieldsSeq(r.param) {
+			if strings.Contains(name, ".") {
+				f.checks.names[name] = o.argumentName(name)
+			}
+		}
 		c, err := o.compileCross(t, f, r)
 		if err != nil {
 			return wrap(err)
@@ -133,6 +143,23 @@ func (o *object) compileRules(t reflect.Type, i int) error {
 		f.checks.cross = append(f.checks.cross, c)
 	}
 	return nil
+}
+
+// argumentName translates a path of Go names into one of argument names.
+func (o *object) argumentName(goPath string) string {
+	words := strings.Split(goPath, ".")
+	for i, word := range words {
+		if o == nil {
+			break
+		}
+		at := o.named(word)
+		if at < 0 {
+			break
+		}
+		words[i] = o.fields[at].name
+		o = o.fields[at].node.base().object
+	}
+	return strings.Join(words, ".")
 }
 
 // emit writes a rule set for the validator: without what the decoder checks itself.
@@ -158,6 +185,9 @@ func emit(s *ruleSet, n *node, top bool) (string, error) {
 	for _, r := range s.value {
 		if err := try(r.text, sample(n, 0).Addr().Interface(), nil); err != nil {
 			return "", err
+		}
+		if word := notOne(n, r); word != "" {
+			return "", fmt.Errorf("its rule %q lists %s, which no %s is; list numbers", r.text, word, n.typ)
 		}
 		if r.name == "unique" && r.param == "" && n.elem != nil {
 			if e := n.elem.base(); !e.typ.Comparable() || e.kind == anything {
@@ -203,6 +233,48 @@ func emit(s *ruleSet, n *node, top bool) (string, error) {
 	return strings.Join(parts, ","), nil
 }
 
+// notOne finds a word of oneof that no integer is written as, so that it could never be given.
+func notOne(n *node, r rule) string {
+	if r.name != "oneof" {
+		return ""
+	}
+	for _, word := range choices(r.param) {
+		var err error
+		switch n.kind {
+		case integer:
+			_, err = strconv.ParseInt(word, 10, n.typ.Bits())
+		case unsigned:
+			_, err = strconv.ParseUint(word, 10, n.typ.Bits())
+		}
+		if err != nil {
+			return word
+		}
+	}
+	return ""
+}
+
+// single writes each rule of s as a tag of its own, behind what leads to it.
+func single(s *ruleSet, n *node, lead string) (tags []string) {
+	if s == nil || n == nil {
+		return nil
+	}
+	if s.required && n.kind == text {
+		tags = append(tags, lead+nonEmpty)
+	}
+	for _, r := range s.value {
+		tags = append(tags, lead+r.text)
+	}
+	if s.elem == nil || n.elem == nil {
+		return tags
+	}
+	if s.elem.keys != nil {
+		for _, key := range single(s.elem.keys, n.key, lead+"dive,keys,") {
+			tags = append(tags, key+",endkeys")
+		}
+	}
+	return append(tags, single(s.elem, n.elem.base(), lead+"dive,")...)
+}
+
 func (s *ruleSet) hasRules() bool {
 	return s.required || len(s.value) > 0 || s.elem != nil && s.elem.hasRules()
 }
@@ -232,7 +304,11 @@ func sample(n *node, depth int) reflect.Value {
 // try runs rules once; the validator panics on rules it does not know or cannot apply.
 func try(tag string, v, parent any) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
+		switch p := recover(); {
+		case p == nil:
+		case strings.HasPrefix(fmt.Sprint(p), "Undefined validation function"):
+			err = unknownRule(fmt.Sprint(p), tag)
+		default:
 			err = fmt.Errorf("its validate tag %q cannot be used here: %v", tag, p)
 		}
 	}()
@@ -242,4 +318,22 @@ func try(tag string, v, parent any) (err error) {
 		}
 	}
 	return nil
+}
+
+// unknownRule words what the validator says of a rule that it does not know.
+func unknownRule(said, tag string) error {
+	name := tag
+	if parts := strings.Split(said, "'"); len(parts) > 1 {
+		name = parts[1]
+	}
+	known := append([]string{"required", "dive", "keys", "endkeys", "omitempty", "oneof", "noneof"}, crossRules...)
+	for _, table := range []map[string]string{formats, patterns, fixed, parameterized} {
+		known = append(known, slices.Sorted(maps.Keys(table))...)
+	}
+	known = append(known, slices.Sorted(maps.Keys(comparisons))...)
+	hint := ""
+	if near := nearest.Of(name, known); near != "" {
+		hint = fmt.Sprintf("; did you mean %q?", near)
+	}
+	return fmt.Errorf("its validate tag has the rule %q, which go-playground/validator does not know%s", name, hint)
 }

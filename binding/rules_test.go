@@ -111,7 +111,7 @@ func TestNumbersAtTheEdgeOfABound(t *testing.T) {
 	for data, want := range map[string]string{
 		`{"i":-2}`: "", `{"i":-3}`: "i|gt|must be more than -3",
 		`{"i":9007199254740992}`: "", `{"i":9007199254740993}`: "i|lte|must be at most 9007199254740992",
-		`{"f":0.5}`: "", `{"f":0.25}`: "f|gte|must be at least 0.5", `{"f":1}`: "f|lt|must be less than 1", `{"f":0}`: "f|gt|must be more than 0",
+		`{"f":0.5}`: "", `{"f":0.25}`: "f|gte|must be at least 0.5", `{"f":1}`: "f|lt|must be less than 1", `{"f":0}`: "f|gt|must be more than 0\nf|gte|must be at least 0.5",
 		`{"l":9223372036854775806}`: "", `{"l":9223372036854775807}`: "l|max|must be at most 9223372036854775806",
 	} {
 		_, got := decode[in](t, a, data)
@@ -225,7 +225,7 @@ func TestCompileRefusesWhatCannotWork(t *testing.T) {
 		typ  reflect.Type
 		want []string // words the error must have
 	}{
-		{"not a struct", reflect.TypeFor[int](), []string{"part 0", "int", "struct"}},
+		{"not a struct", reflect.TypeFor[int](), []string{"the input", "int", "struct"}},
 		{"func", reflect.TypeFor[struct{ F func() }](), []string{"field F", "func()", `json:"-"`}},
 		{"chan", reflect.TypeFor[struct{ F chan int }](), []string{"field F", "chan int"}},
 		{"complex in a list", reflect.TypeFor[struct{ F []complex128 }](), []string{"field F", "complex128"}},

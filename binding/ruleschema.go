@@ -32,10 +32,31 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 			if s.PropertyNames == nil {
 				s.PropertyNames = &jsonschema.Schema{}
 			}
-			describe(s.PropertyNames, "", applyRules(s.PropertyNames, n.key, rules.elem.keys))
+			describe(s.PropertyNames, "", applyKeyRules(s.PropertyNames, n.key, rules.elem.keys))
 		}
 	}
 	describe(inner, "", applyRules(inner, n.elem.base(), rules.elem))
+	return notes
+}
+
+// applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so that of a number only the words can
+// be said that it may be.
+func applyKeyRules(s *jsonschema.Schema, key *node, rules *ruleSet) (notes []string) {
+	if key.kind != integer && key.kind != unsigned {
+		return applyRules(s, key, rules)
+	}
+	for _, r := range rules.value {
+		switch r.name {
+		case "oneof":
+			s.Enum = enum(r.param, func(word string) (any, bool) { return word, true })
+		case "eq", "len":
+			setConst(s, r.param)
+		case "ne":
+			exclude(s, &jsonschema.Schema{Const: jsonschema.Ptr[any](r.param)})
+		default:
+			notes = append(notes, r.text)
+		}
+	}
 	return notes
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -20,7 +21,9 @@ func (w *walker) value(n *node, v reflect.Value) error {
 		}
 		token, err := w.dec.ReadToken()
 		if err == nil {
-			v.SetString(token.String())
+			s := token.String()
+			v.SetString(s)
+			w.checkText(s)
 		}
 		return err
 	case boolean:
@@ -179,6 +182,7 @@ func (w *walker) entries(n *node, v reflect.Value) error {
 		}
 		name := token.String()
 		w.path[last] = step{name: name, index: -1, key: true}
+		w.checkText(name)
 		key := reflect.New(n.key.typ).Elem()
 		if n.key.kind == text {
 			key.SetString(name)
@@ -222,6 +226,10 @@ func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 		w.fail("depth", "is nested too deep; "+strconv.Itoa(maxDepth)+" levels are allowed")
 		return nil
 	}
+	if !w.nul && bytes.Contains(raw, []byte(`\u0000`)) && holdsNUL(raw) {
+		w.fail(ruleText, nulMessage)
+		return nil
+	}
 	switch {
 	case n.leaf == leafNumber:
 		v.SetString(string(raw))
@@ -237,6 +245,31 @@ func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 		w.fail("type", "must be "+n.want())
 	}
 	return nil
+}
+
+const (
+	ruleText   = "text"
+	nulMessage = "must not contain the character U+0000"
+)
+
+// checkText refuses U+0000, which no program means and PostgreSQL cannot store: without this every caller could fill the
+// log with errors of the database.
+func (w *walker) checkText(s string) {
+	if !w.nul && strings.IndexByte(s, 0) >= 0 {
+		w.fail(ruleText, nulMessage)
+	}
+}
+
+// holdsNUL reports whether a text in valid JSON holds U+0000, which must be escaped there.
+func holdsNUL(raw jsontext.Value) bool {
+	for i := 0; i < len(raw); i++ {
+		if raw[i] == '\\' {
+			if i++; raw[i] == 'u' && string(raw[i+1:i+5]) == "0000" {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // nesting is the depth of valid JSON.

@@ -35,7 +35,8 @@ type walker struct {
 	// For a document of arguments: what to decode into.
 	top   *object
 	roots []reflect.Value
-	rest  int // the part that names no part declares belong to
+	rest  int  // the part that names no part declares belong to
+	nul   bool // U+0000 is allowed where the walker stands
 	root  [8]reflect.Value
 }
 
@@ -74,7 +75,7 @@ func newWalker() *walker {
 func (w *walker) release() {
 	clear(w.path[:cap(w.path)])
 	w.path, w.seen, w.errs = w.path[:0], w.seen[:0], nil
-	w.dec, w.next, w.stop, w.top, w.roots, w.failures = nil, nil, nil, nil, nil, 0
+	w.dec, w.next, w.stop, w.top, w.roots, w.failures, w.nul = nil, nil, nil, nil, nil, 0, false
 	clear(w.root[:])
 	walkers.Put(w)
 }
