@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -17,11 +18,11 @@ import (
 
 // commit sends COMMIT and waits for its answer, at most [Config.CommitTimeout]. Its error says
 // whether the database has refused, or nobody knows.
-func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOptions) error {
+func (c *Call) commit(conn *connection, cancel context.CancelFunc, readOnly bool) error {
 	answer, over := make(chan error, 1), new(atomic.Bool)
 	logger, name := c.server.cfg.Logger, c.entry.name
 	go func() {
-		err := commitSafely(tx)
+		err := commitSafely(conn.raw)
 		if over.CompareAndSwap(false, true) {
 			answer <- err
 		} else {
@@ -41,7 +42,10 @@ func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOpti
 		cancel()
 		err = fmt.Errorf("mcpecho: no answer to COMMIT within %s", c.server.cfg.CommitTimeout)
 	}
-	if err == nil || refusedCommit(err, tx) || len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly {
+	if db := conn.state.sql; err == nil || readOnly || refusedCommit(err, db) {
+		if db.TranslateError {
+			return translate(err, db)
+		}
 		return err
 	}
 	logger.Error("mcpecho: the outcome of a COMMIT is unknown", slog.String("spec", name), slog.String("error", logText(err)))
@@ -51,13 +55,13 @@ func (c *Call) commit(tx *gorm.DB, cancel context.CancelFunc, opts []*sql.TxOpti
 
 // commitSafely turns a panic of a driver into an error: nothing else would stop it on a goroutine
 // of its own.
-func commitSafely(tx *gorm.DB) (err error) {
+func commitSafely(tx gorm.TxCommitter) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicked{v, debug.Stack()}
 		}
 	}()
-	return tx.Commit().Error
+	return tx.Commit()
 }
 
 // mysqlAnswer is how errors begin that a MySQL server has sent.
@@ -75,7 +79,7 @@ func refusedCommit(err error, db *gorm.DB) bool {
 		return !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57P") && code != "40003"
 	}
 	if db.Name() == "sqlite" || translate(err, db) != err { //nolint:errorlint // identity: untranslated errors come back as they are
-		return true
+		return true // what is broken is in the same process, or a rule of the database
 	}
 	if m := mysqlAnswer.FindStringSubmatch(err.Error()); m != nil {
 		// 1053, 1077, 1079, 1152, 1184, 1927: the server or the connection went down meanwhile; 1180: an error during COMMIT.
@@ -88,24 +92,22 @@ func refusedCommit(err error, db *gorm.DB) bool {
 // before it.
 func (f failure) afterCommit() failure {
 	f.message += "; a change was made and committed before this error, and it stays: look before you try again"
-	more := map[string]any{"committed": true}
-	for k, v := range f.more {
-		more[k] = v
-	}
-	f.more = more
+	f.more = withCommitted(f.more)
 	switch data := f.data.(type) {
 	case nil:
-		f.data = map[string]any{"committed": true}
+		f.data = withCommitted(nil)
 	case map[string]any:
-		whole := map[string]any{"committed": true}
-		for k, v := range data {
-			whole[k] = v
-		}
-		f.data = whole
+		f.data = withCommitted(data)
 	default:
-		f.data = map[string]any{"committed": true, "data": data}
+		f.data = withCommitted(map[string]any{"data": data})
 	}
 	return f
+}
+
+func withCommitted(members map[string]any) map[string]any {
+	whole := map[string]any{"committed": true}
+	maps.Copy(whole, members)
+	return whole
 }
 
 // explain says what the client of the call sees of an error.

@@ -155,6 +155,18 @@ func (c *connection) Rollback() error {
 	return nil
 }
 
+// close ends the transaction itself before its COMMIT. Nothing may be left open in it.
+func (c *connection) close() error {
+	if err := c.usable(); err != nil {
+		return err
+	}
+	if c.open.Load() > 0 {
+		return errLeftOpen
+	}
+	c.end()
+	return nil
+}
+
 func (c *connection) end() {
 	if !c.ended.Swap(true) && c.outer != nil {
 		c.outer.open.Add(-1)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 
 	"gorm.io/gorm"
 )
@@ -112,27 +113,14 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if tx.Error != nil {
 		return tx.Error
 	}
-	open := true
+	hooks, outermost, drop := c.holdHooks()
+	sent, committed := false, false
 	defer func() {
-		if open {
+		if !sent {
 			tx.Rollback()
 		}
-	}()
-	hooks, outermost := c.tx.registers(), false
-	if hooks == nil {
-		pending := c.afterCommit
-		hooks, outermost, c.afterCommit = &[]func(context.Context){}, true, nil
-		*hooks = append(*hooks, pending...)
-		defer func() {
-			if open {
-				c.afterCommit = pending
-			}
-		}()
-	}
-	before := len(*hooks)
-	defer func() {
-		if open {
-			*hooks = (*hooks)[:before]
+		if !committed {
+			drop()
 		}
 	}()
 	conn, err := connect(own, tx, poolOf(db), hooks)
@@ -142,28 +130,41 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if err := c.inside(db.WithContext(ctx), conn, fn); err != nil {
 		return c.stalled(conn, err)
 	}
-	if conn.open.Load() > 0 {
-		return errLeftOpen
-	}
-	if err := conn.usable(); err != nil {
+	if err := conn.close(); err != nil {
 		return err
 	}
-	conn.end()
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if !release() {
 		return own.Err()
 	}
-	if err := c.commit(tx, cancel, opts); err != nil {
+	sent = true
+	readOnly := len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly
+	if err := c.commit(conn, cancel, readOnly); err != nil {
 		return err
 	}
-	open = false
+	committed = true
 	if outermost {
-		c.hasCommitted()
+		if !readOnly {
+			c.hasCommitted()
+		}
 		c.runHooks(*hooks)
 	}
 	return nil
+}
+
+// holdHooks says where AfterCommit registers during a transaction. The outermost takes over what
+// was registered before it. drop undoes that after a rollback.
+func (c *Call) holdHooks() (hooks *[]func(context.Context), outermost bool, drop func()) {
+	if hooks = c.tx.registers(); hooks != nil {
+		before := len(*hooks)
+		return hooks, false, func() { *hooks = (*hooks)[:before] }
+	}
+	pending := c.afterCommit
+	held := slices.Clone(pending)
+	c.afterCommit = nil
+	return &held, true, func() { c.afterCommit = pending }
 }
 
 // inside runs fn while the connection is the database of the call, and looks at everything that
