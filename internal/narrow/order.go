@@ -19,9 +19,9 @@ import (
 func Order(stmt *gorm.Statement, chosen, key []clause.OrderByColumn) {
 	list := selectList(stmt)
 	group, grouped := groupOf(stmt)
-	merged := grouped || distinct(stmt, list) && !Covers(list, key)
+	merged := grouped && !coversGroup(group, key) || distinct(stmt, list) && !Covers(list, key)
 	switch {
-	case grouped:
+	case merged && grouped:
 		key = group
 	case merged:
 		key = ordinals(list)
@@ -99,14 +99,19 @@ func groupOf(stmt *gorm.Statement) (terms []clause.OrderByColumn, grouped bool) 
 // other columns, or DISTINCT over a list without these columns or those of the order.
 func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	if group, grouped := groupOf(stmt); grouped {
-		var names []string
-		for _, g := range group {
-			names = append(names, g.Column.Name)
-		}
-		return !Covers(strings.Join(names, ", "), key)
+		return !coversGroup(group, key)
 	}
 	list := selectList(stmt)
 	return distinct(stmt, list) && !(Covers(list, key) && Covers(list, order))
+}
+
+// coversGroup says whether every group is one row of the table.
+func coversGroup(group, key []clause.OrderByColumn) bool {
+	var names []string
+	for _, g := range group {
+		names = append(names, g.Column.Name)
+	}
+	return len(key) > 0 && Covers(strings.Join(names, ", "), key)
 }
 
 // OneForOne says whether a query has one row for each row that its tables and conditions make, so that what it selects
