@@ -1,9 +1,12 @@
 package mcpecho
 
 import (
+	"database/sql/driver"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/labstack/echo/v4"
@@ -43,8 +46,9 @@ func Complete(argument string, fn Completer) Option {
 
 // CompleteColumn is [Complete] with the values of a database column that begin with what was typed,
 // in ascending order. scope returns the rows that the caller may see, usually the query of the spec
-// itself: its conditions, joins and LIMIT hold, and so do the narrowings of the call. The column is
-// that of the table which the query begins with.
+// itself: its conditions, joins and LIMIT hold, and so do the narrowings and row permissions of the
+// call; with the latter, the first 1,000 rows are looked at. The column is that of the table which
+// the query begins with.
 func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Option {
 	if scope == nil {
 		return Complete(argument, nil)
@@ -53,6 +57,9 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 		rows := c.Narrowed(scope(c))
 		if err := rows.Error; err != nil {
 			return nil, err
+		}
+		if model := modelType(rows); c.permitsRows(model) {
+			return c.permittedSuggestions(rows, model, column, value)
 		}
 		rows = narrow.Last(rows, func(stmt *gorm.Statement) { selectOnly(stmt, column) })
 		// gorm does not tell the errors of a subquery, so it is tried first.
@@ -69,6 +76,81 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 		err := query.Distinct(suggestion).Order(clause.OrderByColumn{Column: col}).Limit(maxCompletions+1).Pluck(suggestion, &values).Error
 		return values, err
 	})
+}
+
+// maxPermitted is how many rows are asked of a row permission for one completion.
+const maxPermitted = 1000
+
+// permittedSuggestions are the values of a column of the rows that the row permissions let the
+// caller see. They need whole rows.
+func (c *Call) permittedSuggestions(query *gorm.DB, model reflect.Type, column, value string) ([]string, error) {
+	schema, err := c.server.modelSchema(model)
+	if err != nil {
+		return nil, err
+	}
+	field := schema.LookUpField(column)
+	if field == nil {
+		return nil, fmt.Errorf("mcpecho: completion of %q: it is no column of %s", column, schema.Table)
+	}
+	col := clause.Column{Table: clause.CurrentTable, Name: field.DBName}
+	limited := false
+	query = narrow.Last(query, func(stmt *gorm.Statement) {
+		if _, limited = stmt.Clauses["LIMIT"]; limited {
+			return // which rows they are depends on the query's own order
+		}
+		narrow.And(stmt, clause.Expr{SQL: "SUBSTR(CAST(? AS " + textType(stmt.DB) + "), 1, ?) = ?", Vars: []any{col, len([]rune(value)), value}})
+		delete(stmt.Clauses, "ORDER BY")
+		stmt.AddClause(clause.OrderBy{Columns: []clause.OrderByColumn{{Column: col}}})
+		most := maxPermitted
+		stmt.AddClause(clause.Limit{Limit: &most})
+	})
+	rows := reflect.New(reflect.SliceOf(model))
+	if err := query.Find(rows.Interface()).Error; err != nil {
+		return nil, err
+	}
+	var values []string
+	for i := range rows.Elem().Len() {
+		row := rows.Elem().Index(i)
+		v, _ := field.ValueOf(c.Ctx(), row)
+		text, ok := suggestionText(v)
+		if !ok || limited && !strings.HasPrefix(text, value) || slices.Contains(values, text) || c.CheckRow(row.Interface()) != nil {
+			continue
+		}
+		if values = append(values, text); len(values) > maxCompletions {
+			break
+		}
+	}
+	if limited {
+		slices.Sort(values)
+	}
+	return values, nil
+}
+
+// suggestionText is the text form of a column's value, false for NULL.
+func suggestionText(v any) (string, bool) {
+	if valuer, ok := v.(driver.Valuer); ok {
+		v, _ = valuer.Value()
+	}
+	p := reflect.ValueOf(v)
+	for p.Kind() == reflect.Pointer && !p.IsNil() {
+		p = p.Elem()
+	}
+	if !p.IsValid() || p.Kind() == reflect.Pointer {
+		return "", false
+	}
+	if t, ok := p.Interface().(time.Time); ok {
+		return t.Format(time.RFC3339Nano), true
+	}
+	return fmt.Sprint(p.Interface()), true
+}
+
+// modelType is the struct that a query has as its model, nil when it has none.
+func modelType(query *gorm.DB) reflect.Type {
+	t := reflect.TypeOf(query.Statement.Model)
+	for t != nil && (t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice) {
+		t = t.Elem()
+	}
+	return t
 }
 
 // suggestion is the name of the one column of a query for suggestions.

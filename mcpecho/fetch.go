@@ -34,7 +34,7 @@ func (c *Call) fetchQuery() (err error) {
 	if query == nil {
 		return errNilQuery
 	}
-	if columns := c.entry.columns; columns != nil && query.Statement.SQL.Len() == 0 && !c.seesWholeRows() {
+	if columns := c.entry.columns; columns != nil && query.Statement.SQL.Len() == 0 && !c.permitsRows(c.entry.spec.row) {
 		query = narrow.Last(query, func(stmt *gorm.Statement) { selectColumns(stmt, columns(c)) })
 	}
 	if c.entry.kind == KindSelector {

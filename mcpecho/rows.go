@@ -156,13 +156,8 @@ func (c *Call) checkRows(rules []rowRule, fetched any) error {
 // hasChecked says whether a row of the type was checked, in the call or in one inside it.
 func (c *Call) hasChecked(row reflect.Type) bool { return slices.Contains(c.answer.checked, row) }
 
-// seesWholeRows says whether somebody looks at the rows of the spec before they are serialized, who
+// permitsRows says whether somebody looks at whole rows of the type before they are serialized, who
 // must not mistake a column that was not fetched for an empty one.
-func (c *Call) seesWholeRows() bool {
-	for _, r := range c.rules() {
-		if r.permit != nil && r.row == c.entry.spec.row {
-			return true
-		}
-	}
-	return false
+func (c *Call) permitsRows(row reflect.Type) bool {
+	return row != nil && slices.ContainsFunc(c.rules(), func(r rowRule) bool { return r.permit != nil && r.row == row })
 }

@@ -421,3 +421,23 @@ func TestWhatASequencePassesOnArrivesAsItWas(t *testing.T) {
 		t.Errorf("%s: %+v, want %+v", r.Body, got, want)
 	}
 }
+
+func TestCallsInsideOfCallsAreAtMostSixteenDeep(t *testing.T) {
+	nested := func(depth int) *mcpecho.Spec {
+		spec := mcpecho.Service("w.0", func(*mcpecho.Call, none) (int, error) { return 7, nil })
+		for i := range depth {
+			seq := mcpecho.NewSequence[none](fmt.Sprintf("w.%d", i+1))
+			spec = mcpecho.Finish(seq, mcpecho.Then[int](seq, spec, func(*mcpecho.Call, none) none { return none{} }))
+		}
+		return spec
+	}
+	b := setup(t)
+	b.srv.Add(nested(16))
+	if r := b.call("w.16", `{}`); r.text() != "7" {
+		t.Error(r.Body)
+	}
+	b.srv.Add(nested(17))
+	if f := b.call("w.17", `{}`).failure(t); f["type"] != mcpecho.TypeInternal || !strings.Contains(b.log.String(), "16 deep") {
+		t.Error(f)
+	}
+}
