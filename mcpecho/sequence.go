@@ -106,24 +106,21 @@ func (t *entry) compileLinks() (guards []Step, readOnly bool, err error) {
 	t.links = map[*link]*entry{}
 	readOnly = len(t.spec.links) > 0
 	for _, l := range t.spec.links {
-		e, err := t.compileLink(l, t.group.inherited())
+		e, err := t.compileLink(l)
 		if err != nil {
 			return nil, false, err
 		}
-		own, err := t.compileLink(l, nil) // what it inherits guards the whole already
-		if err != nil {
-			return nil, false, err
-		}
-		guards = append(guards, own.chain.only(Step.guards).steps...)
+		// Those that it inherits guard the whole already.
+		guards = append(guards, e.chain.only(func(s Step) bool { return s.guards() && !s.inherited }).steps...)
 		readOnly = readOnly && e.hints["readOnlyHint"]
 		t.links[l] = e
 	}
 	return guards, readOnly, nil
 }
 
-func (t *entry) compileLink(l *link, inherited []Step) (*entry, error) {
+func (t *entry) compileLink(l *link) (*entry, error) {
 	e := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: t.group}
-	if err := e.build(t.group.server, inherited); err != nil {
+	if err := e.build(t.group.server, t.group.inherited()); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.spec.name, err)
 	}
 	switch out := l.spec.resultType(); {
