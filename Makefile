@@ -32,12 +32,14 @@ bench: ## benchmarks, with allocations
 	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./internal/toon ./store ./middleware
 
 FUZZTIME ?= 30s
-fuzz: ## every fuzz target for FUZZTIME each (default 30s)
+DIFFERENTIAL_TIME ?= 5m
+fuzz: ## every fuzz target for FUZZTIME each (default 30s), and lists against a reference for DIFFERENTIAL_TIME a database (default 5m)
 	@go list ./... | while read -r pkg; do \
 	  go test -list '^Fuzz' "$$pkg" | grep '^Fuzz' | while read -r target; do \
 	    echo "$$pkg $$target"; go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 	  done || exit 1; \
 	done
+	DIFFERENTIAL_TIME=$(DIFFERENTIAL_TIME) go test -count 1 -timeout 0 -v ./integration_test/differential
 
 conformance: ## the official MCP conformance suite against a server of ours (needs Node and npm)
 	./integration_test/conformance/run.sh

@@ -1,6 +1,7 @@
 package differential
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -28,8 +29,10 @@ type world struct {
 	columns []*column
 	key     []*column // of the primary key
 	id      *column
-	few     *column // a small number, for conditions and groups
-	n       int
+	few     *column      // a small number, for conditions and groups
+	n       int          // rows
+	paged   int          // rows on all pages so far
+	log     bytes.Buffer // errors of a server
 }
 
 var names = []string{"amount", "order", "group", "name", "value", "user", "key", "to", "index", "total", "_x", "Upper", "select", "limit", "by", "rank", "of", "a1", "b2", "from"}
