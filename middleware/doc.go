@@ -30,8 +30,8 @@
 //
 // [Scopes], [AnyScope] and [Permit] decide whether the caller may use the
 // tool at all, before its arguments are looked at. [Public] marks a tool that
-// everyone may use. [Scope] says which rows exist for the caller, [Object]
-// decides about single ones.
+// everyone may use. [Narrow] and [NarrowAll] say which rows exist for the
+// caller, [PermitRow] decides about single ones.
 //
 // [RateLimit] bounds how often one caller may, by a token bucket or a window,
 // counted in a [store.Limiter]; [Concurrency] how many calls of one caller run
