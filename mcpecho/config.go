@@ -48,8 +48,10 @@ type Config struct {
 	// of logging it. Default: false.
 	Strict bool
 
-	// MaxInFlight bounds the requests in progress, open streams included; more
-	// are refused with status 503. Default: 1000.
+	// MaxInFlight bounds the messages being served, open streams included, and apart from them the
+	// bodies being read. One principal, or one network of anonymous callers, holds at most a
+	// quarter of either. More are refused with status 503. Behind a proxy set
+	// [echo.Echo.IPExtractor], or all anonymous callers are one network. Default: 1000.
 	MaxInFlight int
 	// BodyTimeout bounds the time that a client may take to send a body; a slower one is
 	// answered with status 408. It counts from where the request reaches the mount,
@@ -100,7 +102,8 @@ type Config struct {
 	ListTTL time.Duration
 
 	// Sessions keeps the sessions of dated clients. Default: in memory, idle
-	// 30 min, absolute 24 h, at most 100 per caller and 10,000 in total.
+	// 30 min, never used 1 min, absolute 24 h, at most 100 per named caller and
+	// 10,000 in total, half of them anonymous; who has most makes room first.
 	Sessions store.Sessions
 	// Keys are the 32-byte keys that seal cursors: the first seals, all open,
 	// so a new key is put in front and the old one removed a while later.

@@ -3,28 +3,27 @@ package mcpecho
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
-	"github.com/yosida95/uritemplate/v3"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
-	"github.com/mcpecho/kit/store"
 )
 
 // maxURIBytes bounds a URI before it is matched.
-const maxURIBytes = 8 << 10
+const maxURIBytes = 2 << 10
 
 // Resource makes a spec of something to read at a URI. uriTemplate is a fixed
 // URI or an RFC 6570 template, as "invoices://{pk}", whose variables are the
 // fields of In: decoded, validated and passed like the arguments of a tool.
-// A fixed URI wins over a template that matches too.
+// A fixed URI wins over a template that matches too. A value has no slash, unless
+// its variable is written {+path}; then it is a path without . and .., which
+// does not begin with a slash: write file:///{+path}. A URI of more than 2 KiB
+// matches nothing.
 //
 // Out decides the contents: a string is text, []byte and io.Reader are binary,
 // [Contents] or a slice of them say it themselves, everything else is JSON.
@@ -54,30 +53,6 @@ func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 // strings, application/octet-stream for binary, application/json otherwise.
 func MIMEType(t string) Option {
 	return optionFunc(func(s *settings) { s.mimeType = t })
-}
-
-// location is the compiled URI of a resource.
-type location struct {
-	template *uritemplate.Template // nil for a fixed URI
-	vars     []string
-	literal  bool // {+var}: slashes may stand in a value
-}
-
-func newLocation(raw string) (*location, error) {
-	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > maxURIBytes {
-		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", clip(raw, 100))
-	}
-	template, err := uritemplate.New(raw)
-	if err != nil {
-		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
-	}
-	if len(template.Varnames()) == 0 {
-		return &location{}, nil
-	}
-	return &location{
-		template: template, vars: template.Varnames(),
-		literal: strings.Contains(raw, "{+") || strings.Contains(raw, "{#") || strings.Contains(raw, "{/"),
-	}, nil
 }
 
 // isScheme is the syntax of a URI scheme. (RFC 3986, section 3.1)
@@ -115,44 +90,6 @@ func requiredBy(args *binding.Args) []string {
 	}
 	_ = json.Unmarshal(args.Schema(), &schema) // it has compiled, so it is an object
 	return schema.Required
-}
-
-// match extracts the variables of a URI. Values that are paths where a name
-// is expected do not match: whatever a handler builds of them stays inside.
-func (l *location) match(uri string) (url.Values, bool) {
-	found := l.template.Match(uri)
-	if found == nil {
-		return nil, false
-	}
-	values := url.Values{}
-	for _, name := range l.vars {
-		v := found.Get(name)
-		if !v.Valid() {
-			continue
-		}
-		for _, s := range v.V {
-			if !l.safe(s) {
-				return nil, false
-			}
-		}
-		values[name] = v.V
-	}
-	return values, true
-}
-
-func (l *location) safe(s string) bool {
-	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' }) {
-		return false
-	}
-	if !l.literal && strings.Contains(s, "/") {
-		return false
-	}
-	for segment := range strings.SplitSeq(s, "/") {
-		if segment == "." || segment == ".." {
-			return false
-		}
-	}
-	return true
 }
 
 // resource finds what is read at a URI: first a fixed one, then the template
@@ -228,57 +165,6 @@ func (x *exchange) failResource(c *Call, err error) error {
 			Data: map[string]any{"uri": clip(c.uri, maxURIBytes), "fields": bad.Fields}})
 	}
 	return x.failEntry(c, err)
-}
-
-// maxSubscriptions bounds the resources that one session watches.
-const maxSubscriptions = 100
-
-// subscribe remembers in the session which resource the client watches.
-// (specification 2025-11-25, server/resources, section Subscriptions)
-func (x *exchange) subscribe() error {
-	uri, err := x.uri()
-	if err != nil {
-		return err
-	}
-	e, values := x.server.registry.Load().resource(uri)
-	if e == nil {
-		return x.notFound(uri)
-	}
-	arguments, err := e.args.Query(values)
-	if err != nil {
-		return x.notFound(uri)
-	}
-	if err := x.permit(x.newCall(e, arguments)); err != nil {
-		return err
-	}
-	full := false
-	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
-		known := slices.Contains(s.Subscriptions, uri)
-		if full = !known && len(s.Subscriptions) >= maxSubscriptions; !known && !full {
-			s.Subscriptions = append(slices.Clip(s.Subscriptions), uri)
-		}
-	})
-	if err != nil {
-		return errSessionStore(err)
-	}
-	if full {
-		return &Error{Code: http.StatusTooManyRequests, Message: fmt.Sprintf("a session watches at most %d resources: unsubscribe from one first", maxSubscriptions)}
-	}
-	return x.result([]byte("{}"))
-}
-
-func (x *exchange) unsubscribe() error {
-	uri, err := x.uri()
-	if err != nil {
-		return err
-	}
-	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
-		s.Subscriptions = slices.DeleteFunc(slices.Clone(s.Subscriptions), func(u string) bool { return u == uri })
-	})
-	if err != nil {
-		return errSessionStore(err)
-	}
-	return x.result([]byte("{}"))
 }
 
 // resourceEntry is the form of a resource, or of a template, in its list.

@@ -183,7 +183,7 @@ func TestAMissingResourceHasTheCodeOfTheWireAndItsURI(t *testing.T) {
 			}
 			r := b.modern("resources/read", fmt.Sprintf(`"uri":%q`, uri), "Mcp-Name", header)
 			expect(t, r, http.StatusOK, -32602)
-			if got, _ := r.Error.Data["uri"].(string); !strings.HasPrefix(got, uri[:min(len(uri), 8000)]) || r.Error.Message != "Resource not found" {
+			if got, _ := r.Error.Data["uri"].(string); !strings.HasPrefix(got, uri[:min(len(uri), 2000)]) || r.Error.Message != "Resource not found" {
 				t.Errorf("error = %+v", r.Error)
 			}
 			r = b.dated(session, "resources/read", fmt.Sprintf(`"uri":%q`, uri))
@@ -259,7 +259,14 @@ func TestNoURIReachesOutsideOfWhatATemplateNames(t *testing.T) {
 	b := setup(t)
 	var got string
 	note := func(_ *mcpecho.Call, in byPath) (string, error) { got = in.Path; return "ok", nil }
-	b.srv.Add(mcpecho.Resource("one://{path}", note), mcpecho.Resource("tree:///{+path}", note), mcpecho.Resource("seg://h{/path}", note))
+	b.srv.Add(mcpecho.Resource("one://{path}", note), mcpecho.Resource("tree:///{+path}", note), mcpecho.Resource("seg://h{/path}", note),
+		mcpecho.Resource("mix://{owner}/x/{+path}", func(_ *mcpecho.Call, in struct {
+			Owner string `json:"owner"`
+			Path  string `json:"path"`
+		}) (string, error) {
+			got = in.Owner + " " + in.Path
+			return "ok", nil
+		}))
 	tests := map[string]string{ // URI -> what reaches the handler, "" for nothing
 		"one://a":                   "a",
 		"one://a.b..c":              "a.b..c",
@@ -287,6 +294,11 @@ func TestNoURIReachesOutsideOfWhatATemplateNames(t *testing.T) {
 		"tree:///a/./b":             "",
 		"tree:///..%5C..%5Cetc":     "",
 		"tree:///a%00.txt":          "",
+		"tree:////etc/passwd":       "",
+		"tree:///%2Fetc/passwd":     "",
+		"mix://a/x/b/c":             "a b/c",
+		"mix://a%2Fb/x/c":           "",
+		"mix://a/x//c":              "",
 		"seg://h/a":                 "a",
 		"seg://h/..":                "",
 	}
@@ -410,6 +422,10 @@ func TestSubscriptionsAreBoundedAndGuardedLikeReads(t *testing.T) {
 	}
 	if r := subscribe("w://101"); r.Error != nil {
 		t.Error(r.Body)
+	}
+	stored, err := b.srv.Config().Sessions.Get(t.Context(), session)
+	if err != nil || len(stored.Subscriptions) != 100 {
+		t.Errorf("%d subscriptions are kept, %v", len(stored.Subscriptions), err)
 	}
 	// The modern wire has subscriptions/listen instead.
 	expect(t, b.modern("resources/subscribe", `"uri":"w://1"`), http.StatusNotFound, -32601)

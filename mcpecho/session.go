@@ -95,6 +95,9 @@ func (x *exchange) initialize() error {
 		ClientName: clip(params.ClientInfo.Name, 128), ClientVersion: clip(params.ClientInfo.Version, 64),
 		Capabilities: slices.Clone(params.Capabilities), Created: now, Seen: now,
 	}
+	if x.principal == nil {
+		session.Network = networkOf(x.ec).String()
+	}
 	if err := x.server.cfg.Sessions.Create(x.request.Context(), session); err != nil {
 		if errors.Is(err, store.ErrSessionLimit) {
 			x.ec.Response().Header().Set("Retry-After", "60")

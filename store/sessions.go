@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"hash/maphash"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,31 +15,35 @@ import (
 type MemorySessionsConfig struct {
 	// Idle ends a session that was not used for so long. Optional. Default 30 minutes.
 	Idle time.Duration
-	// Absolute ends a session this long after its creation, used or not. Optional. Default 24 hours.
+	// Unused ends a session that was never used after its creation. Optional. Default 1 minute.
+	Unused time.Duration
+	// Absolute ends a session this long after its creation, used or not. Optional. Default 24
+	// hours.
 	Absolute time.Duration
-	// PerOwner is how many sessions one named owner may hold; one more ends the owner's least recently used. Optional. Default 100.
+	// PerOwner is how many sessions one named owner may hold; one more ends the owner's least
+	// recently used. Optional. Default 100.
 	PerOwner int
-	// Total is how many sessions there may be. Anonymous ones take at most half of it. Optional. Default 10 000.
+	// Total is how many sessions there may be. Anonymous ones take at most half of it. Optional.
+	// Default 10 000.
 	Total int
 	// Now is the clock. Optional. Default time.Now.
 	Now func() time.Time
 }
 
-// MemorySessions keeps sessions in the memory of this process. It runs no goroutine: expired sessions are removed in passing.
-//
-// A named owner over PerOwner loses its own least recently used session and is not refused. Anonymous callers share the owner "", so PerOwner does not bind it;
-// together they hold at most half of Total and likewise lose their least recently used. When Total is reached, an owner that has sessions gives up its least recently
-// used, and one that has none is refused: nobody can push out another's session.
+// MemorySessions keeps sessions in the memory of this process, by the rules of Sessions. It runs no
+// goroutine: expired sessions are removed in passing. PerOwner binds named owners; the sessions of
+// one network may be those of many people and share the half of Total that anonymous callers have.
 type MemorySessions struct {
 	cfg   MemorySessionsConfig
 	start time.Time // times are kept as nanoseconds since then, so a wall clock set back ends nothing early or late
 	seed  maphash.Seed
 	byID  [shards]shard
 
-	mu     sync.Mutex // guards the rankings; taken before the lock of a shard
-	count  uint64     // of sessions ever made
-	all    ranking    // by when they expire
-	owners map[string]*ranking
+	mu      sync.Mutex // guards what follows; taken before the lock of a shard
+	count   uint64     // of sessions ever made
+	all     ranking    // by when they expire
+	holders map[holderKey]*holder
+	crowds  [2]crowd // named, anonymous
 }
 
 const shards = 64
@@ -53,11 +58,12 @@ type shard struct {
 type entry struct {
 	state   atomic.Pointer[Session]
 	seen    atomic.Int64
+	used    atomic.Bool
 	id      string
-	owner   string
+	holder  *holder
 	created int64
 	number  uint64
-	ranks   [2]rank // in all and in that of its owner
+	ranks   [2]rank // in all and in that of its holder
 }
 
 var _ Sessions = (*MemorySessions)(nil)
@@ -65,13 +71,14 @@ var _ Sessions = (*MemorySessions)(nil)
 // NewMemorySessions returns an empty store.
 func NewMemorySessions(cfg MemorySessionsConfig) *MemorySessions {
 	cfg.Idle = cmp.Or(max(cfg.Idle, 0), 30*time.Minute)
+	cfg.Unused = cmp.Or(max(cfg.Unused, 0), time.Minute)
 	cfg.Absolute = cmp.Or(max(cfg.Absolute, 0), 24*time.Hour)
 	cfg.PerOwner = cmp.Or(max(cfg.PerOwner, 0), 100)
 	cfg.Total = cmp.Or(max(cfg.Total, 0), 10_000)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	m := &MemorySessions{cfg: cfg, start: cfg.Now(), seed: maphash.MakeSeed(), owners: make(map[string]*ranking)}
+	m := &MemorySessions{cfg: cfg, start: cfg.Now(), seed: maphash.MakeSeed(), holders: make(map[holderKey]*holder)}
 	m.all = ranking{index: byExpiry, value: m.expiry}
 	for i := range m.byID {
 		m.byID[i].entries = make(map[string]*entry)
@@ -91,15 +98,11 @@ func (m *MemorySessions) Create(_ context.Context, s Session) error {
 	if m.find(s.ID) != nil {
 		return ErrSessionExists
 	}
-	own := m.owners[s.Owner]
-	if n := own.len(); n > 0 && (n >= m.share(s.Owner) || m.all.len() >= m.cfg.Total) {
-		m.remove(own.least())
-	}
-	if m.all.len() >= m.cfg.Total {
+	if !m.makeRoom(keyOf(&s)) {
 		return ErrSessionLimit
 	}
 	s.Created, s.Seen = now, now
-	s.Capabilities = bytes.Clone(s.Capabilities)
+	s.Capabilities, s.Subscriptions = bytes.Clone(s.Capabilities), slices.Clone(s.Subscriptions)
 	m.count++
 	m.insert(&s, at)
 	return nil
@@ -127,8 +130,8 @@ func (m *MemorySessions) Update(_ context.Context, id string, change func(*Sessi
 		s := *old
 		s.Seen = now
 		change(&s)
-		s.ID, s.Owner, s.Created = old.ID, old.Owner, old.Created
-		s.Capabilities = bytes.Clone(s.Capabilities)
+		s.ID, s.Owner, s.Network, s.Created = old.ID, old.Owner, old.Network, old.Created
+		s.Capabilities, s.Subscriptions = bytes.Clone(s.Capabilities), slices.Clone(s.Subscriptions)
 		if e.state.CompareAndSwap(old, &s) {
 			return nil
 		}
@@ -168,24 +171,56 @@ func (m *MemorySessions) use(id string) (*entry, time.Time) {
 		}
 		return nil, time.Time{}
 	}
+	if !e.used.Load() {
+		e.used.Store(true)
+	}
 	for seen := e.seen.Load(); seen < at && !e.seen.CompareAndSwap(seen, at); seen = e.seen.Load() {
 	}
 	return e, now
 }
 
-// share is how many sessions owner may hold.
-func (m *MemorySessions) share(owner string) int {
-	if owner == "" {
-		return max(1, m.cfg.Total/2)
+// makeRoom ends the session that must end for one more of a holder, if one must and may; m.mu is
+// held.
+func (m *MemorySessions) makeRoom(key holderKey) bool {
+	own, kind := m.holders[key], key.kind()
+	switch half := max(1, m.cfg.Total/2); {
+	case kind == named && own.len() >= m.cfg.PerOwner:
+		m.remove(own.sessions.least())
+		return true
+	case kind == anonymous && m.crowds[anonymous].sessions >= half:
+		return m.replace(own, m.crowds[anonymous].most())
+	case m.all.len() >= m.cfg.Total:
+		most := m.crowds[named].most()
+		if other := m.crowds[anonymous].most(); other.len() > most.len() {
+			most = other
+		}
+		return m.replace(own, most)
 	}
-	return m.cfg.PerOwner
+	return true
+}
+
+// replace ends a session of most, if it has so many that it keeps at least as many as own will
+// have, or one of own; false when it may end none.
+func (m *MemorySessions) replace(own, most *holder) bool {
+	if most.len() <= own.len()+1 {
+		most = own
+	}
+	if most.len() == 0 {
+		return false
+	}
+	m.remove(most.sessions.least())
+	return true
 }
 
 func (m *MemorySessions) since(now time.Time) int64 { return int64(now.Sub(m.start)) }
 
 // expiry is when e ends unless it is used again.
 func (m *MemorySessions) expiry(e *entry) int64 {
-	return min(e.seen.Load()+int64(m.cfg.Idle), e.created+int64(m.cfg.Absolute))
+	idle := m.cfg.Idle
+	if !e.used.Load() {
+		idle = min(idle, m.cfg.Unused)
+	}
+	return min(e.seen.Load()+int64(idle), e.created+int64(m.cfg.Absolute))
 }
 
 func (m *MemorySessions) shard(id string) *shard {
@@ -202,15 +237,16 @@ func (m *MemorySessions) find(id string) *entry {
 
 // insert stores a new session; m.mu is held.
 func (m *MemorySessions) insert(s *Session, at int64) {
-	e := &entry{id: s.ID, owner: s.Owner, created: at, number: m.count}
+	key := keyOf(s)
+	h := m.holders[key]
+	if h == nil {
+		h = newHolder(key)
+		m.holders[key] = h
+	}
+	e := &entry{id: s.ID, holder: h, created: at, number: m.count}
 	e.state.Store(s)
 	e.seen.Store(at)
-	own := m.owners[e.owner]
-	if own == nil {
-		own = &ranking{index: byUse, value: func(e *entry) int64 { return e.seen.Load() }}
-		m.owners[e.owner] = own
-	}
-	own.add(e)
+	m.crowds[key.kind()].add(h, e)
 	m.all.add(e)
 	sh := m.shard(e.id)
 	sh.Lock()
@@ -225,8 +261,8 @@ func (m *MemorySessions) remove(e *entry) {
 	delete(sh.entries, e.id)
 	sh.Unlock()
 	m.all.remove(e)
-	own := m.owners[e.owner]
-	if own.remove(e); own.len() == 0 {
-		delete(m.owners, e.owner)
+	h := e.holder
+	if m.crowds[h.key.kind()].remove(h, e); h.len() == 0 {
+		delete(m.holders, h.key)
 	}
 }

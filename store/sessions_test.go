@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,6 +79,7 @@ func (b bench) alive(ids ...string) string {
 func TestSessionEndsWhenIdle(t *testing.T) {
 	b := newBench(t, store.MemorySessionsConfig{})
 	b.mustOpen("alice", "a")
+	b.use("a")
 	for range 3 {
 		b.advance(30*time.Minute - 2*time.Second)
 		if !b.use("a") {
@@ -192,24 +194,146 @@ func TestAnonymousSessionsHoldAtMostHalf(t *testing.T) {
 	}
 }
 
-func TestFullStoreRefusesNewOwnersAndLetsOthersReplaceTheirOwn(t *testing.T) {
-	b := newBench(t, store.MemorySessionsConfig{Total: 4, Idle: time.Hour})
-	b.mustOpen("alice", "a1", "a2", "a3")
-	b.mustOpen("", "n1")
-	for _, owner := range []string{"bob", "carol"} {
-		if err := b.open(owner, "x"); !errors.Is(err, store.ErrSessionLimit) {
-			t.Errorf("%s: got %v, want ErrSessionLimit", owner, err)
-		}
-	}
-	b.mustOpen("alice", "a4")
-	b.mustOpen("", "n2")
-	if live := b.alive("a1", "a2", "a3", "a4", "n1", "n2", "x"); live != "a2 a3 a4 n2" {
+func TestMemorySessionsKeepTheContractWhenFull(t *testing.T) {
+	storetest.SessionsWhenFull(t, func(total int) store.Sessions {
+		return store.NewMemorySessions(store.MemorySessionsConfig{Total: total})
+	})
+}
+
+func TestASessionThatWasNeverUsedEndsAfterAMinute(t *testing.T) {
+	b := newBench(t, store.MemorySessionsConfig{})
+	b.mustOpen("alice", "opened", "used")
+	b.use("used")
+	b.advance(time.Minute)
+	if live := b.alive("opened", "used"); live != "used" {
 		t.Errorf("alive: %s", live)
 	}
-	b.advance(time.Hour)
-	b.mustOpen("bob", "b1")
-	if n := b.Len(); n != 1 {
-		t.Errorf("%d sessions, want bob's alone", n)
+	short := newBench(t, store.MemorySessionsConfig{Idle: 10 * time.Second})
+	short.mustOpen("alice", "opened")
+	short.advance(10 * time.Second)
+	if short.use("opened") {
+		t.Error("Unused is longer than Idle")
+	}
+}
+
+func TestAFloodOfInitializeMakesRoomForItself(t *testing.T) {
+	b := newBench(t, store.MemorySessionsConfig{Total: 100, PerOwner: 10})
+	for i := range 100 { // ten owners that open all they may, and use it
+		id := strconv.Itoa(i)
+		b.mustOpen("mallory"+strconv.Itoa(i%10), id)
+		b.use(id)
+	}
+	for i := range 50 {
+		b.mustOpen("newcomer"+strconv.Itoa(i), "n"+strconv.Itoa(i))
+	}
+	for i := range 50 {
+		if !b.use("n" + strconv.Itoa(i)) {
+			t.Errorf("newcomer %d lost its only session", i)
+		}
+	}
+	if n := b.Len(); n != 100 {
+		t.Errorf("%d sessions, want 100", n)
+	}
+}
+
+func TestAnAnonymousFloodOfOneNetworkEndsNoSessionOfAnother(t *testing.T) {
+	b := newBench(t, store.MemorySessionsConfig{Total: 100})
+	open := func(network, id string) {
+		t.Helper()
+		b.advance(time.Millisecond)
+		if err := b.Create(t.Context(), store.Session{ID: id, Network: network}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open("192.0.2.1/32", "victim")
+	b.use("victim")
+	for i := range 1000 {
+		open("198.51.100.7/32", strconv.Itoa(i))
+	}
+	open("203.0.113.5/32", "newcomer")
+	b.mustOpen("alice", "named")
+	if live := b.alive("victim", "newcomer", "named", "999", "0"); live != "victim newcomer named 999" {
+		t.Errorf("alive: %s", live)
+	}
+	if n := b.Len(); n != 51 {
+		t.Errorf("%d sessions, want half of 100 and a named one", n)
+	}
+}
+
+// Who gives way must be the same as in a plain model, whatever the sequence.
+func TestTheHolderOfMostGivesWayInAnySequence(t *testing.T) {
+	const total = 12
+	b := newBench(t, store.MemorySessionsConfig{Total: 2 * total, PerOwner: 2 * total})
+	random := rand.New(rand.NewPCG(3, 4))
+	type session struct{ network, id string }
+	var model []session // least recently used first
+	count := func(network string) (n int) {
+		for _, s := range model {
+			if s.network == network {
+				n++
+			}
+		}
+		return n
+	}
+	first := func(network string) int {
+		return slices.IndexFunc(model, func(s session) bool { return s.network == network })
+	}
+	for i := range 5000 {
+		network, id := fmt.Sprintf("10.0.%d.0/32", random.IntN(5)), strconv.Itoa(i)
+		if i%9 == 0 {
+			network = fmt.Sprintf("10.1.%d.0/32", i)
+		}
+		if op := random.IntN(3); op > 0 && len(model) > 0 {
+			at := random.IntN(len(model))
+			s := model[at]
+			model = slices.Delete(model, at, at+1)
+			if op == 1 {
+				b.use(s.id)
+				model = append(model, s)
+			} else if random.IntN(4) == 0 {
+				_ = b.Delete(t.Context(), s.id)
+			} else {
+				b.use(s.id)
+				model = append(model, s)
+			}
+			continue
+		}
+		if len(model) == total {
+			most := network
+			for _, s := range model { // of equals, the one with the oldest
+				if count(s.network) > count(network)+1 && count(s.network) > count(most) {
+					most = s.network
+				}
+			}
+			at := first(most)
+			if at < 0 {
+				if err := b.Create(t.Context(), store.Session{ID: id, Network: network}); !errors.Is(err, store.ErrSessionLimit) {
+					t.Fatalf("step %d: %v, want ErrSessionLimit", i, err)
+				}
+				continue
+			}
+			ended := model[at].id
+			model = slices.Delete(model, at, at+1)
+			defer func() {
+				if b.use(ended) {
+					t.Errorf("step %d: %s of %s lives", i, ended, most)
+				}
+			}()
+		}
+		b.advance(time.Millisecond)
+		if err := b.Create(t.Context(), store.Session{ID: id, Network: network}); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		b.use(id)
+		model = append(model, session{network, id})
+		if b.Len() != len(model) {
+			t.Fatalf("step %d: %d sessions, want %d", i, b.Len(), len(model))
+		}
+	}
+	for _, s := range model {
+		if !b.use(s.id) {
+			t.Errorf("%s of %s ended", s.id, s.network)
+		}
 	}
 }
 

@@ -1,5 +1,6 @@
-// Package store holds the small interfaces behind which lives everything that the replicas of a server must share, and their in-memory forms for a single
-// process. Every method takes the context first, and every implementation is safe for concurrent use.
+// Package store holds the small interfaces behind which lives everything that the replicas of a
+// server must share, and their in-memory forms for a single process. Every method takes the context
+// first, and every implementation is safe for concurrent use.
 package store
 
 import (
@@ -11,7 +12,8 @@ import (
 var (
 	// ErrNotFound means the id is unknown or has expired; callers cannot tell which.
 	ErrNotFound = errors.New("store: no such session: start a new one with initialize")
-	// ErrSessionLimit means a cap refuses another session.
+	// ErrSessionLimit means a cap refuses another session, and there is none that may be ended for
+	// it.
 	ErrSessionLimit = errors.New("store: too many sessions: end one or raise the limit")
 	// ErrSessionExists means the id given to Create is in use.
 	ErrSessionExists = errors.New("store: the session id is in use: make ids from crypto/rand")
@@ -26,20 +28,42 @@ type Session struct {
 	ClientVersion string
 	Capabilities  []byte // the client's, as a JSON object; never modified in place
 	LogLevel      string
-	Subscriptions []string  // URIs of the resources that the client watches; replaced as a whole, never changed in place
+	Subscriptions []Digest  // of the URIs that the client watches; replaced as a whole, never changed in place
 	Created, Seen time.Time // set by the store
+
+	// Network is where an anonymous session was opened from. Anonymous sessions are counted by it,
+	// and it decides nothing else: the client may go on from another network. Empty for named
+	// owners.
+	Network string
 }
 
-// Sessions stores sessions.
+// Digest stands for a text of any length that has only to be recognised.
+type Digest [16]byte
+
+// Sessions stores sessions. Initialize costs a client nothing, so a store bounds what is held, and
+// it does so by these rules:
+//
+//   - A session that is not used within about a minute of its creation ends.
+//   - A holder is a named owner or, of anonymous sessions, a network. A holder over a limit of its own loses
+//     its least recently used session.
+//   - When there is no room, the holder with the most sessions loses its least recently used one, if it then
+//     still has as many as the one that comes; otherwise the one that comes replaces its own, and is refused
+//     when it has none. So nobody loses a session to a holder of as many, and no number of sessions of few
+//     holders keeps a new one out.
+//
+// Counts may be approximate for a moment where several processes share a store.
 type Sessions interface {
-	// Create stores a copy of s and sets its Created and Seen to now. It returns ErrSessionLimit when a cap refuses it and ErrSessionExists when the id is taken, and
-	// then changes nothing of the session that has it.
+	// Create stores a copy of s and sets its Created and Seen to now. It returns ErrSessionLimit
+	// when a cap refuses it and ErrSessionExists when the id is taken, and then changes nothing of
+	// the session that has it.
 	Create(ctx context.Context, s Session) error
-	// Get returns the session and counts as a use of it: Seen moves to now. It returns ErrNotFound when the id is unknown or expired.
+	// Get returns the session and counts as a use of it: Seen moves to now. It returns ErrNotFound
+	// when the id is unknown or expired.
 	Get(ctx context.Context, id string) (Session, error)
-	// Update changes a session atomically: no other Update of the same session comes between the read and the write. change may run several times, each time on a
-	// fresh copy, so it must do nothing else; what it does to ID, Owner, Created and Seen is ignored. Update counts as a use. It returns ErrNotFound, without running
-	// change, when the id is unknown or expired.
+	// Update changes a session atomically: no other Update of the same session comes between the
+	// read and the write. change may run several times, each time on a fresh copy, so it must do
+	// nothing else; what it does to ID, Owner, Created and Seen is ignored. Update counts as a use.
+	// It returns ErrNotFound, without running change, when the id is unknown or expired.
 	Update(ctx context.Context, id string, change func(*Session)) error
 	// Delete ends a session. Delete of an unknown id is a no-op and returns nil.
 	Delete(ctx context.Context, id string) error

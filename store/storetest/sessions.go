@@ -5,14 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/mcpecho/kit/store"
 )
 
-// Sessions runs the contract of store.Sessions. Each call of open must give a store without sessions that admits at least 100 for one owner and does not expire them
-// within the test.
+// Sessions runs the contract of store.Sessions. Each call of open must give a store without
+// sessions that admits at least 100 for one owner and does not expire them within the test.
 func Sessions(t *testing.T, open func() store.Sessions) {
 	t.Helper()
 	for _, test := range []struct {
@@ -27,9 +28,126 @@ func Sessions(t *testing.T, open func() store.Sessions) {
 		{"Updates at the same time lose nothing", updatesLoseNothing},
 		{"Delete ends one session and may be repeated", deleteEndsOne},
 		{"The caller's bytes are not kept", callersBytesAreNotKept},
+		{"The network and the digests are kept", keepsNetworkAndDigests},
 		{"All methods may run at the same time", concurrent},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, open()) })
+	}
+}
+
+// SessionsWhenFull runs the rules of store.Sessions for a store without room. open must give a
+// store without sessions that admits total in all, half of them anonymous, and as many for one
+// owner.
+func SessionsWhenFull(t *testing.T, open func(total int) store.Sessions) {
+	t.Helper()
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, store.Sessions, func(owner, network, id string) error)
+	}{
+		{"The holder of most makes room for a new one", holderOfMostMakesRoom},
+		{"Nobody loses a session to a holder of as many", equalsLoseNothing},
+		{"Anonymous networks are holders of their own", networksAreHolders},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			sessions := open(8)
+			test.run(t, sessions, func(owner, network, id string) error {
+				s := session(id)
+				s.Owner, s.Network = owner, network
+				if err := sessions.Create(t.Context(), s); err != nil {
+					return err
+				}
+				_, err := sessions.Get(t.Context(), id)
+				return err
+			})
+		})
+	}
+}
+
+// alive lists the sessions that live.
+func alive(t *testing.T, sessions store.Sessions, ids ...string) (live []string) {
+	t.Helper()
+	for _, id := range ids {
+		if _, err := sessions.Get(t.Context(), id); err == nil {
+			live = append(live, id)
+		} else if !errors.Is(err, store.ErrNotFound) {
+			t.Fatal(err)
+		}
+	}
+	return live
+}
+
+func expectAlive(t *testing.T, sessions store.Sessions, want []string, ids ...string) {
+	t.Helper()
+	if live := alive(t, sessions, ids...); !slices.Equal(live, want) {
+		t.Errorf("alive: %v, want %v", live, want)
+	}
+}
+
+func holderOfMostMakesRoom(t *testing.T, sessions store.Sessions, open func(owner, network, id string) error) {
+	for i := range 8 {
+		if err := open("mallory", "", fmt.Sprint("m", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, owner := range []string{"alice", "bob"} {
+		if err := open(owner, "", owner); err != nil {
+			t.Errorf("%s: %v", owner, err)
+		}
+	}
+	if err := open("alice", "", "alice2"); err != nil {
+		t.Error(err)
+	}
+	expectAlive(t, sessions, []string{"m3", "m4", "m7", "alice", "bob", "alice2"}, "m0", "m1", "m2", "m3", "m4", "m7", "alice", "bob", "alice2")
+}
+
+func equalsLoseNothing(t *testing.T, sessions store.Sessions, open func(owner, network, id string) error) {
+	for i := range 8 {
+		if err := open(fmt.Sprint("owner", i), "", fmt.Sprint("o", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := open("late", "", "late"); !errors.Is(err, store.ErrSessionLimit) {
+		t.Errorf("got %v, want ErrSessionLimit", err)
+	}
+	if err := open("owner3", "", "again"); err != nil {
+		t.Errorf("an owner cannot replace its own session: %v", err)
+	}
+	expectAlive(t, sessions, []string{"o0", "o2", "o7", "again"}, "o0", "o2", "o3", "o7", "again", "late")
+}
+
+func networksAreHolders(t *testing.T, sessions store.Sessions, open func(owner, network, id string) error) {
+	if err := open("", "192.0.2.1/32", "victim"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if err := open("", "198.51.100.7/32", fmt.Sprint("m", i)); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	if err := open("", "203.0.113.5/32", "newcomer"); err != nil {
+		t.Error(err)
+	}
+	for i := range 4 { // the other half
+		if err := open("alice", "", fmt.Sprint("a", i)); err != nil {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+	expectAlive(t, sessions, []string{"victim", "m8", "m9", "newcomer", "a0", "a3"}, "victim", "m0", "m7", "m8", "m9", "newcomer", "a0", "a3")
+}
+
+func keepsNetworkAndDigests(t *testing.T, sessions store.Sessions) {
+	opened := store.Session{ID: "a", Network: "192.0.2.1/32"}
+	create(t, sessions, opened)
+	digests := []store.Digest{{1, 2, 3}, {15: 255}}
+	if err := sessions.Update(t.Context(), "a", func(s *store.Session) {
+		s.Subscriptions, s.Network = digests, "elsewhere"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	digests[0] = store.Digest{9}
+	got := get(t, sessions, "a")
+	if !slices.Equal(got.Subscriptions, []store.Digest{{1, 2, 3}, {15: 255}}) || got.Network != opened.Network {
+		t.Errorf("got %v of %s", got.Subscriptions, got.Network)
 	}
 }
 

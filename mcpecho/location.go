@@ -1,0 +1,206 @@
+package mcpecho
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/yosida95/uritemplate/v3"
+)
+
+// location is the compiled URI of a resource. A URI that is asked for is compared with the literal
+// ends of a template first, and then with one regular expression, whose time is linear: the matcher
+// of package uritemplate takes microseconds for each byte, before any limit applies.
+type location struct {
+	template       *uritemplate.Template // nil for a fixed URI
+	vars           []string
+	prefix, suffix string
+	pattern        *regexp.Regexp
+	groups         []group
+	slow           bool            // lists and prefixes, which only package uritemplate takes apart
+	paths          map[string]bool // the variables of {+path} and {#path}
+}
+
+// group is what a subexpression of the pattern holds.
+type group struct {
+	name  string
+	query bool // the whole of a form-style query, to be checked and not a value
+}
+
+func newLocation(raw string) (*location, error) {
+	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > maxURIBytes {
+		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", clip(raw, 100))
+	}
+	template, err := uritemplate.New(raw)
+	if err != nil {
+		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
+	}
+	if len(template.Varnames()) == 0 {
+		return &location{}, nil
+	}
+	l := &location{
+		template: template, vars: template.Varnames(), paths: map[string]bool{},
+		prefix: raw[:strings.IndexByte(raw, '{')], suffix: raw[strings.LastIndexByte(raw, '}')+1:],
+	}
+	pattern := l.compile(raw)
+	if l.slow {
+		l.pattern = template.Regexp()
+		return l, nil
+	}
+	l.pattern, err = regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
+	}
+	return l, nil
+}
+
+// What the value of a variable is made of. (RFC 6570, section 2.1; RFC 3986, section 2)
+const (
+	unreserved = `(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})*`
+	reserved   = `(?:[-._~A-Za-z0-9:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*`
+)
+
+// compile makes the pattern of a template that has been parsed before, and notes its groups.
+// (RFC 6570, section 3.2)
+func (l *location) compile(raw string) string {
+	var b strings.Builder
+	b.WriteString(`^`)
+	for raw != "" {
+		literal, rest, found := strings.Cut(raw, "{")
+		b.WriteString(regexp.QuoteMeta(literal))
+		if !found {
+			break
+		}
+		var expression string
+		expression, raw, _ = strings.Cut(rest, "}")
+		l.compileExpression(&b, expression)
+	}
+	b.WriteString(`$`)
+	return b.String()
+}
+
+func (l *location) compileExpression(b *strings.Builder, expression string) {
+	operator := expression[0]
+	if strings.IndexByte("+#./;?&", operator) >= 0 {
+		expression = expression[1:]
+	} else {
+		operator = ' '
+	}
+	names := strings.Split(expression, ",")
+	for _, name := range names {
+		l.slow = l.slow || strings.HasSuffix(name, "*") || strings.Contains(name, ":")
+		if operator == '+' || operator == '#' {
+			l.paths[strings.TrimRight(name, "*")] = true
+		}
+	}
+	if strings.IndexByte(";?&", operator) >= 0 {
+		l.compileNamed(b, operator, names)
+		return
+	}
+	l.slow = l.slow || len(names) > 1
+	first, value := strings.Trim(string(operator), " +"), unreserved
+	if operator == '+' || operator == '#' {
+		value = reserved
+	}
+	b.WriteString(`(?:` + regexp.QuoteMeta(first) + `(` + value + `))?`)
+	l.groups = append(l.groups, group{name: names[0]})
+}
+
+// compileNamed is values with their names, each of which may be missing.
+func (l *location) compileNamed(b *strings.Builder, operator byte, names []string) {
+	separators, assign := `[?&]`, `=`
+	if operator == ';' {
+		separators, assign = `;`, `=?`
+	}
+	b.WriteString(`(`)
+	l.groups = append(l.groups, group{query: operator == '?'})
+	for _, name := range names {
+		b.WriteString(`(?:` + separators + regexp.QuoteMeta(name) + assign + `(` + unreserved + `))?`)
+		l.groups = append(l.groups, group{name: name})
+	}
+	b.WriteString(`)`)
+}
+
+// match extracts the variables of a URI. Values that are paths where a name
+// is expected do not match: whatever a handler builds of them stays inside.
+func (l *location) match(uri string) (url.Values, bool) {
+	if len(uri) < len(l.prefix)+len(l.suffix) || !strings.HasPrefix(uri, l.prefix) || !strings.HasSuffix(uri, l.suffix) {
+		return nil, false
+	}
+	values := l.extract(uri)
+	for name, list := range values {
+		for _, s := range list {
+			if !safe(s, l.paths[name]) {
+				return nil, false
+			}
+		}
+	}
+	return values, values != nil
+}
+
+// extract returns nil when the URI does not match.
+func (l *location) extract(uri string) url.Values {
+	if l.slow {
+		return l.extractSlowly(uri)
+	}
+	found := l.pattern.FindStringSubmatchIndex(uri)
+	if found == nil {
+		return nil
+	}
+	values := url.Values{}
+	for i, g := range l.groups {
+		begin, end := found[2*i+2], found[2*i+3]
+		if begin < 0 {
+			continue
+		}
+		text := uri[begin:end]
+		if g.name == "" {
+			if g.query && text != "" && (text[0] != '?' || strings.Contains(text[1:], "?")) || !g.query && strings.Contains(text, "?") {
+				return nil
+			}
+			continue
+		}
+		value, err := url.PathUnescape(text)
+		if err != nil {
+			return nil
+		}
+		values[g.name] = append(values[g.name], value)
+	}
+	return values
+}
+
+func (l *location) extractSlowly(uri string) url.Values {
+	if !l.pattern.MatchString(uri) {
+		return nil
+	}
+	found := l.template.Match(uri)
+	if found == nil {
+		return nil
+	}
+	values := url.Values{}
+	for _, name := range l.vars {
+		if v := found.Get(name); v.Valid() {
+			values[name] = v.V
+		}
+	}
+	return values
+}
+
+// safe says whether a value may reach a handler: a name, or a path that stays below where it
+// begins.
+func safe(s string, path bool) bool {
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f || r == '\\' }) {
+		return false
+	}
+	if strings.Contains(s, "/") && (!path || s[0] == '/') {
+		return false
+	}
+	for segment := range strings.SplitSeq(s, "/") {
+		if segment == "." || segment == ".." {
+			return false
+		}
+	}
+	return true
+}

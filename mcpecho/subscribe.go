@@ -1,0 +1,70 @@
+package mcpecho
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/mcpecho/kit/store"
+)
+
+// maxSubscriptions bounds the resources that one session watches. Of each the session keeps a
+// digest, because the client chooses how long its URIs are.
+const maxSubscriptions = 100
+
+// subscribe remembers in the session which resource the client watches.
+// (specification 2025-11-25, server/resources, section Subscriptions)
+func (x *exchange) subscribe() error {
+	uri, err := x.uri()
+	if err != nil {
+		return err
+	}
+	e, values := x.server.registry.Load().resource(uri)
+	if e == nil {
+		return x.notFound(uri)
+	}
+	arguments, err := e.args.Query(values)
+	if err != nil {
+		return x.notFound(uri)
+	}
+	if err := x.permit(x.newCall(e, arguments)); err != nil {
+		return err
+	}
+	full, watched := false, digestOf(uri)
+	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+		known := slices.Contains(s.Subscriptions, watched)
+		if full = !known && len(s.Subscriptions) >= maxSubscriptions; !known && !full {
+			s.Subscriptions = append(slices.Clip(s.Subscriptions), watched)
+		}
+	})
+	if err != nil {
+		return errSessionStore(err)
+	}
+	if full {
+		return &Error{Code: http.StatusTooManyRequests, Message: fmt.Sprintf("a session watches at most %d resources: unsubscribe from one first", maxSubscriptions)}
+	}
+	return x.result([]byte("{}"))
+}
+
+// unsubscribe is the end of subscribe. It says nothing about what was watched.
+func (x *exchange) unsubscribe() error {
+	uri, err := x.uri()
+	if err != nil {
+		return err
+	}
+	watched := digestOf(uri)
+	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+		s.Subscriptions = slices.DeleteFunc(slices.Clone(s.Subscriptions), func(d store.Digest) bool { return d == watched })
+	})
+	if err != nil {
+		return errSessionStore(err)
+	}
+	return x.result([]byte("{}"))
+}
+
+// digestOf is what a session keeps of a URI that it watches.
+func digestOf(uri string) store.Digest {
+	whole := sha256.Sum256([]byte(uri))
+	return store.Digest(whole[:16])
+}
