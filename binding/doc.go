@@ -1,5 +1,5 @@
-// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema. It knows nothing of
-// MCP and serves any Echo handler.
+// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema. It
+// serves any Echo handler; of MCP it knows only the annotation of a field tagged mcpheader.
 //
 // # Declaring
 //

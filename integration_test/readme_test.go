@@ -2,11 +2,15 @@ package integration_test
 
 import (
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -82,4 +86,40 @@ func read(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	return string(b)
+}
+
+// The token is what the README's own commands make, checked by the quickstart's authentication.
+func TestTheTokenThatTheREADMEMakesIsAccepted(t *testing.T) {
+	for _, tool := range []string{"bash", "openssl"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			if os.Getenv("CI") == "true" {
+				t.Fatal(err)
+			}
+			t.Skipf("the README's commands need %s: %v", tool, err)
+		}
+	}
+	_, script, _ := strings.Cut(read(t, "../README.md"), "b64() {")
+	script, _, found := strings.Cut(script, "\ncurl ")
+	if !found {
+		t.Fatal("README.md makes no token")
+	}
+	const key = "0123456789abcdef0123456789abcdef"
+	cmd := exec.CommandContext(t.Context(), "bash", "-c", "set -eu; b64() {"+script+"\necho \"$TOKEN\"")
+	cmd.Env = append(os.Environ(), "JWT_SECRET="+key)
+	token, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := echo.New()
+	e.GET("/", func(c echo.Context) error {
+		p := mcpecho.PrincipalFrom(c)
+		return c.String(http.StatusOK, p.Subject+" "+strings.Join(p.Scopes, " "))
+	}, mw.Bearer([]byte(key)))
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	recorder := httptest.NewRecorder()
+	e.ServeHTTP(recorder, request)
+	if recorder.Body.String() != "me tasks:read tasks:write" {
+		t.Errorf("%d %s", recorder.Code, recorder.Body)
+	}
 }

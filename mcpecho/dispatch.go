@@ -18,27 +18,24 @@ type method struct {
 	needs listKind // the method exists only where the list does
 }
 
-// methods is every request that the server answers.
-var methods map[string]method
+var both = [2]bool{modern: true, dated: true}
 
-func init() { // the handlers refer back to the table's type
-	both := [2]bool{modern: true, dated: true}
-	methods = map[string]method{
-		"server/discover":          {(*exchange).discover, [2]bool{modern: true}, tools},
-		"initialize":               {(*exchange).initialize, [2]bool{dated: true}, tools},
-		"ping":                     {(*exchange).ping, [2]bool{dated: true}, tools},
-		"logging/setLevel":         {(*exchange).setLogLevel, [2]bool{dated: true}, tools},
-		"tools/list":               {list(tools), both, tools},
-		"tools/call":               {(*exchange).callTool, both, tools},
-		"resources/list":           {list(resources), both, resources},
-		"resources/templates/list": {list(templates), both, resources},
-		"resources/read":           {(*exchange).readResource, both, resources},
-		"resources/subscribe":      {(*exchange).subscribe, [2]bool{dated: true}, resources},
-		"resources/unsubscribe":    {(*exchange).unsubscribe, [2]bool{dated: true}, resources},
-		"prompts/list":             {list(prompts), both, prompts},
-		"prompts/get":              {(*exchange).getPrompt, both, prompts},
-		"completion/complete":      {(*exchange).complete, both, tools},
-	}
+// methods is every request that the server answers.
+var methods = map[string]method{
+	"server/discover":          {(*exchange).discover, [2]bool{modern: true}, tools},
+	"initialize":               {(*exchange).initialize, [2]bool{dated: true}, tools},
+	"ping":                     {(*exchange).ping, [2]bool{dated: true}, tools},
+	"logging/setLevel":         {(*exchange).setLogLevel, [2]bool{dated: true}, tools},
+	"tools/list":               {list(tools), both, tools},
+	"tools/call":               {(*exchange).callTool, both, tools},
+	"resources/list":           {list(resources), both, resources},
+	"resources/templates/list": {list(templates), both, resources},
+	"resources/read":           {(*exchange).readResource, both, resources},
+	"resources/subscribe":      {(*exchange).subscribe, [2]bool{dated: true}, resources},
+	"resources/unsubscribe":    {(*exchange).unsubscribe, [2]bool{dated: true}, resources},
+	"prompts/list":             {list(prompts), both, prompts},
+	"prompts/get":              {(*exchange).getPrompt, both, prompts},
+	"completion/complete":      {(*exchange).complete, both, tools},
 }
 
 func (x *exchange) dispatch() error {

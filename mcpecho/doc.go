@@ -34,17 +34,23 @@
 //
 // The files of the package follow a request:
 //
-//	guard.go    refuses what needs no identity to be refused
-//	http.go     reads one message; serves the verbs
-//	wire.go     tells the two wires apart, compares headers with the body
-//	session.go  the sessions of dated clients
-//	dispatch.go the method table; list.go, resource.go, prompt.go and
-//	            completion.go have the methods beside tools/call
-//	run.go      runs the chain, whatever middlewares do to the context
-//	chain.go    how a chain was sorted, edited and nested, once, at Add
-//	serialize.go, render.go  fetch the rows, encode the result once
-//	errors.go   the one table from causes to what a client sees
-//	reply.go    writes the reply; stream.go turns it into an event stream
+//	guard.go, load.go, slow.go  refuse what needs no identity to be refused; places and slow peers
+//	http.go       reads one message; serves the verbs
+//	wire.go       tells the two wires apart, compares headers with the body; param.go the arguments in headers
+//	session.go    the sessions of dated clients; cancel.go what they cancel
+//	dispatch.go   the method table, tools/call; list.go, resource.go, prompt.go and completion.go
+//	              have the methods beside it
+//	run.go        runs the chain, whatever middlewares do to the context; call.go is the call itself,
+//	              gate.go waits for what still runs, written.go takes what a middleware wrote
+//	fetch.go, serialize.go, render.go  fetch the rows, encode the result once; content.go pictures and links
+//	rows.go       who sees which rows
+//	transaction.go, attempt.go, commit.go, savepoint.go, join.go  the three outcomes of a transaction
+//	errors.go     the one table from causes to what a client sees
+//	reply.go      writes the reply; stream.go turns it into an event stream
+//
+// And before any request, at Add: spec.go and sequence.go make specs, option.go and definition.go say
+// what shapes them, chain.go sorts, edits and nests their steps, entry.go is a spec as one server runs it,
+// names.go its name, check.go what is rarely meant, registry.go the set of all that is served.
 //
 // # The wires
 //

@@ -72,7 +72,7 @@ func TestAStepCannotReadTheSealingKeys(t *testing.T) {
 	if b.call("x", `{}`); keys != nil {
 		t.Errorf("a step was given %d keys", len(keys))
 	}
-	if sealed := b.srv.Seal("p", []byte("v"), nil); sealed == "" {
+	if sealed := b.srv.Sealer().Seal("p", []byte("v"), nil); sealed == "" {
 		t.Error("the server cannot seal")
 	}
 }

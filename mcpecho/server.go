@@ -51,17 +51,17 @@ func (s *Server) Config() Config {
 	return cfg
 }
 
-// Seal encrypts a value that leaves the server and will come back (a cursor),
-// bound to a purpose and a context, with the first of [Config.Keys].
-func (s *Server) Seal(purpose string, plaintext, context []byte) string {
-	return s.sealer.Seal(purpose, plaintext, context)
+// Sealer encrypts values that leave the server and will come back, as cursors.
+type Sealer interface {
+	// Seal encrypts a value, bound to a purpose and a context, with the first of [Config.Keys].
+	Seal(purpose string, plaintext, context []byte) string
+	// Open is the reverse of Seal, with any of the keys. Every failure, be it a tampered value or
+	// another purpose or context, is the same error.
+	Open(purpose, token string, context []byte) ([]byte, error)
 }
 
-// Open is the reverse of [Server.Seal]. Every failure, be it a tampered value
-// or another purpose or context, is the same error.
-func (s *Server) Open(purpose, token string, context []byte) ([]byte, error) {
-	return s.sealer.Open(purpose, token, context)
-}
+// Sealer seals and opens with [Config.Keys].
+func (s *Server) Sealer() Sealer { return s.sealer }
 
 // Use adds steps to every chain of the server, as echo.Use does: also to
 // those of specs that were added before. It panics when a chain refuses them.

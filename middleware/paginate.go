@@ -74,7 +74,7 @@ func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
 
 func (cfg PaginateConfig) describe(d *mcpecho.Definition) error {
 	p, err := paginate.Compile(paginate.Config{
-		Limit: cfg.Limit, MaxLimit: cfg.MaxLimit, Keyset: cfg.Keyset, Row: d.Row, Keys: d.Server(),
+		Limit: cfg.Limit, MaxLimit: cfg.MaxLimit, Keyset: cfg.Keyset, Row: d.Row, Keys: d.Server().Sealer(),
 	})
 	if err != nil {
 		return err
