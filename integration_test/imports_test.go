@@ -1,7 +1,11 @@
 package integration_test
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -97,12 +101,50 @@ func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
 			case isOwn && slices.Contains(allowed, own):
 			case !isOwn && !strings.Contains(first, "."):
 				if imported == "encoding/json" {
-					t.Errorf("%s imports encoding/json, which ignores the case of names: use go-json-experiment/json", name)
+					onlyTypes(t, name)
 				}
 			case !isOwn && slices.ContainsFunc(open(name), func(m string) bool { return imported == m || strings.HasPrefix(imported, m+"/") }):
 			default:
 				t.Errorf("%s imports %s, which is not below it", name, imported)
 			}
+		}
+	}
+}
+
+// onlyTypes makes sure that a package uses encoding/json for nothing but to know the types of it
+// that applications have in their structs.
+func onlyTypes(t *testing.T, name string) {
+	files, err := filepath.Glob("../" + name + "/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			if i.Path.Value != `"encoding/json"` {
+				continue
+			}
+			as := "json"
+			if i.Name != nil {
+				as = i.Name.Name
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				use, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				of, ok := use.X.(*ast.Ident)
+				if ok && of.Name == as && use.Sel.Name != "Number" && use.Sel.Name != "RawMessage" {
+					t.Errorf("%s uses %s of encoding/json, which ignores the case of names: use go-json-experiment/json", path, use.Sel.Name)
+				}
+				return true
+			})
 		}
 	}
 }
