@@ -3,10 +3,13 @@ package mcpecho
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"regexp"
 	"runtime/debug"
 	"strings"
@@ -16,41 +19,51 @@ import (
 	"gorm.io/gorm"
 )
 
-// commit sends COMMIT and waits for its answer, at most [Config.CommitTimeout]. Its error says
-// whether the database has refused, or nobody knows.
-func (c *Call) commit(conn *connection, cancel context.CancelFunc, readOnly bool) error {
-	answer, over := make(chan error, 1), new(atomic.Bool)
-	logger, name := c.server.cfg.Logger, c.entry.name
-	go func() {
-		err := commitSafely(conn.raw)
-		if over.CompareAndSwap(false, true) {
-			answer <- err
-		} else {
-			logger.Error("mcpecho: a COMMIT has ended after nobody waited for it any more", slog.String("spec", name), slog.String("error", logText(err)))
-		}
-	}()
-	timeout := time.NewTimer(c.server.cfg.CommitTimeout)
-	defer timeout.Stop()
-	var err error
-	select {
-	case err = <-answer:
-	case <-timeout.C:
-		if !over.CompareAndSwap(false, true) {
-			err = <-answer
-			break
-		}
-		cancel()
-		err = fmt.Errorf("mcpecho: no answer to COMMIT within %s", c.server.cfg.CommitTimeout)
+// commit sends COMMIT. Its error says whether the database has refused, or nobody knows.
+func (c *Call) commit(conn *connection, cancel context.CancelFunc, readOnly bool) (err error) {
+	db := conn.state.tx
+	if db.Name() == "sqlite" {
+		err = conn.raw.Commit() // nothing lies between that could lose its answer
+	} else {
+		err = c.awaitCommit(conn.raw, cancel)
 	}
-	if db := conn.state.sql; err == nil || readOnly || refusedCommit(err, db) {
+	if err == nil || readOnly || refusedCommit(err, db) {
 		if db.TranslateError {
 			return translate(err, db)
 		}
 		return err
 	}
-	logger.Error("mcpecho: the outcome of a COMMIT is unknown", slog.String("spec", name), slog.String("error", logText(err)))
+	c.server.cfg.Logger.Error("mcpecho: the outcome of a COMMIT is unknown",
+		slog.String("subject", c.entry.name), slog.String("error", err.Error()))
 	return &ToolError{Type: TypeUnknownOutcome, Internal: err, Message: "the database did not say whether the change was made: " +
 		"look before you try again, it may be there already"}
+}
+
+// awaitCommit waits for the answer to COMMIT, at most [Config.CommitTimeout]. Not every driver can
+// be told to stop, so one that goes on is left behind.
+func (c *Call) awaitCommit(tx gorm.TxCommitter, cancel context.CancelFunc) error {
+	answer, over := make(chan error, 1), new(atomic.Bool)
+	logger, name, bound := c.server.cfg.Logger, c.entry.name, c.server.cfg.CommitTimeout
+	go func() {
+		err := commitSafely(tx)
+		if over.CompareAndSwap(false, true) {
+			answer <- err
+		} else {
+			logger.Error("mcpecho: a COMMIT has ended after nobody waited for it any more", slog.String("subject", name), slog.Any("error", err))
+		}
+	}()
+	timeout := time.NewTimer(bound)
+	defer timeout.Stop()
+	select {
+	case err := <-answer:
+		return err
+	case <-timeout.C:
+	}
+	if !over.CompareAndSwap(false, true) {
+		return <-answer
+	}
+	cancel()
+	return fmt.Errorf("mcpecho: no answer to COMMIT within %s", bound)
 }
 
 // commitSafely turns a panic of a driver into an error: nothing else would stop it on a goroutine
@@ -77,6 +90,10 @@ func refusedCommit(err error, db *gorm.DB) bool {
 		// (appendix A of the PostgreSQL manual)
 		code := state.SQLState()
 		return !strings.HasPrefix(code, "08") && !strings.HasPrefix(code, "57P") && code != "40003"
+	}
+	var network net.Error
+	if errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return false
 	}
 	if db.Name() == "sqlite" || translate(err, db) != err { //nolint:errorlint // identity: untranslated errors come back as they are
 		return true // what is broken is in the same process, or a rule of the database

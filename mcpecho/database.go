@@ -30,14 +30,17 @@ type database struct {
 // step, [Config.DB] otherwise. Inside a transaction its Begin, Commit and Rollback, SavePoint and
 // Transaction work on savepoints, so that a store can be made of it: store.New(c.DB()). Without a
 // database every operation on it fails with a sentence that says so.
-func (c *Call) DB() *gorm.DB {
+func (c *Call) DB() *gorm.DB { return c.database().WithContext(c.Ctx()) }
+
+// database is the database of the call without its context.
+func (c *Call) database() *gorm.DB {
 	if c.tx != nil {
-		return c.tx.db.WithContext(c.Ctx())
+		return c.tx.db
 	}
 	if c.server.cfg.DB == nil {
-		return noDatabase().WithContext(c.Ctx())
+		return noDatabase()
 	}
-	return c.server.cfg.DB.WithContext(c.Ctx())
+	return c.server.cfg.DB
 }
 
 // SetDB makes db the database of everything that runs after the step that calls it, and returns

@@ -29,7 +29,8 @@ type connection struct {
 
 // openState is what a transaction and its savepoints share.
 type openState struct {
-	sql   *gorm.DB                 // a handle on the raw connection
+	tx    *gorm.DB                 // as gorm has begun it
+	ctx   context.Context          // of the whole transaction
 	pool  any                      // see database
 	hooks *[]func(context.Context) // what a rolled back savepoint takes back
 
@@ -57,9 +58,7 @@ func connect(ctx context.Context, tx *gorm.DB, pool any, hooks *[]func(context.C
 	if prepared, ok := statements.(*gorm.PreparedStmtTX); ok {
 		raw = prepared.Tx
 	}
-	handle := tx.Session(&gorm.Session{NewDB: true, Context: ctx, SkipDefaultTransaction: true})
-	handle.Statement.ConnPool = raw
-	return &connection{Tx: statements, raw: raw, state: &openState{sql: handle, pool: pool, hooks: hooks}}, nil
+	return &connection{Tx: statements, raw: raw, state: &openState{tx: tx, ctx: ctx, pool: pool, hooks: hooks}}, nil
 }
 
 // connectionOf finds the connection behind a handle: one of ours, also behind prepared statements
@@ -78,9 +77,16 @@ func connectionOf(pool gorm.ConnPool) *connection {
 
 // handle makes a gorm.DB of the connection. The writes of gorm need no transaction of their own
 // inside of one.
-func (c *connection) handle(ctx context.Context, db *gorm.DB) *gorm.DB {
-	handle := db.Session(&gorm.Session{Context: ctx, SkipDefaultTransaction: true})
+func (c *connection) handle(db *gorm.DB) *gorm.DB {
+	handle := db.Session(&gorm.Session{Context: c.state.ctx, SkipDefaultTransaction: true})
 	handle.Statement.ConnPool = c
+	return handle
+}
+
+// unprepared is a handle for SAVEPOINT and its kin.
+func (c *connection) unprepared() *gorm.DB {
+	handle := c.state.tx.Session(&gorm.Session{NewDB: true, Context: c.state.ctx, SkipDefaultTransaction: true})
+	handle.Statement.ConnPool = c.raw
 	return handle
 }
 
@@ -97,7 +103,7 @@ func (c *connection) begin() (*connection, error) {
 	if err := c.usable(); err != nil {
 		return nil, err
 	}
-	dialect, ok := c.state.sql.Dialector.(gorm.SavePointerDialectorInterface)
+	dialect, ok := c.state.tx.Dialector.(gorm.SavePointerDialectorInterface)
 	if !ok {
 		return nil, gorm.ErrUnsupportedDriver
 	}
@@ -105,7 +111,7 @@ func (c *connection) begin() (*connection, error) {
 	c.state.names++
 	name := "mcpecho_" + strconv.Itoa(c.state.names)
 	c.state.mu.Unlock()
-	if err := dialect.SavePoint(c.state.sql, name); err != nil {
+	if err := dialect.SavePoint(c.unprepared(), name); err != nil {
 		return nil, err
 	}
 	c.open.Add(1)
@@ -123,9 +129,9 @@ func (c *connection) Commit() error {
 	if c.open.Load() > 0 {
 		return errors.Join(errLeftOpen, c.Rollback())
 	}
-	switch c.state.sql.Name() {
+	switch c.state.tx.Name() {
 	case "sqlite", "postgres", "mysql": // elsewhere savepoints are not released
-		if err := c.state.sql.Exec("RELEASE SAVEPOINT " + c.name).Error; err != nil {
+		if err := c.unprepared().Exec("RELEASE SAVEPOINT " + c.name).Error; err != nil {
 			return errors.Join(err, c.Rollback())
 		}
 	}
@@ -148,8 +154,8 @@ func (c *connection) Rollback() error {
 	if err := c.state.failed(); err != nil {
 		return nil // the whole transaction is gone, this part with it
 	}
-	dialect, _ := c.state.sql.Dialector.(gorm.SavePointerDialectorInterface)
-	if err := dialect.RollbackTo(c.state.sql, c.name); err != nil {
+	dialect, _ := c.state.tx.Dialector.(gorm.SavePointerDialectorInterface)
+	if err := dialect.RollbackTo(c.unprepared(), c.name); err != nil {
 		return c.state.fail(err) // what was to be undone is still there
 	}
 	return nil
@@ -296,7 +302,7 @@ func (s *openState) note(query string, err error) error {
 	if err == nil {
 		return nil
 	}
-	switch s.sql.Name() {
+	switch s.tx.Name() {
 	case "mysql":
 		if strings.Contains(err.Error(), "Deadlock found") {
 			return s.fail(err)

@@ -25,7 +25,7 @@ import (
 // fn has ended; only what [Call.AfterCommit] has been given waits for the outermost.
 func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions) error {
 	if db == nil {
-		db = c.DB()
+		db = c.database()
 	}
 	on, err := c.openOn(db)
 	if err == nil {
@@ -94,7 +94,7 @@ func (c *Call) nest(db *gorm.DB, on *connection, fn func() error) error {
 		return err
 	}
 	defer func() { _ = inner.Rollback() }() // answers sql.ErrTxDone after Commit
-	if err := c.inside(db, inner, fn); err != nil {
+	if err := c.inside(inner.handle(db), inner, fn); err != nil {
 		return err
 	}
 	return inner.Commit()
@@ -113,11 +113,15 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if tx.Error != nil {
 		return tx.Error
 	}
+	raw, ok := tx.Statement.ConnPool.(gorm.TxCommitter)
+	if !ok {
+		return gorm.ErrInvalidTransaction
+	}
 	hooks, outermost, drop := c.holdHooks()
 	sent, committed := false, false
 	defer func() {
 		if !sent {
-			tx.Rollback()
+			_ = raw.Rollback() // it is over already where the context has ended
 		}
 		if !committed {
 			drop()
@@ -127,7 +131,8 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if err != nil {
 		return err
 	}
-	if err := c.inside(db.WithContext(ctx), conn, fn); err != nil {
+	tx.Statement.ConnPool, tx.SkipDefaultTransaction = conn, true // both are of this handle alone
+	if err := c.inside(tx, conn, fn); err != nil {
 		return c.stalled(conn, err)
 	}
 	if err := conn.close(); err != nil {
@@ -171,7 +176,7 @@ func (c *Call) holdHooks() (hooks *[]func(context.Context), outermost bool, drop
 // decides about its end.
 func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
 	before := c.tx
-	c.tx = &database{db: conn.handle(c.Ctx(), db), pool: conn.state.pool, conn: conn, hooks: conn.state.hooks, outer: before}
+	c.tx = &database{db: db, pool: conn.state.pool, conn: conn, hooks: conn.state.hooks, outer: before}
 	defer func() { c.tx = before }()
 	if err := fn(); err != nil {
 		return err

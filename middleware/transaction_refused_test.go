@@ -83,6 +83,7 @@ func TestAnErrorOfCommitIsARollbackOnlyWhenTheDatabaseSaysSo(t *testing.T) {
 		{"mysql", errors.New("invalid connection"), unknown, 1},
 		{"mysql", driver.ErrBadConn, unknown, 1},
 		{"sqlite", errors.New("database is locked"), refused, 2},
+		{"sqlite", io.ErrUnexpectedEOF, unknown, 1}, // one that is reached over a network
 		{"sqlite", errors.New("disk I/O error"), refused, 1},
 		{"sqlserver", errors.New("deadlock victim"), unknown, 1},
 		{"mysql", errPanics, unknown, 1},
