@@ -1,12 +1,15 @@
 package binding
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/go-playground/validator/v10"
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
@@ -25,16 +28,35 @@ type Part struct {
 // Args is the compiled declaration of a set of arguments. It is immutable and safe for concurrent use.
 type Args struct {
 	parts  []Part
+	engine engine
 	object *object // the fields of all parts
 	schema []byte
 	hand   *handwritten // nil when the schema is generated
 }
 
+// Compiler compiles arguments with rules of an application.
+type Compiler struct {
+	// Validator checks the values of fields in the place of this package's own, so that the rules and aliases registered
+	// with it can stand in validate tags. A rule sees the value alone: not its struct, whose tags are not read. Rules must
+	// be registered before. Default: a validator with the rules of go-playground/validator.
+	Validator *validator.Validate
+}
+
+func (c Compiler) engine() engine {
+	if c.Validator == nil {
+		return ours
+	}
+	return engine{c.Validator, "min=1"}
+}
+
 // Compile joins parts into one set of arguments. It returns an error that names the type, the field and the fix for a
 // name that two parts claim, an unknown or inapplicable rule, a bad default, a required field with a default, and a type
 // that JSON cannot hold.
-func Compile(parts ...Part) (*Args, error) {
-	a := &Args{parts: parts}
+func Compile(parts ...Part) (*Args, error) { return Compiler{}.Compile(parts...) }
+
+// Compile is the function of that name, with the rules of c.
+func (c Compiler) Compile(parts ...Part) (*Args, error) {
+	a := &Args{parts: parts, engine: c.engine()}
 	g, root, err := a.join(parts)
 	if err != nil {
 		return nil, err
@@ -48,12 +70,18 @@ func Compile(parts ...Part) (*Args, error) {
 	return a, err
 }
 
+func (a *Args) newBuilder() *builder {
+	b := newBuilder(false)
+	b.engine = a.engine
+	return b
+}
+
 // join compiles parts into a.object and returns the schema of all their properties.
 func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 	if a.object == nil {
 		a.object = &object{byName: map[string]int{}}
 	}
-	b := newBuilder(false)
+	b := a.newBuilder()
 	first := len(a.parts) - len(parts)
 	start := len(a.object.fields)
 	overrides := map[string]*jsonschema.Schema{}
@@ -128,6 +156,16 @@ func (a *Args) Schema() []byte { return a.schema }
 // parts, in their order. Absent fields are left as they are, or get their default. Bad input is reported as an *Error
 // that lists every bad field; any other error means that dst does not fit the parts. After an error dst is undefined.
 func (a *Args) Decode(data []byte, dst ...any) error {
+	return a.DecodeContext(context.Background(), data, dst...)
+}
+
+// checker is an input type that checks itself.
+type checker interface{ Check(context.Context) error }
+
+// DecodeContext is Decode with a context for the methods Check(context.Context) error of the parts' types. Such a method
+// runs on the decoded value once the fields of its part hold no error. The fields of an *Error that it returns join the
+// others; another error is returned as it is, if nothing else is wrong.
+func (a *Args) DecodeContext(ctx context.Context, data []byte, dst ...any) error {
 	if len(dst) != len(a.parts) {
 		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts", len(dst), len(a.parts))
 	}
@@ -149,8 +187,11 @@ func (a *Args) Decode(data []byte, dst ...any) error {
 	} else {
 		w.arguments(data, a.object, roots)
 	}
-	a.check(w, dst)
-	return w.result()
+	failed := a.check(ctx, w, dst)
+	if err := w.result(); err != nil {
+		return err
+	}
+	return failed
 }
 
 // arguments reads data, which must be an object.
@@ -171,20 +212,34 @@ func (w *walker) notObject() error {
 	return w.dec.SkipValue()
 }
 
-// check runs the Check of each part whose fields hold no error.
-func (a *Args) check(w *walker, dst []any) {
+// check runs the checks of each part whose fields hold no error: its own, then that of its type.
+func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 	if w.stop != nil || w.failures > len(w.errs) {
-		return
+		return nil
 	}
 	found := len(w.errs)
 	for p, part := range a.parts {
-		if part.Check == nil || slices.ContainsFunc(w.errs[:found], func(e placedError) bool { return e.part == p || e.part == everyPart }) {
+		own, checks := dst[p].(checker)
+		if part.Check == nil && !checks || slices.ContainsFunc(w.errs[:found], func(e placedError) bool { return e.part == p || e.part == everyPart }) {
 			continue
 		}
-		for _, e := range part.Check(dst[p]) {
+		var broken []FieldError
+		if part.Check != nil {
+			broken = part.Check(dst[p])
+		}
+		if checks && len(broken) == 0 {
+			err := own.Check(ctx)
+			if e, ok := errors.AsType[*Error](err); ok && e != nil {
+				broken = e.Fields
+			} else if failed == nil && !ok {
+				failed = err
+			}
+		}
+		for _, e := range broken {
 			w.add(placedError{e, w.position(e.Path), p})
 		}
 	}
+	return failed
 }
 
 // position finds where the argument at the head of path stood in the document.

@@ -19,63 +19,60 @@ func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
 	if p == nil {
 		return true
 	}
-	err := validate.Var(p, f.checks.tag)
+	err := f.checks.by.Var(p, f.checks.tag)
 	if err == nil {
 		return true
 	}
-	broken, ok := brokenRules(f.checks, p, err)
-	if !ok {
+	if _, ok := errors.AsType[validator.ValidationErrors](err); !ok {
 		w.report(f, at, "", "validate", "cannot be checked")
 		return false
 	}
-	if f.node.base().hasMap() {
-		slices.SortStableFunc(broken, func(a, b validator.FieldError) int { return strings.Compare(a.Namespace(), b.Namespace()) })
-	}
-	for _, b := range broken {
-		name := b.Tag()
-		if name == nonEmpty {
-			name = "required"
+	for _, b := range brokenRules(f.checks, p, f.node.base().hasMap()) {
+		if b.rule == nonEmpty {
+			w.report(f, at, b.suffix, "required", message(nonEmpty, "", b.Kind(), nil))
+		} else {
+			w.report(f, at, b.suffix, b.Tag(), message(b.ActualTag(), b.Param(), b.Kind(), f.checks.names))
 		}
-		w.report(f, at, clip(b.Namespace()), name, message(b.ActualTag(), b.Param(), b.Kind(), f.checks.names))
 	}
 	return false
 }
 
+// broken is one rule that a value breaks, and where in the value.
+type broken struct {
+	validator.FieldError
+	rule   string
+	suffix string
+}
+
 // brokenRules lists every rule that p breaks, those of one place together; what is empty and must not be breaks that rule
-// alone. first is the error of all rules at once,
-// which ends at the first broken one of each place.
-func brokenRules(c *checks, p any, first error) (broken validator.ValidationErrors, ok bool) {
-	if len(c.each) < 2 {
-		broken, ok = errors.AsType[validator.ValidationErrors](first)
-		return broken, ok
-	}
+// alone. The places of a map are sorted.
+func brokenRules(c *checks, p any, sorted bool) (all []broken) {
 	order := map[string]int{} // of places
 	empty := map[string]bool{}
-	for _, tag := range c.each {
-		err := validate.Var(p, tag)
-		if err == nil {
-			continue
-		}
-		more, ok := errors.AsType[validator.ValidationErrors](err)
-		if !ok {
-			return nil, false
-		}
+	for _, r := range c.each {
+		more, _ := errors.AsType[validator.ValidationErrors](c.by.Var(p, r.text))
 		for _, b := range more {
-			if empty[b.Namespace()] {
+			place := b.Namespace()
+			if empty[place] {
 				continue
 			}
-			empty[b.Namespace()] = b.Tag() == nonEmpty
-			if _, known := order[b.Namespace()]; !known {
-				order[b.Namespace()] = len(order)
+			empty[place] = r.name == nonEmpty
+			if _, known := order[place]; !known {
+				order[place] = len(order)
 			}
-			broken = append(broken, b)
+			all = append(all, broken{b, r.name, clip(place)})
 		}
-		if len(broken) >= maxErrors {
+		if len(all) >= maxErrors {
 			break
 		}
 	}
-	slices.SortStableFunc(broken, func(a, b validator.FieldError) int { return order[a.Namespace()] - order[b.Namespace()] })
-	return broken, len(broken) > 0
+	slices.SortStableFunc(all, func(a, b broken) int {
+		if sorted {
+			return strings.Compare(a.Namespace(), b.Namespace())
+		}
+		return order[a.Namespace()] - order[b.Namespace()]
+	})
+	return all
 }
 
 func (w *walker) report(f *field, at int64, suffix, rule, message string) {
@@ -136,7 +133,7 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 	if c.byPresence() {
 		return c, nil
 	}
-	return c, try(r.text, reflect.New(f.node.base().typ).Interface(), reflect.New(t).Interface())
+	return c, ours.try(r.text, reflect.New(f.node.base().typ).Interface(), reflect.New(t).Interface())
 }
 
 // named finds a field by its Go name, -1 for none.

@@ -30,7 +30,7 @@ func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
 	if err := d.compile(f); err != nil {
 		return fmt.Errorf("its default breaks its own rules: %w", err)
 	}
-	d.zero = f.checks == nil || f.checks.tag == "" || validate.Var(reflect.New(f.node.base().typ).Interface(), f.checks.tag) == nil
+	d.zero = f.checks == nil || f.checks.tag == "" || f.checks.by.Var(reflect.New(f.node.base().typ).Interface(), f.checks.tag) == nil
 	f.def = d
 	return nil
 }
@@ -80,7 +80,7 @@ func (d *defaultValue) compile(f *field) error {
 	probe := &object{fields: []field{*f}, names: []string{f.name}, byName: map[string]int{f.name: 0}}
 	probe.fields[0].index, probe.fields[0].part, probe.fields[0].def = []int{0}, 0, nil
 	if f.checks != nil {
-		probe.fields[0].checks = &checks{tag: f.checks.tag, names: f.checks.names}
+		probe.fields[0].checks = &checks{tag: f.checks.tag, each: f.checks.each, by: f.checks.by, names: f.checks.names}
 	}
 	holder := reflect.New(reflect.StructOf([]reflect.StructField{{Name: "F", Type: f.node.typ}})).Elem()
 	w := newWalker()

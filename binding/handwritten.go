@@ -36,6 +36,11 @@ type handwritten struct {
 // first part, whose type may then also be a map with string keys or jsontext.Value. The root must have type object.
 // References to other documents are refused, and so are schemas nested over 64 levels or with over 1000 subschemas.
 func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
+	return Compiler{}.CompileWithSchema(schema, parts...)
+}
+
+// CompileWithSchema is the function of that name, with the rules of c.
+func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	if len(parts) == 0 {
 		return nil, errors.New("binding: CompileWithSchema needs a part to decode into; use map[string]any for plain data")
 	}
@@ -43,7 +48,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	if err != nil {
 		return nil, fmt.Errorf("binding: the schema for %s is refused: %w", parts[0].Type, err)
 	}
-	a := &Args{parts: parts, hand: h, object: &object{byName: map[string]int{}}}
+	a := &Args{parts: parts, engine: c.engine(), hand: h, object: &object{byName: map[string]int{}}}
 	rest := parts[1:]
 	switch t := parts[0].Type; {
 	case t == nil:
@@ -53,7 +58,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 			return nil, err
 		}
 	case slices.Contains(rawTypes, t), t.Kind() == reflect.Map && t.Key().Kind() == reflect.String:
-		if h.whole, err = newBuilder(false).build(t, t.String()); err != nil {
+		if h.whole, err = a.newBuilder().build(t, t.String()); err != nil {
 			return nil, err
 		}
 	default:
@@ -78,7 +83,7 @@ func (a *Args) joinFirst(h *handwritten) error {
 	if len(first[0].Schema) > 0 {
 		return fmt.Errorf("binding: the input of type %s has both a hand-written schema and Part.Schema; use one of them", first[0].Type)
 	}
-	n, err := newBuilder(false).build(first[0].Type, first[0].Type.String())
+	n, err := a.newBuilder().build(first[0].Type, first[0].Type.String())
 	if err != nil {
 		return err
 	}

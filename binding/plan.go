@@ -86,12 +86,13 @@ type field struct {
 // builder compiles types, each once.
 type builder struct {
 	output bool
+	engine engine
 	nodes  map[reflect.Type]*node
 	open   []*node // being built, outermost first
 }
 
 func newBuilder(output bool) *builder {
-	return &builder{output: output, nodes: map[reflect.Type]*node{}}
+	return &builder{output: output, engine: ours, nodes: map[reflect.Type]*node{}}
 }
 
 var (
@@ -270,7 +271,7 @@ func (b *builder) buildObject(t reflect.Type, o *object) error {
 		return nil
 	}
 	for i, g := range fields {
-		if err := o.compileRules(t, i); err != nil {
+		if err := b.compileRules(o, t, i); err != nil {
 			return err
 		}
 		if err := o.compileValues(&o.fields[i], g.Tag); err != nil {

@@ -44,6 +44,26 @@ const nonEmpty = "nonempty"
 // since only the decoder knows which fields are present.
 var validate = newValidator()
 
+// engine is a validator and how it says that a text must not be empty.
+type engine struct {
+	*validator.Validate
+	nonEmpty string
+}
+
+var ours = engine{validate, nonEmpty}
+
+// engineFor picks the validator of a field: that of the application, unless the rules are about the keys of a map of
+// structs, into which it would go by the struct tags.
+func (b *builder) engineFor(f *field) engine {
+	n := f.node.base()
+	for rules := f.rules.elem; rules != nil && n.elem != nil; rules = rules.elem {
+		if n = n.elem.base(); rules.keys != nil && n.kind == structure {
+			return ours
+		}
+	}
+	return b.engine
+}
+
 func newValidator() *validator.Validate {
 	v := validator.New()
 	v.SetTagName("-")
@@ -102,8 +122,9 @@ func unescapeParam(s string) string {
 
 // checks are the compiled rules of a field.
 type checks struct {
-	tag   string   // rules about the value alone, in the validator's words; "" for none
-	each  []string // the same rules one by one: the validator stops at the first that is broken
+	tag   string // rules about the value alone, in the validator's words; "" for none
+	each  []rule // the same rules one by one, text and all: the validator stops at the first that is broken
+	by    engine
 	quick *bounds
 	cross []crossRule
 	names map[string]string // Go field name to argument name, for messages
@@ -115,17 +136,18 @@ type crossRule struct {
 }
 
 // compileRules prepares the rules of field i of o, which belongs to struct t, and proves that they can be run.
-func (o *object) compileRules(t reflect.Type, i int) error {
+func (b *builder) compileRules(o *object, t reflect.Type, i int) error {
 	f := &o.fields[i]
+	by := b.engineFor(f)
 	wrap := func(err error) error {
 		return fmt.Errorf("binding: field %s of %s: %w", f.goName, t, err)
 	}
-	tag, err := emit(f.rules, f.node.base(), true)
+	tag, err := by.emit(f.rules, f.node.base(), true)
 	if err != nil {
 		return wrap(err)
 	}
 	if tag != "" || len(f.rules.cross) > 0 {
-		f.checks = &checks{tag: tag, each: single(f.rules, f.node.base(), ""), quick: newBounds(f.node, f.rules), names: map[string]string{}}
+		f.checks = &checks{tag: tag, by: by, each: by.single(f.rules, f.node.base(), ""), quick: newBounds(f.node, f.rules), names: map[string]string{}}
 		for _, other := range o.fields {
 			f.checks.names[other.goName] = other.name
 		}
@@ -163,13 +185,13 @@ func (o *object) argumentName(goPath string) string {
 }
 
 // emit writes a rule set for the validator: without what the decoder checks itself.
-func emit(s *ruleSet, n *node, top bool) (string, error) {
+func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 	if s == nil {
 		return "", nil
 	}
 	var parts []string
 	if s.required && n.kind == text {
-		parts = append(parts, nonEmpty)
+		parts = append(parts, by.nonEmpty)
 	}
 	for _, r := range s.value {
 		parts = append(parts, r.text)
@@ -183,7 +205,7 @@ func emit(s *ruleSet, n *node, top bool) (string, error) {
 		}
 	}
 	for _, r := range s.value {
-		if err := try(r.text, sample(n, 0).Addr().Interface(), nil); err != nil {
+		if err := by.try(r.text, sample(n, 0).Addr().Interface(), nil); err != nil {
 			return "", err
 		}
 		if word := notOne(n, r); word != "" {
@@ -213,11 +235,11 @@ func emit(s *ruleSet, n *node, top bool) (string, error) {
 		if n.kind != mapping {
 			return "", fmt.Errorf("its rule keys needs a map, not %s", n.typ)
 		}
-		if keys, err = emit(s.elem.keys, n.key, false); err != nil {
+		if keys, err = by.emit(s.elem.keys, n.key, false); err != nil {
 			return "", err
 		}
 	}
-	values, err := emit(s.elem, n.elem.base(), false)
+	values, err := by.emit(s.elem, n.elem.base(), false)
 	if err != nil {
 		return "", err
 	}
@@ -254,25 +276,25 @@ func notOne(n *node, r rule) string {
 }
 
 // single writes each rule of s as a tag of its own, behind what leads to it.
-func single(s *ruleSet, n *node, lead string) (tags []string) {
+func (by engine) single(s *ruleSet, n *node, lead string) (rules []rule) {
 	if s == nil || n == nil {
 		return nil
 	}
 	if s.required && n.kind == text {
-		tags = append(tags, lead+nonEmpty)
+		rules = append(rules, rule{name: nonEmpty, text: lead + by.nonEmpty})
 	}
 	for _, r := range s.value {
-		tags = append(tags, lead+r.text)
+		rules = append(rules, rule{name: r.name, text: lead + r.text})
 	}
 	if s.elem == nil || n.elem == nil {
-		return tags
+		return rules
 	}
 	if s.elem.keys != nil {
-		for _, key := range single(s.elem.keys, n.key, lead+"dive,keys,") {
-			tags = append(tags, key+",endkeys")
+		for _, key := range by.single(s.elem.keys, n.key, lead+"dive,keys,") {
+			rules = append(rules, rule{name: key.name, text: key.text + ",endkeys"})
 		}
 	}
-	return append(tags, single(s.elem, n.elem.base(), lead+"dive,")...)
+	return append(rules, by.single(s.elem, n.elem.base(), lead+"dive,")...)
 }
 
 func (s *ruleSet) hasRules() bool {
@@ -302,7 +324,7 @@ func sample(n *node, depth int) reflect.Value {
 }
 
 // try runs rules once; the validator panics on rules it does not know or cannot apply.
-func try(tag string, v, parent any) (err error) {
+func (by engine) try(tag string, v, parent any) (err error) {
 	defer func() {
 		switch p := recover(); {
 		case p == nil:
@@ -312,7 +334,7 @@ func try(tag string, v, parent any) (err error) {
 			err = fmt.Errorf("its validate tag %q cannot be used here: %v", tag, p)
 		}
 	}()
-	if err := validate.VarWithValue(v, parent, tag); err != nil {
+	if err := by.VarWithValue(v, parent, tag); err != nil {
 		if _, ok := errors.AsType[*validator.InvalidValidationError](err); ok {
 			return err
 		}

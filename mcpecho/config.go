@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/go-playground/validator/v10"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/store"
@@ -81,6 +82,11 @@ type Config struct {
 	// ToolNames says how clients see the names of tools and prompts. Go code, logs and limits use
 	// the name as written. Default: [NamesPortable], letters that every client and model takes.
 	ToolNames ToolNames
+
+	// Validator checks the arguments of every spec, so that rules and aliases that the
+	// application has registered with it can stand in validate tags. Register them before Add; a
+	// rule sees the value of its field alone. Default: the rules of go-playground/validator.
+	Validator *validator.Validate
 
 	// OutputFormat is the form of the text block of tool results.
 	// Default: [FormatJSON]. [Format] sets it for one spec.

@@ -175,10 +175,11 @@ func (t *entry) compile(chain Chain) {
 }
 
 func (t *entry) compileArguments(set *settings, def *Definition) (err error) {
+	compiler := binding.Compiler{Validator: def.server.cfg.Validator}
 	if set.inputSchema != nil {
-		t.args, err = binding.CompileWithSchema(set.inputSchema, def.parts...)
+		t.args, err = compiler.CompileWithSchema(set.inputSchema, def.parts...)
 	} else {
-		t.args, err = binding.Compile(def.parts...)
+		t.args, err = compiler.Compile(def.parts...)
 	}
 	if err != nil {
 		return err

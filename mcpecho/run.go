@@ -160,7 +160,7 @@ func (c *Call) decode() error {
 	for i, p := range c.entry.parts {
 		c.args[i] = reflect.New(p).Interface()
 	}
-	return c.entry.args.Decode(c.arguments, c.args...)
+	return c.entry.args.DecodeContext(c.Ctx(), c.arguments, c.args...)
 }
 
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
