@@ -34,23 +34,24 @@
 //
 // The files of the package follow a request:
 //
-//	guard.go, load.go, slow.go  refuse what needs no identity to be refused; places and slow peers
-//	http.go       reads one message; serves the verbs
-//	wire.go       tells the two wires apart, compares headers with the body; param.go the arguments in headers
-//	session.go    the sessions of dated clients; cancel.go what they cancel
-//	dispatch.go   the method table, tools/call; list.go, resource.go, prompt.go and completion.go
-//	              have the methods beside it
-//	run.go        runs the chain, whatever middlewares do to the context; call.go is the call itself,
-//	              gate.go waits for what still runs, written.go takes what a middleware wrote
-//	fetch.go, serialize.go, render.go  fetch the rows, encode the result once; content.go pictures and links
-//	rows.go       who sees which rows
-//	transaction.go, attempt.go, commit.go, savepoint.go, join.go  the three outcomes of a transaction
-//	errors.go     the one table from causes to what a client sees
-//	reply.go      writes the reply; stream.go turns it into an event stream
+//	guard.go        refuses what needs no identity to be refused; counts who is inside
+//	http.go         reads one message; serves the verbs
+//	wire.go         tells the two wires apart, compares headers with the body (param.go)
+//	session.go      the sessions of dated clients; cancel.go ends their calls
+//	dispatch.go     the method table; list.go, resource.go, prompt.go and completion.go have the
+//	                methods beside tools/call
+//	registry.go     what is served at one moment; entry.go is one spec as a server runs it
+//	call.go         what the chain works on; run.go runs it, whatever middlewares do
+//	gate.go         waits for what a middleware leaves running
+//	transaction.go  begins and ends a transaction; commit.go, savepoint.go, join.go
+//	rows.go         which rows a call can see, and who is asked about each
+//	fetch.go        runs the query; serialize.go and render.go encode the result once
+//	written.go      what a middleware or handler wrote instead
+//	errors.go       the one table from causes to what a client sees
+//	reply.go        writes the reply; stream.go turns it into an event stream
 //
-// And before any request, at Add: spec.go and sequence.go make specs, option.go and definition.go say
-// what shapes them, chain.go sorts, edits and nests their steps, entry.go is a spec as one server runs it,
-// names.go its name, check.go what is rarely meant, registry.go the set of all that is served.
+// At Add: spec.go and option.go say what a spec is, step.go and chain.go how its steps are sorted,
+// edited and nested, definition.go what a step may add to it, sequence.go makes one of several.
 //
 // # The wires
 //

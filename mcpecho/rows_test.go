@@ -146,3 +146,18 @@ func TestARowCheckRefusesTheWholeCallBeforeAnythingIsSent(t *testing.T) {
 	expect(t, b.call("last", `{}`), 403, 403)
 	expect(t, b.modern("resources/read", `"uri":"widgets://last"`, "Mcp-Name", "widgets://last"), 403, 403)
 }
+
+func TestASelectorThatHasRunItsQueryIsToldSo(t *testing.T) {
+	for name, run := range map[string]func(*gorm.DB) *gorm.DB{
+		"find":  func(db *gorm.DB) *gorm.DB { return db.Find(&[]widget{}) },
+		"first": func(db *gorm.DB) *gorm.DB { return db.First(&widget{}) },
+		"count": func(db *gorm.DB) *gorm.DB { var n int64; return db.Model(&widget{}).Count(&n) },
+	} {
+		b := setup(t)
+		b.seed(2)
+		b.srv.Add(mcpecho.Selector[widget]("list", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return run(c.DB()), nil }))
+		if f := b.call("list", `{}`).failure(t); f["type"] != mcpecho.TypeInternal || !strings.Contains(b.log.String(), "has run its query already") {
+			t.Errorf("%s: %v", name, f)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"reflect"
@@ -95,8 +96,13 @@ func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gor
 			if err != nil {
 				return err
 			}
-			if query == nil {
+			switch {
+			case query == nil:
 				return errNilQuery
+			case query.Error != nil:
+				return query.Error
+			case query.Statement.Dest != nil:
+				return errQueryRun
 			}
 			if query.Statement.Model == nil {
 				query = query.Model(new(Row))
@@ -109,6 +115,9 @@ func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gor
 		},
 	}
 }
+
+var errQueryRun = errors.New("mcpecho: the selector has run its query already (Find, First, Scan, Count): " +
+	"return the query itself, which the steps after it narrow and page")
 
 // checkModel refuses a query of another model than the spec's: what was settled at Add (columns of
 // filters, who may see which rows) says nothing of it.
