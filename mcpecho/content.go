@@ -12,11 +12,10 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// Content is one block of a tool's answer or of a prompt's message: [TextContent],
-// [ImageContent], [AudioContent], [ResourceLink] or [EmbeddedResource]. A service whose result type is a
-// Content, or a slice of them, answers with blocks instead of structured
-// content, and its tool advertises no output schema.
-// (specification 2026-07-28, server/tools, section Tool Result)
+// Content is one block of a tool's answer or of a prompt's message: [TextContent], [ImageContent],
+// [AudioContent], [ResourceLink] or [EmbeddedResource]. A service whose result type is a Content,
+// or a slice of them, answers with blocks instead of structured content, and its tool advertises no
+// output schema. (specification 2026-07-28, server/tools, section Tool Result)
 type Content interface {
 	// block checks the content and gives its form on the wire.
 	block() (contentBlock, error)
@@ -190,8 +189,30 @@ func (c Contents) wire() contentsBlock {
 	return w
 }
 
+// links says whether the client knows links to resources, which are younger than the oldest
+// revision that is served. (specification 2025-06-18, changelog)
+func (x *exchange) links() bool {
+	return x.wire == modern || x.session.Protocol != "2025-03-26"
+}
+
+// known is the block as a client sees it that may not know links: a text that says the same.
+func (b contentBlock) known(links bool) contentBlock {
+	if links || b.Type != "resource_link" {
+		return b
+	}
+	title := b.Title
+	if title == "" {
+		title = b.Name
+	}
+	text := title + ": " + b.URI
+	if b.Description != "" {
+		text += "\n" + b.Description
+	}
+	return contentBlock{Type: "text", Text: &text, Annotations: b.Annotations}
+}
+
 // encodeBlocks writes the content array of a tool result.
-func encodeBlocks(contents []Content) ([]byte, error) {
+func encodeBlocks(contents []Content, links bool) ([]byte, error) {
 	blocks := make([]contentBlock, len(contents))
 	for i, c := range contents {
 		if c == nil {
@@ -201,7 +222,7 @@ func encodeBlocks(contents []Content) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		blocks[i] = b
+		blocks[i] = b.known(links)
 	}
 	return binding.Marshal(blocks)
 }

@@ -2,6 +2,7 @@ package mcpecho_test
 
 import (
 	"math"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -115,5 +116,28 @@ func TestMediaOverTheResultLimitIsRefused(t *testing.T) {
 	b.srv.Add(mcpecho.Service("c", say(mcpecho.ImageContent{Data: make([]byte, 800), MIMEType: "image/png"})))
 	if f := b.call("c", `{}`).failure(t); f["type"] != mcpecho.TypeTooLarge {
 		t.Error(f)
+	}
+}
+
+func TestALinkIsTextForAClientThatDoesNotKnowLinks(t *testing.T) {
+	b := setup(t)
+	link := mcpecho.ResourceLink{URI: "w://1", Name: "one", Title: "One", Description: "The first."}
+	b.srv.Add(
+		mcpecho.Service("link", func(*mcpecho.Call, none) (mcpecho.ResourceLink, error) { return link, nil }),
+		mcpecho.Prompt("ask", func(*mcpecho.Call, none) (mcpecho.Message, error) { return mcpecho.Message{Content: link}, nil }),
+	)
+	for version, known := range map[string]bool{"2025-03-26": false, "2025-06-18": true, "2025-11-25": true} {
+		opened := b.send(http.MethodPost, `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"`+version+`","capabilities":{},"clientInfo":{"name":"t","version":"0"}}}`)
+		headers := []string{"Mcp-Session-Id", opened.Header.Get("Mcp-Session-Id")}
+		for _, body := range []string{
+			`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"link"}}`,
+			`{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"ask"}}`,
+		} {
+			r := b.send(http.MethodPost, body, headers...)
+			text := strings.Contains(r.Body, `{"type":"text","text":"One: w://1\nThe first."}`)
+			if r.Status != http.StatusOK || text == known || strings.Contains(r.Body, "resource_link") != known {
+				t.Errorf("%s: %s", version, r.Body)
+			}
+		}
 	}
 }

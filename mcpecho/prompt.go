@@ -183,7 +183,7 @@ var messageTypes = []reflect.Type{
 func isMessages(t reflect.Type) bool { return slices.Contains(messageTypes, t) }
 
 // encodeMessages writes what a prompt rendered.
-func encodeMessages(v any) ([]byte, error) {
+func encodeMessages(v any, links bool) ([]byte, error) {
 	var messages []Message
 	switch v := v.(type) {
 	case string:
@@ -217,7 +217,7 @@ func encodeMessages(v any) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = wireMessage{m.Role, block}
+		out[i] = wireMessage{m.Role, block.known(links)}
 	}
 	return binding.Marshal(out)
 }

@@ -10,7 +10,6 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpecho/kit/binding"
-	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/toon"
 )
 
@@ -47,7 +46,7 @@ func (c *Call) encode(v any) (err error) {
 	case onResources:
 		c.answer.items, err = c.encodeContents(v)
 	default:
-		c.answer.items, err = encodeMessages(v)
+		c.answer.items, err = encodeMessages(v, c.exchange.links())
 	}
 	if err != nil {
 		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
@@ -67,10 +66,10 @@ func (c *Call) encodeTool(v any) (err error) {
 	}
 	switch v := v.(type) {
 	case Content:
-		c.answer.items, err = encodeBlocks([]Content{v})
+		c.answer.items, err = encodeBlocks([]Content{v}, c.exchange.links())
 		return err
 	case []Content:
-		c.answer.items, err = encodeBlocks(v)
+		c.answer.items, err = encodeBlocks(v, c.exchange.links())
 		return err
 	}
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(contentType) {
@@ -78,7 +77,7 @@ func (c *Call) encodeTool(v any) (err error) {
 		for i := range blocks {
 			blocks[i], _ = list.Index(i).Interface().(Content)
 		}
-		c.answer.items, err = encodeBlocks(blocks)
+		c.answer.items, err = encodeBlocks(blocks, c.exchange.links())
 		return err
 	}
 	if c.answer.structured, err = binding.MarshalResult(v); err != nil {
@@ -234,12 +233,4 @@ func (c *Call) contents(list ...Contents) ([]byte, error) {
 		blocks[i] = item.wire()
 	}
 	return binding.Marshal(blocks)
-}
-
-// appendText writes the text block of structured content.
-func (c *Call) appendText(b []byte) []byte {
-	if c.answer.text != nil {
-		return jsonrpc.AppendString(b, c.answer.text)
-	}
-	return jsonrpc.AppendString(b, c.answer.structured)
 }

@@ -1,11 +1,13 @@
 package mcpecho
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
 	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -50,23 +52,34 @@ func (x *exchange) toolResult(c *Call, tail []byte) error {
 	}
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
-	b := x.appendHead(out.B, "content")
+	a := &c.answer
+	text := a.text
+	if text == nil {
+		text = a.structured
+	}
+	b := x.appendHead(slices.Grow(out.B, replyRoom+len(a.structured)+quotedLen(text)+len(tail)), "content")
 	b = append(b, `[{"type":"text","text":`...)
-	b = c.appendText(b)
+	b = jsonrpc.AppendString(b, text)
 	b = append(b, `}]`...)
 	if c.entry.structured && (x.wire == modern || c.entry.object) {
 		b = append(b, `,"structuredContent":`...)
-		b = append(b, c.answer.structured...)
+		b = append(b, a.structured...)
 	}
 	out.B = x.appendTail(b, tail)
 	return x.finish(c, out.B)
 }
 
+// replyRoom is for what is around the result in a reply, its id included.
+const replyRoom = 512
+
+// quotedLen is about the length of text as a JSON string: most of what is quoted are quotes.
+func quotedLen(text []byte) int { return len(text) + bytes.Count(text, []byte{'"'}) }
+
 // reply replies with the finished items of a call.
 func (x *exchange) reply(c *Call, member string, tail []byte) error {
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
-	b := x.appendHead(out.B, member)
+	b := x.appendHead(slices.Grow(out.B, replyRoom+len(c.answer.items)+len(tail)), member)
 	out.B = x.appendTail(append(b, c.answer.items...), tail)
 	return x.finish(c, out.B)
 }
@@ -77,6 +90,7 @@ func (x *exchange) finish(c *Call, message []byte) error {
 	if x.gone() {
 		return x.leave(c)
 	}
+	c.answer = answer{} // while the client takes its time, the message is all that is held of the result
 	if x.endStream(message) {
 		return nil
 	}
