@@ -35,7 +35,7 @@
 // The text operators without i tell case apart on every database. Ignoring case is done by LOWER of the database: on
 // SQLite that knows ASCII letters only. Equality (eq, ne, in, notin) follows the collation of the column, and the default
 // ones of MySQL and MariaDB ignore case, accents and spaces at the end: there "ALICE" and "alice " equal "alice". Give a
-// column that identifies somebody a binary one, gorm:"type:varchar(100) COLLATE utf8mb4_bin".
+// column that identifies somebody a binary one, gorm:"type:varchar(100) COLLATE utf8mb4_nopad_bin".
 //
 // # Values and columns
 //

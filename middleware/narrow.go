@@ -33,8 +33,8 @@ type NarrowConfig[Row any] struct {
 //
 // It is no permission: who may call is decided by Scopes or Permit. Services look up what they
 // change through c.Narrowed, which has the same limits. Tables that a query joins or preloads are
-// not limited. MariaDB and MySQL compare text without regard to case and accents, unless the column
-// or the condition says otherwise (COLLATE utf8mb4_bin).
+// not limited. MariaDB and MySQL compare text without regard to case, accents and spaces at the
+// end, unless the column or the condition says otherwise (COLLATE utf8mb4_nopad_bin).
 //
 // It panics without a function.
 func Narrow[Row any](narrow func(c *mcpecho.Call, db *gorm.DB) *gorm.DB) mcpecho.Step {

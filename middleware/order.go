@@ -27,7 +27,11 @@ type OrderConfig struct {
 // selector's query says, then by the primary key, so that pages never
 // overlap. Terms are the fields that a caller may name, with or without a
 // leading "-": both directions of each are allowed. A column that the rows do
-// not have makes Add fail.
+// not have, a computed one and one tagged secret make Add fail.
+//
+// The primary key has the direction of the term before it. The rows of a GROUP
+// BY or DISTINCT end with their own columns in its place, and such a query
+// fails when it is ordered by what it does not select.
 //
 // A chain holds one: that of the spec replaces an inherited one. It panics
 // without terms.

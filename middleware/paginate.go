@@ -23,7 +23,9 @@ type PaginateConfig struct {
 	// many. Default: 100, or Limit when that is more.
 	MaxLimit int
 	// Keyset continues after the last row by a sealed cursor instead of
-	// counting pages. It costs neither a COUNT nor an OFFSET. The selector's own
+	// counting pages. It costs neither a COUNT nor an OFFSET. A query whose rows
+	// a cursor cannot tell apart fails: groups, DISTINCT without the primary key,
+	// a join that repeats rows; see package paginate. The selector's own
 	// ORDER BY is then replaced by that of the [Order] step before it, by the
 	// primary key without one. Cursors belong to their caller, tool and
 	// arguments, and are sealed with [mcpecho.Config.Keys]. Default: false.

@@ -13,9 +13,22 @@
 // neither repeat nor hide others. The last page has no nextCursor. A cursor is sealed: it holds the ordered values of a
 // row, which a client can neither read nor change, and it opens only for the same owner, arguments and order.
 //
-// # Keyset and columns
+// # Keyset and queries
 //
-// The ordered columns must be among those that the query selects, and must be read exactly as they are stored. A column
-// that may hold NULL is read into a pointer or an sql.Null type. On SQLite, which keeps a time as text, a time must
-// have been written by the driver: the text of DEFAULT CURRENT_TIMESTAMP does not equal itself once read.
+// The place of a row is what the database itself holds in the ordered columns. They are selected once more, under names of
+// their own, in a form that no driver rounds or moves to another zone; so a query may leave them out of its SELECT, a plain
+// Go field may stand for a column with NULL, and a time may be stored in any text that SQLite takes.
+//
+// A column without a primary key or the tag not null counts as one that may hold NULL. Where its NULL rows come last (on
+// PostgreSQL ascending, on the others descending) the condition of a page has an OR for them, which not every database
+// reads from an index: tag the columns of long lists not null when they are. On MySQL an ENUM or SET says so in the gorm
+// type of its field, because it has another order than its text.
+//
+// What a cursor cannot continue is an error of the page, never a gap or a loop: groups and DISTINCT rows without the primary
+// key, rows that a join repeats (use EXISTS or Distinct), and a place that does not equal itself.
+//
+// # Numbered pages
+//
+// With Config.Row the primary key is the last term of the order here too. totalPages is at least 1, also without rows: page
+// 1 exists, and it is empty.
 package paginate
