@@ -372,3 +372,30 @@ func then(tx *gorm.DB, end func() *gorm.DB) error {
 	}
 	return end().Error
 }
+
+func TestAFailureAfterTheCommitSaysSoInEveryKindOfReply(t *testing.T) {
+	for name, fail := range map[string]error{"told": mcpecho.Errorf("no"), "internal": errors.New("boom"), "a lost row": gorm.ErrRecordNotFound} {
+		t.Run(name, func(t *testing.T) {
+			db := openDB(t)
+			srv := newServer(db)
+			write := func(c *mcpecho.Call) error {
+				if err := c.Transaction(nil, func() error { return c.DB().Create(&Invoice{Number: "B-1"}).Error }); err != nil {
+					return err
+				}
+				return fail
+			}
+			srv.Add(mcpecho.Resource("visits://today", func(c *mcpecho.Call, _ nothing) (string, error) { return "", write(c) }))
+			r := mcptest.New(t, srv).Read("visits://today")
+			equal(t, "rows", count(t, db), 4)
+			if r.RPCError == nil {
+				t.Fatal("no error")
+			}
+			data, err := json.Marshal(r.RPCError.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			contains(t, "data", string(data), `"committed":true`)
+			contains(t, "message", r.RPCError.Message, "it stays")
+		})
+	}
+}

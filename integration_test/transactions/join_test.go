@@ -236,7 +236,8 @@ func TestAJoinedStoreOutsideOfTheTransactionOfItsAfterCommitFunction(t *testing.
 		srv.Add(mcpecho.Service("do", func(c *mcpecho.Call, _ nothing) (string, error) {
 			q := store.WithContext(c.Ctx()).Model(&entry{})
 			c.AfterCommit(func(ctx context.Context) {
-				err = errors.Join(store.WithContext(ctx).Create(&entry{Name: "op"}).Error, mcpecho.DB(ctx).Create(&entry{Name: "op"}).Error)
+				var n int64
+				err = errors.Join(q.Count(&n).Error, same(n, 1), store.WithContext(ctx).Create(&entry{Name: "op"}).Error, mcpecho.DB(ctx).Create(&entry{Name: "op"}).Error)
 			})
 			var n int64
 			return "done", errors.Join(q.Count(&n).Error, store.WithContext(c.Ctx()).Create(&entry{Name: "op"}).Error)
