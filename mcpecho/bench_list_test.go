@@ -17,7 +17,7 @@ import (
 // BenchmarkFilteredList is tools/list of 100 tools, each behind a permission,
 // that two callers who see different halves ask for in turn.
 func BenchmarkFilteredList(b *testing.B) {
-	srv := mcpecho.New(mcpecho.Config{Name: "bench", FilterLists: true, Logger: slog.New(slog.DiscardHandler)})
+	srv := mcpecho.New(mcpecho.Config{Name: "bench", HideForbidden: true, Logger: slog.New(slog.DiscardHandler)})
 	for i := range 100 {
 		srv.Add(mcpecho.Service(fmt.Sprintf("tool%02d", i), say(addOut{}), mcpecho.Describe("A tool to fill the list."), permission(fmt.Sprint("half", i%2))))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"reflect"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
@@ -35,6 +36,8 @@ type Call struct {
 	afterCommit []func(context.Context)
 	committed   bool  // a transaction of this call or one inside it
 	parent      *Call // of a call inside another
+
+	passed atomic.Bool // the steps that decide who may call
 
 	response *echo.Response // that the chain sees
 	capture  capture.Response

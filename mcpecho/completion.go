@@ -220,12 +220,12 @@ func (x *exchange) complete() error {
 	if err != nil {
 		return err
 	}
+	c := x.newCall(e, nil)
 	completer, ok := e.completers[params.Argument.Name]
 	if !ok {
-		return &Error{Code: jsonrpc.InvalidParams, Message: "this argument has no completion",
-			Data: map[string]any{"completable": e.completable()}}
+		return x.unlessHidden(c, &Error{Code: jsonrpc.InvalidParams, Message: "this argument has no completion",
+			Data: map[string]any{"completable": e.completable()}})
 	}
-	c := x.newCall(e, nil)
 	var values []string
 	c.suggest = func(echo.Context) (err error) {
 		values, err = completer(c, params.Argument.Value, params.Context.Arguments)
@@ -267,7 +267,7 @@ func (x *exchange) completable(registry *registry, params *completing) (*entry, 
 		if i >= 0 {
 			return registry.lists[templates][i], nil
 		}
-		return nil, &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.uri is not a resource template of this server"}
+		return nil, errNoTemplate()
 	}
 	return nil, &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.type must be ref/prompt or ref/resource"}
 }

@@ -96,10 +96,12 @@ type Config struct {
 	// spec. Without structured content there is no output schema.
 	NoStructuredContent, NoOutputSchema bool
 
-	// FilterLists makes lists show a caller only what its permission steps
-	// would let it call. Lists are then private to each caller, and a call of
-	// a hidden entry is refused as before. Default: everybody sees everything.
-	FilterLists bool
+	// HideForbidden makes what a caller may not call unknown to it: lists leave it out, and a call,
+	// read, subscription or completion of it is answered as of a name that does not exist, without a
+	// challenge; the log has the reason. Clients can then not ask for more scopes. Lists are private
+	// to each caller; each asks the permission steps of all entries, so rate limits of [Server.Use]
+	// count a list like a call. Default: everybody sees everything.
+	HideForbidden bool
 	// ListPageSize is the number of entries on one page of a list. Many clients read only the
 	// first page. Default: 1000.
 	ListPageSize int

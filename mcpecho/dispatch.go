@@ -115,12 +115,12 @@ func (x *exchange) callTool() error {
 	if !ok {
 		return x.unknown(tools, name)
 	}
-	if err := x.checkParams(e); err != nil {
-		return err
-	}
 	c := x.newCall(e, x.msg.Arguments)
+	if err := x.checkParams(e); err != nil {
+		return x.unlessHidden(c, err)
+	}
 	if err := c.chooseFormat(); err != nil {
-		return err
+		return x.unlessHidden(c, err)
 	}
 	if err := c.execute(e.handler); err != nil {
 		return x.failTool(c, err)

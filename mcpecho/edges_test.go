@@ -18,7 +18,7 @@ import (
 
 func TestTheMemoryOfFilteredListsIsBoundedHoweverManySetsOfPermissionsAsk(t *testing.T) {
 	const tools, callers = 12, 2000 // 4,096 sets of permissions are possible, each a list of 50 KB
-	b := setup(t, func(c *mcpecho.Config) { c.FilterLists = true; c.Logger = slog.New(slog.DiscardHandler) })
+	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true; c.Logger = slog.New(slog.DiscardHandler) })
 	text := strings.Repeat("x", 8<<10)
 	for i := range tools {
 		b.srv.Add(mcpecho.Service(fmt.Sprint("t", i), say(""), mcpecho.Describe(text), permission(fmt.Sprint("s", i))))

@@ -165,6 +165,9 @@ func (t *entry) settle(s *Server, set *settings) (err error) {
 func (t *entry) compile(chain Chain) {
 	t.chain, t.gates = chain, chain.gates()
 	end := func(echo.Context) error { return nil }
+	if t.group.server.cfg.HideForbidden {
+		chain = chain.marked()
+	}
 	t.handler = chain.compile(end)
 	t.permits = chain.only(Step.decides).compile(end)
 	t.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).

@@ -24,8 +24,10 @@ const (
 )
 
 // lists describes each list: the member of its result, and what a cursor of
-// it begins with.
-var lists = [listKinds]struct{ member string }{{"tools"}, {"resources"}, {"resourceTemplates"}, {"prompts"}}
+// it begins with; and its method.
+var lists = [listKinds]struct{ member, method string }{
+	{"tools", "tools/list"}, {"resources", "resources/list"}, {"resourceTemplates", "resources/templates/list"}, {"prompts", "prompts/list"},
+}
 
 // page is one finished result of a list.
 type page struct {
@@ -95,10 +97,11 @@ func list(kind listKind) func(*exchange) error {
 		}
 		r := x.server.registry.Load()
 		var v view
-		if x.server.cfg.FilterLists {
+		if x.server.cfg.HideForbidden {
+			var c *Call
 			var err error
-			if v, err = x.filtered(r, kind); err != nil {
-				return err
+			if v, c, err = x.filtered(r, kind); err != nil {
+				return x.failEntry(c, err)
 			}
 		} else {
 			v = r.list(kind, x.wire)
@@ -117,12 +120,12 @@ func errCursor() error {
 
 // filtered is the view of a caller who sees what it may call. One call asks the permission steps of
 // every entry in turn, as calls inside it.
-func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
+func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
 	entries := r.lists[kind]
 	visible := make([]byte, (len(entries)+7)/8)
-	c := x.newCall(nil, nil)
+	c := x.newCall(x.server.listing[kind].Load(), nil)
 	c.muted = true
-	err := c.run(func(echo.Context) error {
+	c.suggest = func(echo.Context) error {
 		inner := &Call{}
 		for i, e := range entries {
 			if e.guarded() {
@@ -135,14 +138,33 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, error) {
 		}
 		c.capture.DropHeaders() // challenges that permission steps have set are not for this reply
 		return c.Ctx().Err()
-	}, nil)
-	if err != nil {
-		return nil, err
+	}
+	if err := c.run(c.entry.guards, nil); err != nil {
+		return nil, c, err
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
 	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
 		return r.encodeView(x.server.cfg, kind, x.wire, "private", sees)
-	}), nil
+	}), c, nil
+}
+
+// newListing is what a list is while its entries are asked for: a call that the rate limits of the
+// server count, as they count those of specs. Limits that serve only some kinds of spec do not.
+func (s *Server) newListing(kind listKind) *entry {
+	method := lists[kind].method
+	t := &entry{name: method, listedAs: method, spec: &Spec{name: method}, group: &Group{server: s}}
+	for _, step := range s.steps {
+		if step.Stage != StageRateLimit || !step.serves(0) {
+			continue
+		}
+		one := []Step{step}
+		if describe(one, &Definition{Name: method, server: s}) == nil {
+			t.chain.steps = append(t.chain.steps, one...)
+		}
+	}
+	t.gates = t.chain.gates()
+	t.guards = t.chain.compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
+	return t
 }
 
 // guarded says whether the entry has steps that permit or refuse.

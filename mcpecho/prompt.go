@@ -92,15 +92,14 @@ func (x *exchange) getPrompt() error {
 	if !ok {
 		return x.unknown(prompts, name)
 	}
-	sent := map[string]string{}
+	c, sent := x.newCall(e, nil), map[string]string{}
 	if x.msg.Arguments != nil && string(x.msg.Arguments) != "null" {
 		if err := json.Unmarshal(x.msg.Arguments, &sent); err != nil || x.msg.Arguments[0] != '{' {
-			return &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"}
+			return x.unlessHidden(c, &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"})
 		}
 	}
-	c := x.newCall(e, nil)
 	if err := c.setStrings(sent); err != nil {
-		return err
+		return x.unlessHidden(c, err)
 	}
 	if err := c.execute(e.handler); err != nil {
 		return x.failPrompt(c, err)
@@ -147,7 +146,7 @@ func (x *exchange) failPrompt(c *Call, err error) error {
 func (x *exchange) unknown(kind listKind, name string) error {
 	r := x.server.registry.Load()
 	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(clip(name, 128))
-	if !x.server.cfg.FilterLists {
+	if !x.server.cfg.HideForbidden {
 		if e, ok := r.written[kind][name]; ok {
 			message += "; it is listed as " + strconv.Quote(e.listedAs)
 		} else if near := r.near(kind, name); near != "" {

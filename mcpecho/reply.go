@@ -140,6 +140,9 @@ func (x *exchange) failTool(c *Call, err error) error {
 	if x.gone() {
 		return x.leave(c)
 	}
+	if c.hidden() {
+		return x.hide(c, err)
+	}
 	f := c.explain(err)
 	x.log(c, f, err)
 	if f.code != 0 {
@@ -186,6 +189,9 @@ func retrySeconds(d time.Duration) string {
 func (x *exchange) failEntry(c *Call, err error) error {
 	if x.gone() {
 		return x.leave(c)
+	}
+	if c.hidden() {
+		return x.hide(c, err)
 	}
 	f := c.explain(err).asProtocolError()
 	x.log(c, f, err)

@@ -3,7 +3,6 @@ package mcpecho
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -92,23 +91,6 @@ func requiredBy(args *binding.Args) []string {
 	return schema.Required
 }
 
-// resource finds what is read at a URI: first a fixed one, then the template
-// that was added first.
-func (r *registry) resource(uri string) (*entry, url.Values) {
-	if e, ok := r.fixed[uri]; ok {
-		return e, nil
-	}
-	if len(uri) > maxURIBytes {
-		return nil, nil
-	}
-	for _, e := range r.lists[templates] {
-		if values, ok := e.location.match(uri); ok {
-			return e, values
-		}
-	}
-	return nil, nil
-}
-
 // uri is the params.uri of a request.
 func (x *exchange) uri() (string, error) {
 	uri, ok := jsonrpc.Text(x.msg.URI)
@@ -136,21 +118,18 @@ func (x *exchange) readResource() error {
 	if err != nil {
 		return err
 	}
-	registry := x.server.registry.Load()
-	e, values := registry.resource(uri)
-	if e == nil {
-		return x.notFound(uri)
-	}
-	arguments, err := e.args.Query(values)
-	if err != nil {
-		return x.notFound(uri)
-	}
-	c := x.newCall(e, arguments)
-	c.uri = uri
-	if err := c.execute(e.handler); err != nil {
-		return x.failResource(c, err)
-	}
-	return x.reply(c, "contents", registry.readTail)
+	return x.eachResource(uri, func(e *entry, arguments []byte) (hidden bool, err error) {
+		c := x.newCall(e, arguments)
+		c.uri = uri
+		if err := c.execute(e.handler); err != nil {
+			if c.hidden() && !x.gone() {
+				x.log(c, c.explain(err), err)
+				return true, nil
+			}
+			return false, x.failResource(c, err)
+		}
+		return false, x.reply(c, "contents", x.server.registry.Load().readTail)
+	})
 }
 
 // failResource gives the causes that mean that the resource does not exist

@@ -87,6 +87,9 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	}
 	defer func() {
 		c.deadline.End(nil)
+		if c.hidden() {
+			c.capture.DropHeaders() // a challenge would tell that there is something
+		}
 		c.capture.End()
 		c.Context.SetResponse(response)
 		c.SetRequest(request)

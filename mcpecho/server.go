@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"text/tabwriter"
 
 	"github.com/mcpecho/kit/internal/seal"
@@ -17,6 +18,7 @@ type Server struct {
 	sealer   *seal.Ring
 	models   sync.Map // gorm's cache of parsed models
 	registry current
+	listing  [listKinds]atomic.Pointer[entry] // what filtered lists run as
 	inflight inflight
 	load     load
 
@@ -40,6 +42,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults(), sealer: ring, taken: map[place]*entry{}}
 	s.load.max = s.cfg.MaxInFlight
 	s.registry.store(&s.cfg, nil)
+	s.compileListing()
 	return s
 }
 
@@ -271,5 +274,14 @@ func (s *Server) rebuild(list *[]Step, steps []Step) (tell func(), err error) {
 		s.taken[e.place()] = e
 	}
 	s.registry.store(&s.cfg, entries)
+	s.compileListing()
 	return s.changed(entries), nil
+}
+
+// compileListing compiles the limits of filtered lists. The caller holds s.mu, or is the only one who
+// knows of s.
+func (s *Server) compileListing() {
+	for kind := range s.listing {
+		s.listing[kind].Store(s.newListing(listKind(kind)))
+	}
 }

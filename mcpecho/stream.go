@@ -45,7 +45,7 @@ var over = new(notifier)
 // may call it at any time, also when the call has ended.
 func (c *Call) notifier() *notifier {
 	x := c.exchange
-	if c.muted {
+	if c.muted || c.hidden() {
 		return over
 	}
 	n := x.notify.Load()

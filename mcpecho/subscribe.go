@@ -20,15 +20,16 @@ func (x *exchange) subscribe() error {
 	if err != nil {
 		return err
 	}
-	e, values := x.server.registry.Load().resource(uri)
-	if e == nil {
-		return x.notFound(uri)
-	}
-	arguments, err := e.args.Query(values)
+	err = x.eachResource(uri, func(e *entry, arguments []byte) (hidden bool, err error) {
+		c := x.newCall(e, arguments)
+		c.uri = uri
+		if err = x.permit(c); err != nil && c.hidden() {
+			x.log(c, c.explain(err), err)
+			return true, nil
+		}
+		return false, err
+	})
 	if err != nil {
-		return x.notFound(uri)
-	}
-	if err := x.permit(x.newCall(e, arguments)); err != nil {
 		return err
 	}
 	full, watched := false, digestOf(uri)

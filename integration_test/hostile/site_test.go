@@ -78,7 +78,7 @@ func start(t testing.TB) *site {
 	open.Mount(s.app.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: issuer, Resource: resource}))
 
 	strict := mcpecho.New(mcpecho.Config{
-		Name: "strict", DB: db, Logger: log, FilterLists: true, ListPageSize: 2,
+		Name: "strict", DB: db, Logger: log, HideForbidden: true, ListPageSize: 2,
 		Origins: []string{"https://app.example"}, Hosts: []string{"mcp.example"},
 	})
 	strict.Add(s.specs()...)
