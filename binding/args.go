@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/go-playground/validator/v10"
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
@@ -32,21 +31,6 @@ type Args struct {
 	object *object // the fields of all parts
 	schema []byte
 	hand   *handwritten // nil when the schema is generated
-}
-
-// Compiler compiles arguments with rules of an application.
-type Compiler struct {
-	// Validator checks the values of fields in the place of this package's own, so that the rules and aliases registered
-	// with it can stand in validate tags. A rule sees the value alone: not its struct, whose tags are not read. Rules must
-	// be registered before. Default: a validator with the rules of go-playground/validator.
-	Validator *validator.Validate
-}
-
-func (c Compiler) engine() engine {
-	if c.Validator == nil {
-		return ours
-	}
-	return engine{c.Validator, "min=1"}
 }
 
 // Compile joins parts into one set of arguments. It returns an error that names the type, the field and the fix for a

@@ -34,8 +34,9 @@
 // accepts 0 and false. Other rules are checked when the field is present, be its value zero or not. Rules of nested
 // structs are always checked, with or without dive. Rules that compare sizes with another field (gtfield, ltefield, ...)
 // are checked when both fields are present. Rules that name fields (…field, …csfield, required_if, ...) use Go names of
-// the same struct. A [Compiler] knows the rules of an application too. What no rule can say, an input checks by a method
-// Check(context.Context) error, whose errors join the others: see [Args.DecodeContext]. What JSON Schema can say of the rules stands in the schema, the rest in the descriptions.
+// the same struct. A [Compiler] knows the rules of an application too. What JSON Schema can say of the rules stands in the
+// schema, the rest in the descriptions. What no rule can say, an input checks by a method Check(context.Context) error,
+// whose errors join the others: see [Args.DecodeContext].
 //
 // # Encoding
 //

@@ -205,15 +205,7 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		return n, b.buildElem(n, t.Elem(), where)
 	case reflect.Map:
 		n.kind = mapping
-		if n.key, err = b.build(t.Key(), where); err != nil {
-			return nil, err
-		}
-		switch n.key.kind {
-		case text, integer, unsigned, custom:
-		default:
-			return nil, fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys", where, t.Key())
-		}
-		return n, b.buildElem(n, t.Elem(), where)
+		return n, b.buildMap(n, t, where)
 	default:
 		return nil, fmt.Errorf("binding: %s has type %s, which JSON cannot hold; change its type or leave it out with `json:\"-\"`", where, t)
 	}
@@ -236,6 +228,17 @@ func (b *builder) closeCycle(n *node, where string) error {
 		return fmt.Errorf("binding: %s has type %s, which contains itself and nothing else; put a struct in between", where, n.typ)
 	}
 	return nil
+}
+
+func (b *builder) buildMap(n *node, t reflect.Type, where string) (err error) {
+	if n.key, err = b.build(t.Key(), where); err != nil {
+		return err
+	}
+	switch n.key.kind {
+	case text, integer, unsigned, custom:
+		return b.buildElem(n, t.Elem(), where)
+	}
+	return fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys", where, t.Key())
 }
 
 func (b *builder) buildElem(n *node, t reflect.Type, where string) (err error) {

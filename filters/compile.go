@@ -239,7 +239,7 @@ func checkType(value reflect.Type, column *schema.Field) error {
 	switch want {
 	case schema.Int, schema.Uint:
 		if have == schema.Float {
-			return fmt.Errorf("holds a %s, but column %s is %s, and databases round differently; use an integer type",
+			return fmt.Errorf("is of type %s, but column %s is %s, and databases round differently; use an integer type",
 				value, column.DBName, column.GORMDataType)
 		}
 		if (have == schema.Int || have == schema.Uint) && column.Size > 0 && value.Bits() > column.Size {
@@ -257,11 +257,11 @@ func checkType(value reflect.Type, column *schema.Field) error {
 	}
 	switch {
 	case have == "" && !value.Implements(valuerType):
-		return fmt.Errorf("holds a %s, which is no database value; use a plain type or implement driver.Valuer", value)
+		return fmt.Errorf("is of type %s, which is no database value; use a plain type or implement driver.Valuer", value)
 	case have == "", have == want, slices.Contains(numeric, have) && slices.Contains(numeric, want):
 		return nil
 	}
-	return fmt.Errorf("holds a %s, but column %s is %s", value, column.DBName, column.GORMDataType)
+	return fmt.Errorf("is of type %s, but column %s is %s", value, column.DBName, column.GORMDataType)
 }
 
 // dataType is gorm's name for the kind of column that a plain Go type is stored in, or "".

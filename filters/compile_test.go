@@ -67,13 +67,13 @@ func TestCompileNamesTheMistake(t *testing.T) {
 		}{}, "column code is uuid and not text"},
 		"contains with a number": {struct {
 			A *int `filter:"name,contains"`
-		}{}, "holds a int, but column name is string"},
-		"string for a number":  {struct{ Count *string }{}, "holds a string, but column count is int"},
-		"number for a bool":    {struct{ Active *int }{}, "holds a int, but column active is bool"},
-		"string for a time":    {struct{ Made *string }{}, "holds a string, but column made is time"},
+		}{}, "is of type int, but column name is string"},
+		"string for a number":  {struct{ Count *string }{}, "is of type string, but column count is int"},
+		"number for a bool":    {struct{ Active *int }{}, "is of type int, but column active is bool"},
+		"string for a time":    {struct{ Made *string }{}, "is of type string, but column made is time"},
 		"struct":               {struct{ Name *inner }{}, "is no database value"},
 		"more bits":            {struct{ Count *int64 }{}, "has 64 bits, but column count has 32"},
-		"float for an int":     {struct{ Count *float64 }{}, "holds a float64, but column count is int, and databases round differently; use an integer type"},
+		"float for an int":     {struct{ Count *float64 }{}, "is of type float64, but column count is int, and databases round differently; use an integer type"},
 		"more bits of a float": {struct{ Rate *float64 }{}, "0.1 of the one is not 0.1 of the other; use *float32"},
 		"secret":               {struct{ Token *string }{}, "column token, which is tagged secret"},
 		"null of a secret": {struct {
