@@ -21,8 +21,8 @@
 //
 // A column without a primary key or the tag not null counts as one that may hold NULL. Where its NULL rows come last (on
 // PostgreSQL ascending, on the others descending) the condition of a page has an OR for them, which not every database
-// reads from an index: tag the columns of long lists not null when they are. On MySQL an ENUM or SET says so in the gorm
-// type of its field, because it has another order than its text.
+// reads from an index: tag the columns of long lists not null when they are. MySQL and MariaDB are asked once for the types of the
+// table of Config.Row, because an ENUM or SET has another order than its text.
 //
 // What a cursor cannot continue is an error of the page, never a gap or a loop: groups and DISTINCT rows without the primary
 // key, rows that a join repeats (use EXISTS or Distinct), and a place that does not equal itself.

@@ -23,7 +23,7 @@ const purpose = "cursor"
 
 var (
 	errStuck = errors.New("paginate: a row came again on the page after it: an ordered column does not equal the value " +
-		"that was read from it; order by another, or tell the model its type in the database")
+		"that was read from it; order by another, or give its field the type that it has in the database")
 	errRepeats = errors.New("paginate: a row came twice on one page, and a cursor cannot tell its copies apart; " +
 		"in place of a join with many rows use EXISTS, Distinct or numbered pages")
 	errMerged = errors.New("paginate: the query merges rows by GROUP BY or DISTINCT without selecting all ordered columns and the " +
@@ -41,8 +41,9 @@ type keyset struct {
 
 // term is one ordered column.
 type term struct {
-	field *schema.Field
-	desc  bool
+	field  *schema.Field
+	desc   bool
+	stored string // the type of the column in the database, "" when unknown
 }
 
 // seek runs a page that begins after a cursor.
@@ -53,6 +54,10 @@ func (p *Paginator) seek(db *gorm.DB, in CursorInput, walk Walk) (*gorm.DB, *Pag
 	terms, err := termsOf(p.cfg.Row, walk.Terms)
 	if err != nil {
 		return nil, nil, err
+	}
+	stored := p.storedTypes(db)
+	for i := range terms {
+		terms[i].stored = stored[terms[i].field.DBName]
 	}
 	k := &keyset{keys: p.cfg.Keys, dialect: db.Name(), places: places{scan: p.scan, terms: terms}}
 	if k.context, err = walk.digest(terms); err != nil {
@@ -98,12 +103,12 @@ func termsOf(row *schema.Schema, order []clause.OrderByColumn) (terms []term, er
 			return nil, fmt.Errorf("paginate: %s has no column %q to continue from; order a Keyset list by its own columns",
 				row.Name, o.Column.Name)
 		}
-		terms = append(terms, term{f, o.Desc})
+		terms = append(terms, term{field: f, desc: o.Desc})
 	}
 	desc := len(terms) > 0 && terms[len(terms)-1].desc // as ordering does, so that an index can serve both
 	for _, f := range row.PrimaryFields {
 		if !slices.ContainsFunc(terms, func(t term) bool { return t.field == f }) {
-			terms = append(terms, term{f, desc})
+			terms = append(terms, term{field: f, desc: desc})
 		}
 	}
 	return terms, nil

@@ -146,7 +146,7 @@ func TestCountIsTheNumberOfRowsOfTheQuery(t *testing.T) {
 		if err := db.Delete(&invoice{}, "number = ?", "N-7").Error; err != nil {
 			t.Fatal(err)
 		}
-		p := compile(t, paginate.Config{})
+		p := compile(t, paginate.Config{Row: rowSchema(t)})
 		for name, build := range queries {
 			t.Run(name, func(t *testing.T) {
 				if name == "locked" && db.Name() == "sqlite" {
@@ -164,9 +164,13 @@ func TestCountIsTheNumberOfRowsOfTheQuery(t *testing.T) {
 					t.Fatal(err)
 				}
 				query := build(db.Model(&invoice{}))
-				_, page, err := p.Run(query, &paginate.Input{}, paginate.Walk{})
+				paged, page, err := p.Run(query, &paginate.Input{}, paginate.Walk{})
 				if err != nil || page.Total != want {
 					t.Errorf("got %+v, %v; want %d rows", page, err, want)
+				}
+				var found []map[string]any
+				if err := paged.Find(&found).Error; err != nil || int64(len(found)) != want {
+					t.Errorf("the page has %d rows, %v; want %d", len(found), err, want)
 				}
 			})
 		}

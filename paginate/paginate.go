@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"gorm.io/gorm"
@@ -49,6 +50,8 @@ type Paginator struct {
 	cfg  Config
 	key  []clause.OrderByColumn // the primary key of Config.Row
 	scan *schema.Schema         // reads the rows and their places; nil unless Keyset
+
+	stored atomic.Pointer[map[string]string] // see storedTypes
 }
 
 // Input is the struct that the arguments of numbered pages are decoded into.

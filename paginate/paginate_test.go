@@ -34,6 +34,7 @@ type line struct {
 	ID        int64
 	InvoiceID int64
 	Text      string
+	Invoice   *invoice
 }
 
 func (line) TableName() string { return "invoice_lines" } // LINES is a word of MariaDB's SQL

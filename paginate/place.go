@@ -1,6 +1,7 @@
 package paginate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"reflect"
@@ -8,6 +9,7 @@ import (
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
+	"gorm.io/gorm/logger"
 	"gorm.io/gorm/schema"
 )
 
@@ -109,7 +111,7 @@ func (t term) exactly(dialect string) clause.Expression {
 		switch {
 		case t.indexed():
 			return t.compared(dialect)
-		case t.field.GORMDataType == schema.Float && !t.typed("dec", "num"):
+		case t.typed("float", "double") || t.field.GORMDataType == schema.Float && !t.typed("dec", "num"):
 			sql = "? + 0e0" // a FLOAT is sent with six digits only
 		case t.field.GORMDataType == schema.Time:
 			sql = "CAST(? AS CHAR)" // not in the zone of the connection
@@ -127,11 +129,11 @@ func (t term) compared(dialect string) clause.Expression {
 }
 
 // indexed says whether MySQL orders the column by the places of its values in the type, but compares it as text.
-func (t term) indexed() bool { return t.typed("enum(", "set(") }
+func (t term) indexed() bool { return t.typed("enum", "set") }
 
-// typed says whether the type that the model gives the column begins with one of prefixes.
+// typed says whether the type of the column begins with one of prefixes: that in the database, or else that of the model.
 func (t term) typed(prefixes ...string) bool {
-	declared := strings.ToLower(strings.TrimSpace(string(t.field.DataType)))
+	declared := strings.ToLower(strings.TrimSpace(cmp.Or(t.stored, string(t.field.DataType))))
 	for _, prefix := range prefixes {
 		if strings.HasPrefix(declared, prefix) {
 			return true
@@ -147,4 +149,34 @@ func (t term) value(v any, dialect string) any {
 		return string(b) // bytes would be compared without the collation of the column
 	}
 	return v
+}
+
+// storedTypes are the types of the columns of Config.Row in the database. Only MySQL is asked, once: it alone orders some
+// types otherwise than it compares them, and a model need not say that a text is an ENUM.
+func (p *Paginator) storedTypes(db *gorm.DB) map[string]string {
+	if db.Name() != "mysql" {
+		return nil
+	}
+	if known := p.stored.Load(); known != nil {
+		return *known
+	}
+	types := map[string]string{}
+	err := readTypes(db.Session(&gorm.Session{NewDB: true, Logger: logger.Discard}).Table(p.cfg.Row.Table).Limit(0), types)
+	if err == nil || db.Statement.Context.Err() == nil { // a table of another name is known by its model alone
+		p.stored.Store(&types)
+	}
+	return types
+}
+
+func readTypes(query *gorm.DB, types map[string]string) error {
+	rows, err := query.Rows()
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	columns, err := rows.ColumnTypes()
+	for _, c := range columns {
+		types[c.Name()] = c.DatabaseTypeName()
+	}
+	return err
 }

@@ -186,6 +186,11 @@ func TestKeysetRefusesRowsWithoutAPlaceOfTheirOwn(t *testing.T) {
 				t.Errorf("%s: got %d rows, %v", name, len(rows), err)
 			}
 		}
+		eager := func() *gorm.DB { return db.Model(&line{}).Joins("Invoice").Where("invoice_lines.text = ?", "a") }
+		lines, err := walkRows[line](t, eager, 3, "-invoice_id")
+		if err != nil || len(lines) != 4 || lines[0].Invoice == nil || lines[0].Invoice.Number != "N-4" {
+			t.Errorf("a relation that is joined: %+v, %v", lines, err)
+		}
 		joined := func() *gorm.DB {
 			return db.Model(&invoice{}).Distinct("invoices.*").Joins("JOIN invoice_lines ON invoice_lines.invoice_id = invoices.id").Preload("Lines")
 		}
@@ -253,6 +258,28 @@ func TestKeysetFollowsTheOrderOfTypesThatOnlyMariaDBHas(t *testing.T) {
 	}
 }
 
+func TestKeysetKnowsTheTypesOfATableThatItsModelDoesNot(t *testing.T) {
+	type bare struct {
+		ID    int64
+		Level string
+		Rate  string
+		Price float64
+		Data  string
+	}
+	db := dbtest.MariaDB(t, "&interpolateParams=true")
+	if err := db.Exec("CREATE TABLE bares (id bigint PRIMARY KEY, level enum('low','mid','high','zz'), rate float, price decimal(30,20), data varbinary(9))").Error; err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12 {
+		if err := db.Exec("INSERT INTO bares VALUES (?, ?, 1 / ?, ?, ?)", i, []any{"low", "mid", "high", "zz", nil}[i%5], i%4+3,
+			fmt.Sprint("0.1000000000000000000", i%4), []any{nil, "a", "A", "\xff"}[i%4]).Error; err != nil {
+			t.Fatal(err)
+		}
+	}
+	query := func() *gorm.DB { return db.Model(&bare{}).Select("id") }
+	expectOrder(t, query, func(r bare) int64 { return r.ID }, "level", "rate", "price", "data")
+}
+
 // SQLite keeps a time as the text it was given, so the same moment may have many forms.
 func TestKeysetWalksTimesThatSQLiteKeepsInManyForms(t *testing.T) {
 	type moment struct {
@@ -282,7 +309,7 @@ func TestKeysetWalksTimesThatSQLiteKeepsInManyForms(t *testing.T) {
 	}
 }
 
-// A FLOAT in a field for text: MariaDB writes it with six digits, which it does not equal.
+// A FLOAT in a field for text, in a table that is not that of the model: MariaDB writes it with six digits, which it does not equal.
 func TestAWalkThatWouldRepeatRowsFails(t *testing.T) {
 	type rounded struct {
 		ID   int64

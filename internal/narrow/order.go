@@ -25,6 +25,8 @@ func Order(stmt *gorm.Statement, chosen, key []clause.OrderByColumn) {
 		key = group
 	case merged:
 		key = ordinals(list)
+	case !grouped && aggregates(list):
+		key = nil // there is one row
 	}
 	if merged {
 		// An unqualified name is an output column where there is one, such as sum(amount) AS amount.
@@ -104,6 +106,17 @@ func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	list := selectList(stmt)
 	return distinct(stmt, list) && !(Covers(list, key) && Covers(list, order))
 }
+
+// aggregates says whether a select list makes one row of all, as count(*) does. Functions in a subquery do not, nor
+// those over a window.
+func aggregates(list string) bool {
+	return aggregate.MatchString(list) && !window.MatchString(list)
+}
+
+var (
+	aggregate = regexp.MustCompile(`(?i)\b(count|sum|avg|min|max|total|group_concat|(string|array|jsonb?)_agg|json_arrayagg|bool_and|bool_or|every|std|stddev|variance)\s*\(`)
+	window    = regexp.MustCompile(`(?i)\bover\b|\bselect\b`)
+)
 
 // coversGroup says whether every group is one row of the table.
 func coversGroup(group, key []clause.OrderByColumn) bool {
