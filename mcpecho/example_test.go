@@ -263,3 +263,24 @@ func (exampleT) Context() context.Context  { return context.Background() }
 func (exampleT) Cleanup(func())            {}
 func (exampleT) Errorf(f string, a ...any) { fmt.Printf(f+"\n", a...) }
 func (exampleT) Fatalf(f string, a ...any) { panic(fmt.Sprintf(f, a...)) }
+
+// Specs of a group share a prefix. Where clients see another name, Fprint says which.
+func ExampleServer_Group() {
+	type article struct {
+		ID    uint   `json:"id"`
+		Title string `json:"title"`
+	}
+	srv := mcpecho.New(mcpecho.Config{Name: "magazine"})
+	one := mcpecho.Retrieve[article]("get", func(c *mcpecho.Call, in struct {
+		ID uint `json:"id" validate:"required"`
+	}) (*gorm.DB, error) {
+		return c.DB().Where("id = ?", in.ID), nil
+	})
+	srv.Group("articles").Add(one, one.AsResource("articles://{id}", mcpecho.Name("article")))
+	srv.Fprint(os.Stdout)
+	fmt.Println(srv.ListedName("articles.get"))
+	// Output:
+	// articles.get     validate → handle → fetch → serialize  (listed as articles_get)
+	// articles://{id}  validate → handle → fetch → serialize
+	// articles_get
+}

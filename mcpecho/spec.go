@@ -1,8 +1,8 @@
 package mcpecho
 
 import (
-	"errors"
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
