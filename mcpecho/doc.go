@@ -58,4 +58,5 @@
 // One endpoint serves protocol 2026-07-28 ("modern": no handshake, every
 // request carries its version) and 2025-11-25, 2025-06-18 and 2025-03-26
 // ("dated": initialize, then a session). A request says which it is on.
+// Batches, which 2025-03-26 alone knows, are refused.
 package mcpecho
