@@ -1,11 +1,16 @@
 package mcpecho
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"slices"
 	"strings"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 )
 
 // Problem is something about one entry, or about the server, that is allowed but rarely meant.
@@ -39,6 +44,8 @@ func (p Problem) String() string {
 //   - long_name: a name that clients may cut off, as they put the server's before it.
 //   - no_rate_limit: tools without a limit, which the specification demands (2026-07-28, server/tools,
 //     section Security Considerations). One problem for the whole server.
+//   - logged_values: gorm's logger of [Config.DB] prints the values of statements, secret ones
+//     included.
 //
 // What is on purpose is stated with its reason: by Public and Unlimited of package middleware,
 // [Unbounded], [Unnarrowed], [NoTransaction], [Discloses].
@@ -49,7 +56,31 @@ func (s *Server) Check() []Problem {
 	for _, e := range entries {
 		problems = append(problems, e.check(s, narrows)...)
 	}
+	if s.cfg.DB != nil && logsValues(s.cfg.DB.Logger) {
+		problems = append(problems, Problem{Rule: "logged_values", Message: "the logger of Config.DB prints the values of statements: " +
+			"make it with ParameterizedQueries, or give your own a method ParamsFilter"})
+	}
 	return append(problems, checkRateLimit(entries)...)
+}
+
+// logsValues says whether a logger of gorm gets the values of statements to print.
+func logsValues(l logger.Interface) bool {
+	if l == nil || l == logger.Discard {
+		return false
+	}
+	if v := reflect.Indirect(reflect.ValueOf(l)); v.Kind() == reflect.Struct { // gorm's own do not tell their level
+		if f, ok := v.Type().FieldByName("LogLevel"); ok && f.Type == reflect.TypeFor[logger.LogLevel]() {
+			if level, err := v.FieldByIndexErr(f.Index); err == nil && logger.LogLevel(level.Int()) <= logger.Silent {
+				return false
+			}
+		}
+	}
+	filter, ok := l.(gorm.ParamsFilter)
+	if !ok {
+		return true
+	}
+	_, params := filter.ParamsFilter(context.Background(), "SELECT ?", "a value")
+	return len(params) > 0
 }
 
 func (t *entry) check(s *Server, narrows bool) (problems []Problem) {

@@ -2,12 +2,16 @@ package mcpecho_test
 
 import (
 	"fmt"
+	"log"
+	"log/slog"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/mcpecho"
 )
@@ -204,5 +208,35 @@ func TestReasonsAreRequiredAndPrinted(t *testing.T) {
 	b.srv.Fprint(&out)
 	if got := out.String(); got != "x  guard → validate → handle → serialize  (guard: for the test; no transaction: calls a printer)\n" {
 		t.Error(got)
+	}
+}
+
+// plainLogger is a logger of an application's own that knows nothing of parameters.
+type plainLogger struct{ logger.Interface }
+
+func TestCheckNamesALoggerThatPrintsValues(t *testing.T) {
+	warn := logger.Config{LogLevel: logger.Warn}
+	quiet := warn
+	quiet.ParameterizedQueries = true
+	silent := logger.Config{LogLevel: logger.Silent}
+	for name, tc := range map[string]struct {
+		logger logger.Interface
+		found  bool
+	}{
+		"gorm's default":  {logger.Default, true},
+		"a new one":       {logger.New(log.Default(), warn), true},
+		"parameterized":   {logger.New(log.Default(), quiet), false},
+		"silent":          {logger.New(log.Default(), silent), false},
+		"discarding":      {logger.Discard, false},
+		"slog":            {logger.NewSlogLogger(slog.Default(), warn), true},
+		"slog, parameter": {logger.NewSlogLogger(slog.Default(), quiet), false},
+		"one of its own":  {plainLogger{logger.Discard}, true},
+	} {
+		b := setup(t)
+		b.db.Config.Logger = tc.logger
+		found := slices.ContainsFunc(b.srv.Check(), func(p mcpecho.Problem) bool { return p.Rule == "logged_values" })
+		if found != tc.found {
+			t.Errorf("%s: found %v", name, found)
+		}
 	}
 }

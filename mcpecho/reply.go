@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/sse"
@@ -229,6 +231,9 @@ func (x *exchange) sendError(c *Call, f failure) error {
 	if x.msg.Kind == jsonrpc.Notification {
 		x.msg.ID = nil
 	}
+	if f.status == http.StatusUnauthorized {
+		x.challenge()
+	}
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
 	out.B = jsonrpc.AppendError(out.B, x.msg.ID, f.code, f.message, data)
@@ -236,4 +241,21 @@ func (x *exchange) sendError(c *Call, f failure) error {
 		return nil
 	}
 	return x.send(f.status, out.B)
+}
+
+// challengeKey is where authentication leaves, in the [echo.Context], what it challenges with.
+const challengeKey = "mcpecho.challenge"
+
+// challenge gives a 401 the header that it must have, unless a step has set one: that of the
+// authentication of the mount, or a plain one. (RFC 9110 section 15.5.2)
+func (x *exchange) challenge() {
+	h := x.response.Header()
+	if h.Get(echo.HeaderWWWAuthenticate) != "" {
+		return
+	}
+	value := `Bearer realm="mcp"`
+	if known, ok := x.ec.Get(challengeKey).(interface{ Challenge() string }); ok {
+		value = known.Challenge()
+	}
+	h.Set(echo.HeaderWWWAuthenticate, value)
 }

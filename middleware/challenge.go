@@ -33,10 +33,18 @@ func challengeFrom(ec echo.Context) *challenge {
 	return plainChallenge
 }
 
-// set puts the challenge into the response. Empty parameters are left out:
-// code must be empty when the request carried no token.
-// (RFC 6750 section 3, RFC 9728 section 5.1)
+// Challenge is what the server sends with a 401 that is not of this package.
+func (ch *challenge) Challenge() string { return ch.header("", "", "") }
+
+// set puts the challenge into the response.
 func (ch *challenge) set(ec echo.Context, code, description, scope string) {
+	ec.Response().Header().Set(echo.HeaderWWWAuthenticate, ch.header(code, description, scope))
+}
+
+// header writes the challenge. Empty parameters are left out: code must be
+// empty when the request carried no token.
+// (RFC 6750 section 3, RFC 9728 section 5.1)
+func (ch *challenge) header(code, description, scope string) string {
 	var b strings.Builder
 	b.WriteString(`Bearer realm="` + quotable.Replace(ch.realm) + `"`)
 	for _, p := range [...][2]string{
@@ -46,7 +54,7 @@ func (ch *challenge) set(ec echo.Context, code, description, scope string) {
 			b.WriteString(", " + p[0] + `="` + quotable.Replace(p[1]) + `"`)
 		}
 	}
-	ec.Response().Header().Set(echo.HeaderWWWAuthenticate, b.String())
+	return b.String()
 }
 
 // quotable escapes what would end a quoted-string. (RFC 9110 section 5.6.4)

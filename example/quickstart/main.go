@@ -1,11 +1,13 @@
 package main
 
 import (
+	"log"
 	"os"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
+	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
@@ -35,7 +37,9 @@ func addTask(c *mcpecho.Call, in NewTask) (Task, error) {
 func tasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Model(&Task{}), nil }
 
 func main() {
-	db, err := gorm.Open(sqlite.Open("tasks.db?_txlock=immediate&_busy_timeout=5000"), &gorm.Config{TranslateError: true})
+	db, err := gorm.Open(sqlite.Open("tasks.db?_txlock=immediate&_busy_timeout=5000"), &gorm.Config{
+		Logger: logger.New(log.Default(), logger.Config{LogLevel: logger.Warn, ParameterizedQueries: true}), // SQL without its values
+	})
 	if err != nil || db.AutoMigrate(&Task{}) != nil {
 		panic("cannot open tasks.db")
 	}

@@ -38,8 +38,7 @@ func Open(path string) (*gorm.DB, error) {
 	// seconds, and takes it at BEGIN, where waiting cannot end in a deadlock.
 	dsn := path + "?_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=on&_txlock=immediate"
 	db, err := gorm.Open(sqlite.Open(dsn), &gorm.Config{
-		TranslateError: true,
-		Logger:         logger.Discard,
+		Logger: logger.Discard, // errors are in the log of the server, without values
 		// SQLite compares times as text, which is right in one time zone only.
 		NowFunc: func() time.Time { return time.Now().UTC() },
 	})
