@@ -146,7 +146,7 @@ func TestCheckNamesResultsThatLookAsIfTheyHeldACredential(t *testing.T) {
 		t.Errorf("credentials: %s", got)
 	}
 	for _, p := range b.srv.Check() {
-		if p.Rule == "credentials" && p.Entry == "articles" && !strings.Contains(p.Message, "its result shows PasswordHash, apiKey:") {
+		if p.Rule == "credentials" && p.Entry == "articles" && !strings.Contains(p.Message, "its result shows Author.PasswordHash, Author.APIKey:") {
 			t.Error(p)
 		}
 	}

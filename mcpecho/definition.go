@@ -30,7 +30,8 @@ type Definition struct {
 
 	parts   []binding.Part
 	output  *jsonschema.Schema
-	refused error // why the result cannot be described, unless a step replaces it
+	shown   reflect.Type // that output describes
+	refused error        // why the result cannot be described, unless a step replaces it
 	wraps   []func(*jsonschema.Schema) *jsonschema.Schema
 	shared  map[any]any
 	server  *Server
@@ -84,7 +85,7 @@ func (d *Definition) SetOutput(t reflect.Type) error {
 	if err != nil {
 		return err
 	}
-	d.output, d.refused = s, nil
+	d.output, d.shown, d.refused = s, t, nil
 	return nil
 }
 

@@ -54,7 +54,7 @@ type entry struct {
 	hints      map[string]bool // behaviour hints of a tool
 
 	described   bool
-	credentials []string // properties of the result that look so
+	credentials []string // fields of the result that look so
 
 	unbounded, untransacted, unnarrowed, discloses string // the reasons
 
@@ -259,7 +259,9 @@ func (t *entry) compileOutput(s *Server, set *settings, def *Definition) (*jsons
 	if err := errors.Join(def.refused, t.checkResult(set, def)); err != nil {
 		return nil, err
 	}
-	t.credentials = credentials(def.output)
+	if def.shown != nil {
+		t.credentials = binding.Credentials(def.shown)
+	}
 	if t.surface != onTools {
 		return nil, nil
 	}
