@@ -18,7 +18,8 @@ type Context struct {
 
 	mu      sync.Mutex
 	waiting atomic.Pointer[waiting]
-	cause   error // why it was ended by hand
+	ended   atomic.Bool // by hand
+	cause   error       // why
 }
 
 // waiting is the real thing, once it is needed.
@@ -82,7 +83,12 @@ func (d *Context) Err() error {
 // Value answers from the real thing where there is one: package context finds there that a child
 // needs no goroutine to be ended with it.
 func (d *Context) Value(key any) any {
-	if w := d.waiting.Load(); w != nil {
+	w := d.waiting.Load()
+	if w == nil && d.ended.Load() {
+		d.Done() // so that context.Cause finds the cause there
+		w = d.waiting.Load()
+	}
+	if w != nil {
 		return w.Value(key)
 	}
 	return d.Context.Value(key)
@@ -97,6 +103,7 @@ func (d *Context) End(cause error) {
 	defer d.mu.Unlock()
 	if d.cause == nil {
 		d.cause = cause
+		d.ended.Store(true)
 	}
 	if w := d.waiting.Load(); w != nil {
 		w.end(cause)

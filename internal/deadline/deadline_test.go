@@ -92,10 +92,13 @@ func TestTheEarlierDeadlineCounts(t *testing.T) {
 
 func TestTheCauseOfAnEndByHandIsKept(t *testing.T) {
 	cause := errors.New("shutdown")
-	d := begun(t.Context(), time.Hour)
-	<-ended(d, cause)
-	if d.Cause() != cause || context.Cause(d) != cause || !errors.Is(d.Err(), context.Canceled) {
-		t.Errorf("cause %v and %v, err %v", d.Cause(), context.Cause(d), d.Err())
+	waited, never := begun(t.Context(), time.Hour), begun(t.Context(), time.Hour)
+	<-ended(waited, cause)
+	never.End(cause)
+	for _, d := range []*deadline.Context{waited, never} {
+		if d.Cause() != cause || context.Cause(d) != cause || !errors.Is(d.Err(), context.Canceled) {
+			t.Errorf("cause %v and %v, err %v", d.Cause(), context.Cause(d), d.Err())
+		}
 	}
 }
 
