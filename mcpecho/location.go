@@ -27,6 +27,7 @@ type location struct {
 type group struct {
 	name  string
 	query bool // the whole of a form-style query, to be checked and not a value
+	list  bool // commas in it separate values
 }
 
 func newLocation(raw string) (*location, error) {
@@ -59,6 +60,7 @@ func newLocation(raw string) (*location, error) {
 // What the value of a variable is made of. (RFC 6570, section 2.1; RFC 3986, section 2)
 const (
 	unreserved = `(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})*`
+	several    = unreserved + `(?:,` + unreserved + `)*`
 	reserved   = `(?:[-._~A-Za-z0-9:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*`
 )
 
@@ -75,13 +77,28 @@ func (l *location) compile(raw string) string {
 		}
 		var expression string
 		expression, raw, _ = strings.Cut(rest, "}")
-		l.compileExpression(&b, expression)
+		// A comma belongs to the value before it, unless it cannot be told whose it is: then to none.
+		lists := (literal != "" || delimited(expression)) && ends(raw)
+		l.compileExpression(&b, expression, lists)
 	}
 	b.WriteString(`$`)
 	return b.String()
 }
 
-func (l *location) compileExpression(b *strings.Builder, expression string) {
+// ends says whether a value that rest follows has an end that can be told: that of the URI, a
+// literal, or one expression that begins with a delimiter.
+func ends(rest string) bool {
+	if !strings.HasPrefix(rest, "{") {
+		return true
+	}
+	_, after, _ := strings.Cut(rest, "}")
+	return delimited(rest[1:]) && !strings.HasPrefix(after, "{")
+}
+
+// delimited says whether what an expression stands for begins with a character that no value has.
+func delimited(expression string) bool { return strings.IndexByte("/?#;&", expression[0]) >= 0 }
+
+func (l *location) compileExpression(b *strings.Builder, expression string, lists bool) {
 	operator := expression[0]
 	if strings.IndexByte("+#./;?&", operator) >= 0 {
 		expression = expression[1:]
@@ -96,29 +113,36 @@ func (l *location) compileExpression(b *strings.Builder, expression string) {
 		}
 	}
 	if strings.IndexByte(";?&", operator) >= 0 {
-		l.compileNamed(b, operator, names)
+		l.compileNamed(b, operator, names, lists)
 		return
 	}
 	l.slow = l.slow || len(names) > 1
 	first, value := strings.Trim(string(operator), " +"), unreserved
-	if operator == '+' || operator == '#' {
-		value = reserved
+	switch {
+	case operator == '+' || operator == '#':
+		value, lists = reserved, false
+	case lists:
+		value = several
 	}
 	b.WriteString(`(?:` + regexp.QuoteMeta(first) + `(` + value + `))?`)
-	l.groups = append(l.groups, group{name: names[0]})
+	l.groups = append(l.groups, group{name: names[0], list: lists})
 }
 
 // compileNamed is values with their names, each of which may be missing.
-func (l *location) compileNamed(b *strings.Builder, operator byte, names []string) {
+func (l *location) compileNamed(b *strings.Builder, operator byte, names []string, lists bool) {
 	separators, assign := `[?&]`, `=`
 	if operator == ';' {
 		separators, assign = `;`, `=?`
 	}
+	value := unreserved
+	if lists {
+		value = several
+	}
 	b.WriteString(`(`)
 	l.groups = append(l.groups, group{query: operator == '?'})
 	for _, name := range names {
-		b.WriteString(`(?:` + separators + regexp.QuoteMeta(name) + assign + `(` + unreserved + `))?`)
-		l.groups = append(l.groups, group{name: name})
+		b.WriteString(`(?:` + separators + regexp.QuoteMeta(name) + assign + `(` + value + `))?`)
+		l.groups = append(l.groups, group{name: name, list: lists})
 	}
 	b.WriteString(`)`)
 }
@@ -162,11 +186,17 @@ func (l *location) extract(uri string) url.Values {
 			}
 			continue
 		}
-		value, err := url.PathUnescape(text)
-		if err != nil {
-			return nil
+		texts := []string{text}
+		if g.list {
+			texts = strings.Split(text, ",")
 		}
-		values[g.name] = append(values[g.name], value)
+		for _, text := range texts {
+			value, err := url.PathUnescape(text)
+			if err != nil {
+				return nil
+			}
+			values[g.name] = append(values[g.name], value)
+		}
 	}
 	return values
 }

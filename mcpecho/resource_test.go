@@ -446,3 +446,32 @@ func TestWithoutResourcesTheirMethodsDoNotExist(t *testing.T) {
 		t.Error("a template alone makes no empty resource list: ", r.Body)
 	}
 }
+
+func TestCommasInAURISeparateTheValuesOfAList(t *testing.T) {
+	b := setup(t)
+	tags := func(_ *mcpecho.Call, in struct {
+		Tags []string `json:"tags"`
+		Page int      `json:"page"`
+	}) (string, error) {
+		return strings.Join(in.Tags, "+"), nil
+	}
+	b.srv.Add(mcpecho.Resource("w://tagged/{tags}{?page}", tags), mcpecho.Resource("v://tagged{?tags,page}", tags))
+	for uri, want := range map[string]string{
+		"w://tagged/a,b%2Cc":        "a+b,c",
+		"w://tagged/a?page=2":       "a",
+		"v://tagged?tags=a,b&page=": "",
+		"v://tagged?tags=a,b":       "a+b",
+	} {
+		r := b.modern("resources/read", fmt.Sprintf(`"uri":%q`, uri), "Mcp-Name", uri)
+		if want == "" {
+			if r.Error == nil {
+				t.Errorf("%s: %s", uri, r.Body)
+			}
+			continue
+		}
+		contents, _ := r.Result["contents"].([]any)
+		if len(contents) != 1 || contents[0].(map[string]any)["text"] != want {
+			t.Errorf("%s: %s", uri, r.Body)
+		}
+	}
+}
