@@ -18,6 +18,7 @@ type location struct {
 	vars           []string
 	prefix, suffix string
 	pattern        *regexp.Regexp
+	loose          *regexp.Regexp // what package uritemplate may match
 	groups         []group
 	slow           bool            // lists and prefixes, which only package uritemplate takes apart
 	paths          map[string]bool // the variables of {+path} and {#path}
@@ -45,9 +46,9 @@ func newLocation(raw string) (*location, error) {
 		template: template, vars: template.Varnames(), paths: map[string]bool{},
 		prefix: raw[:strings.IndexByte(raw, '{')], suffix: raw[strings.LastIndexByte(raw, '}')+1:],
 	}
+	l.loose = template.Regexp()
 	pattern := l.compile(raw)
 	if l.slow {
-		l.pattern = template.Regexp()
 		return l, nil
 	}
 	l.pattern, err = regexp.Compile(pattern)
@@ -166,7 +167,7 @@ func (l *location) match(uri string) (url.Values, bool) {
 
 // extract returns nil when the URI does not match.
 func (l *location) extract(uri string) url.Values {
-	if l.slow {
+	if l.slow || strings.Contains(strings.TrimPrefix(uri, l.prefix), ",") {
 		return l.extractSlowly(uri)
 	}
 	found := l.pattern.FindStringSubmatchIndex(uri)
@@ -201,8 +202,9 @@ func (l *location) extract(uri string) url.Values {
 	return values
 }
 
+// extractSlowly is for templates with lists and for URIs that have one: a comma separates its values.
 func (l *location) extractSlowly(uri string) url.Values {
-	if !l.pattern.MatchString(uri) {
+	if !l.loose.MatchString(uri) {
 		return nil
 	}
 	found := l.template.Match(uri)
