@@ -11,10 +11,14 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/labstack/echo/v4"
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/mcpecho"
+	mw "github.com/mcpecho/kit/middleware"
 	"github.com/mcpecho/kit/paginate"
 )
 
@@ -340,5 +344,45 @@ func TestOfficialClientEndsItsDatedSession(t *testing.T) {
 	header.Set("Mcp-Session-Id", id)
 	if a := s.post(header, `{"jsonrpc":"2.0","id":1,"method":"ping"}`); a.Status != http.StatusNotFound || a.code() != -32600 {
 		t.Errorf("the ended session answers: %d %s", a.Status, a.Body)
+	}
+}
+
+// A refusal by a rule is something that the official client hands to its model, and no broken connection.
+func TestTheOfficialClientReadsWhyARuleRefuses(t *testing.T) {
+	s := start(t, func(srv *mcpecho.Server) {
+		refuses := func(name string, err error) *mcpecho.Spec {
+			return mcpecho.Service(name, func(*mcpecho.Call, empty) (empty, error) { return empty{}, nil },
+				mcpecho.Describe("Refuses."), mcpecho.NoTransaction("it does nothing"), mw.Permit(func(*mcpecho.Call) error { return err }))
+		}
+		srv.Add(
+			refuses("rule", errors.New("secret")),
+			refuses("told", mcpecho.Errorf("only the author may change it")),
+			refuses("hidden", gorm.ErrRecordNotFound),
+			mcpecho.Service("taken", func(c *mcpecho.Call, _ empty) (empty, error) {
+				return empty{}, c.JSON(http.StatusUnprocessableEntity, echo.Map{"errors": echo.Map{"title": "taken"}})
+			}, mcpecho.Describe("Is taken."), mcpecho.NoTransaction("it does nothing"), mw.Public("a test")),
+		)
+	})
+	for _, protocol := range protocols {
+		t.Run(protocol, func(t *testing.T) {
+			session := s.connect(protocol, s.token("ann", writer))
+			for tool, want := range map[string]toolError{
+				"rule":   {Type: mcpecho.TypeForbidden, Message: "not permitted"},
+				"told":   {Type: mcpecho.TypeError, Message: "only the author may change it"},
+				"hidden": {Type: mcpecho.TypeNotFound, Message: "no matching row found"},
+				"taken":  {Type: mcpecho.TypeError, Message: "Unprocessable Entity"},
+			} {
+				if got := refuse(t, session, tool, arguments{}); got.Type != want.Type || got.Message != want.Message {
+					t.Errorf("%s: %+v", tool, got)
+				}
+			}
+			result, err := session.CallTool(t.Context(), params("taken", arguments{}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := result.Content[0].(*mcp.TextContent).Text; !strings.Contains(text, `"details":{"errors":{"title":"taken"}}`) {
+				t.Error(text)
+			}
+		})
 	}
 }

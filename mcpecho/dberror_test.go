@@ -191,6 +191,30 @@ func TestArgumentValuesAreNotInTheLog(t *testing.T) {
 	}
 }
 
+func TestValuesInTheTextsOfDriversAreNotInTheLog(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
+		b := library(t, db)
+		duplicate := func(c *mcpecho.Call) error {
+			return c.DB().Create(&shelf{Code: canary}).Error
+		}
+		for name, fail := range map[string]func(c *mcpecho.Call) error{
+			"alone":        duplicate,
+			"wrapped":      func(c *mcpecho.Call) error { return fmt.Errorf("shelving: %w", duplicate(c)) },
+			"made text":    func(c *mcpecho.Call) error { return fmt.Errorf("shelving: %v", duplicate(c)) },
+			"first of two": func(c *mcpecho.Call) error { return fmt.Errorf("%v; %w", duplicate(c), duplicate(c)) },
+			"told":         func(c *mcpecho.Call) error { return &mcpecho.ToolError{Message: "no", Internal: duplicate(c)} },
+			"panicked":     func(c *mcpecho.Call) error { panic(duplicate(c)) },
+		} {
+			b.srv.Add(mcpecho.Service("fail_"+strings.ReplaceAll(name, " ", "_"), func(c *mcpecho.Call, _ none) (string, error) { return "", fail(c) }))
+			b.log.Reset()
+			r := b.call("fail_"+strings.ReplaceAll(name, " ", "_"), `{}`)
+			if log := b.log.String(); strings.Contains(log+r.Body, "hunter2") || !strings.Contains(log, "spec=fail_") {
+				t.Errorf("%s: %s\n%s", name, log, r.Body)
+			}
+		}
+	})
+}
+
 func TestALockedDatabaseIsBusyAndSaysWhenToTryAgain(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		b := library(t, db)

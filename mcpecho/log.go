@@ -3,6 +3,7 @@ package mcpecho
 import (
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,11 +84,15 @@ func logText(err error) string {
 		}
 		text = d.safe() // whatever wraps it has a form of its own
 	}
-	if known == nil && (strings.Contains(text, "(SQLSTATE ") || strings.HasPrefix(text, "Error ") && strings.Contains(text, "): ")) {
-		return unquoted(text, false) // a driver's error, made text by someone
+	if driverText.MatchString(text) {
+		return unquoted(text, false)
 	}
 	return text
 }
+
+// driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does with
+// the first of two.
+var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([0-9A-Z]{5}\): `)
 
 // minMasked is the length in bytes from which a value is taken out of a log.
 // Shorter ones tell nothing, and are parts of every sentence.

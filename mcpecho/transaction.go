@@ -232,7 +232,7 @@ func (c *Call) runHooks(hooks []func(context.Context)) {
 			defer func() {
 				if v := recover(); v != nil {
 					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-						slog.String("spec", c.entry.name), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+						slog.String("spec", c.entry.name), slog.String("panic", c.exchange.masks(c)(logText(&panicked{value: v}))), slog.String("stack", string(debug.Stack())))
 				}
 			}()
 			hook(context.WithoutCancel(c.Ctx()))
