@@ -28,7 +28,6 @@ type location struct {
 type group struct {
 	name  string
 	query bool // the whole of a form-style query, to be checked and not a value
-	list  bool // commas in it separate values
 }
 
 func newLocation(raw string) (*location, error) {
@@ -61,7 +60,6 @@ func newLocation(raw string) (*location, error) {
 // What the value of a variable is made of. (RFC 6570, section 2.1; RFC 3986, section 2)
 const (
 	unreserved = `(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})*`
-	several    = unreserved + `(?:,` + unreserved + `)*`
 	reserved   = `(?:[-._~A-Za-z0-9:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*`
 )
 
@@ -78,28 +76,13 @@ func (l *location) compile(raw string) string {
 		}
 		var expression string
 		expression, raw, _ = strings.Cut(rest, "}")
-		// A comma belongs to the value before it, unless it cannot be told whose it is: then to none.
-		lists := (literal != "" || delimited(expression)) && ends(raw)
-		l.compileExpression(&b, expression, lists)
+		l.compileExpression(&b, expression)
 	}
 	b.WriteString(`$`)
 	return b.String()
 }
 
-// ends says whether a value that rest follows has an end that can be told: that of the URI, a
-// literal, or one expression that begins with a delimiter.
-func ends(rest string) bool {
-	if !strings.HasPrefix(rest, "{") {
-		return true
-	}
-	_, after, _ := strings.Cut(rest, "}")
-	return delimited(rest[1:]) && !strings.HasPrefix(after, "{")
-}
-
-// delimited says whether what an expression stands for begins with a character that no value has.
-func delimited(expression string) bool { return strings.IndexByte("/?#;&", expression[0]) >= 0 }
-
-func (l *location) compileExpression(b *strings.Builder, expression string, lists bool) {
+func (l *location) compileExpression(b *strings.Builder, expression string) {
 	operator := expression[0]
 	if strings.IndexByte("+#./;?&", operator) >= 0 {
 		expression = expression[1:]
@@ -114,36 +97,29 @@ func (l *location) compileExpression(b *strings.Builder, expression string, list
 		}
 	}
 	if strings.IndexByte(";?&", operator) >= 0 {
-		l.compileNamed(b, operator, names, lists)
+		l.compileNamed(b, operator, names)
 		return
 	}
 	l.slow = l.slow || len(names) > 1
 	first, value := strings.Trim(string(operator), " +"), unreserved
-	switch {
-	case operator == '+' || operator == '#':
-		value, lists = reserved, false
-	case lists:
-		value = several
+	if operator == '+' || operator == '#' {
+		value = reserved
 	}
 	b.WriteString(`(?:` + regexp.QuoteMeta(first) + `(` + value + `))?`)
-	l.groups = append(l.groups, group{name: names[0], list: lists})
+	l.groups = append(l.groups, group{name: names[0]})
 }
 
 // compileNamed is values with their names, each of which may be missing.
-func (l *location) compileNamed(b *strings.Builder, operator byte, names []string, lists bool) {
+func (l *location) compileNamed(b *strings.Builder, operator byte, names []string) {
 	separators, assign := `[?&]`, `=`
 	if operator == ';' {
 		separators, assign = `;`, `=?`
 	}
-	value := unreserved
-	if lists {
-		value = several
-	}
 	b.WriteString(`(`)
 	l.groups = append(l.groups, group{query: operator == '?'})
 	for _, name := range names {
-		b.WriteString(`(?:` + separators + regexp.QuoteMeta(name) + assign + `(` + value + `))?`)
-		l.groups = append(l.groups, group{name: name, list: lists})
+		b.WriteString(`(?:` + separators + regexp.QuoteMeta(name) + assign + `(` + unreserved + `))?`)
+		l.groups = append(l.groups, group{name: name})
 	}
 	b.WriteString(`)`)
 }
@@ -187,17 +163,11 @@ func (l *location) extract(uri string) url.Values {
 			}
 			continue
 		}
-		texts := []string{text}
-		if g.list {
-			texts = strings.Split(text, ",")
+		value, err := url.PathUnescape(text)
+		if err != nil {
+			return nil
 		}
-		for _, text := range texts {
-			value, err := url.PathUnescape(text)
-			if err != nil {
-				return nil
-			}
-			values[g.name] = append(values[g.name], value)
-		}
+		values[g.name] = append(values[g.name], value)
 	}
 	return values
 }
