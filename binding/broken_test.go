@@ -160,9 +160,11 @@ func TestCompileRefusesRulesThatNothingCanSatisfy(t *testing.T) {
 			N string `validate:"min=1,qqqqqq=5"`
 		}](), `"qqqqqq", which go-playground/validator does not know`},
 		"string for a list": {reflect.TypeFor[struct {
+			//lint:ignore SA5008 the mistake is what is tested
 			N []int64 `json:"n,string"`
 		}](), "which are for single values"},
 		"string for a map": {reflect.TypeFor[struct {
+			//lint:ignore SA5008 the mistake is what is tested
 			N map[string]int64 `json:"n,string"`
 		}](), "which are for single values"},
 	} {
@@ -172,6 +174,7 @@ func TestCompileRefusesRulesThatNothingCanSatisfy(t *testing.T) {
 		}
 	}
 	if _, err := binding.OutputSchema(reflect.TypeFor[struct {
+		//lint:ignore SA5008 the mistake is what is tested
 		N []int64 `json:"n,string"`
 	}]()); err == nil {
 		t.Error("a result that can never be encoded must be refused")

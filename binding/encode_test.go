@@ -39,7 +39,7 @@ type order struct {
 	Status  string              `json:"status" validate:"oneof=draft paid"`
 	Page    int                 `json:"page" validate:"min=1" default:"1"`
 	Price   stdjson.Number      `json:"price"`
-	private int
+	_       int
 	Skipped string `json:"-"`
 }
 

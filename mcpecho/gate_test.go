@@ -121,7 +121,8 @@ func TestEchosTimeoutAsAStepEndsTheCallAndWaits(t *testing.T) {
 		ended <- in.Text
 		return in.Text, c.Ctx().Err()
 	}
-	timeout := echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: 30 * time.Millisecond}) //nolint:staticcheck // users have it
+	//lint:ignore SA1019 applications have it all the same
+	timeout := echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: 30 * time.Millisecond})
 	b.srv.Add(mcpecho.Service("slow", slow, mcpecho.Named("timeout", timeout)),
 		mcpecho.Service("fast", func(*mcpecho.Call, none) (string, error) { return "fast", nil }, mcpecho.Named("timeout", timeout)))
 	if f := b.call("slow", `{"text":"mine"}`).failure(t); f["type"] != mcpecho.TypeTimeout {

@@ -111,9 +111,7 @@ func (t *entry) models() (all []*schema.Schema) {
 	for _, l := range t.spec.links {
 		types = append(types, l.spec.row, l.spec.out)
 	}
-	for _, p := range t.parts {
-		types = append(types, p)
-	}
+	types = append(types, t.parts...)
 	for _, model := range types {
 		for model != nil && (model.Kind() == reflect.Pointer || model.Kind() == reflect.Slice) {
 			model = model.Elem()

@@ -138,9 +138,8 @@ func TestPanicsOfHooksOfAuthenticationAreAnsweredAndLogged(t *testing.T) {
 			return []byte(token.Header["kid"].(string)), nil // the usual mistake: a token without kid
 		}}),
 		"Verifier": mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
-			var none map[string]string
-			none["token"] = ""
-			return nil, nil
+			var none *mcpecho.Principal
+			return &mcpecho.Principal{Subject: none.Subject}, nil
 		}}),
 		"NewClaims": mw.BearerWithConfig(mw.BearerConfig{Key: key, NewClaims: func() jwt.Claims {
 			if claimed++; claimed > 1 {

@@ -35,19 +35,21 @@ func TestMergedRowsAreOrderedByWhatTheyHave(t *testing.T) {
 			order string
 			want  string
 		}{
-			"groups, by a sum, ties by group":         {sum, "amount", "bob3 cid3 ann10"},
-			"groups, by a sum, descending":            {sum, "-amount", "ann10 cid3 bob3"},
-			"groups, by their column":                 {sum, "-owner", "cid3 bob3 ann10"},
-			"groups, by nothing":                      {sum, "", "ann10 bob3 cid3"},
-			"groups in a scope":                       {func(db *gorm.DB) *gorm.DB { return db.Scopes(sum) }, "-amount", "ann10 cid3 bob3"},
-			"groups, by what they lack":               {sum, "at", `no one "at" to order by`},
-			"distinct":                                {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "-owner", "cid0 bob0 ann0"},
-			"distinct, by nothing":                    {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "", "ann0 bob0 cid0"},
-			"distinct of two, ties by the other":      {func(db *gorm.DB) *gorm.DB { return db.Distinct("amount", "owner") }, "owner", "ann5 bob1 bob2 cid3"},
-			"distinct in the text":                    {func(db *gorm.DB) *gorm.DB { return db.Select("DISTINCT owner") }, "-owner", "cid0 bob0 ann0"},
-			"distinct, by what it lacks":              {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "amount", `no one "amount" to order by`},
-			"distinct whole rows":                     {func(db *gorm.DB) *gorm.DB { return db.Distinct() }, "owner", "ann5 ann5 bob1 bob2 cid3"},
-			"distinct whole rows of a join of others": {func(db *gorm.DB) *gorm.DB { return db.Distinct("sales.*").Joins("JOIN sales s ON s.owner = sales.owner") }, "-owner", "cid3 bob2 bob1 ann5 ann5"},
+			"groups, by a sum, ties by group":    {sum, "amount", "bob3 cid3 ann10"},
+			"groups, by a sum, descending":       {sum, "-amount", "ann10 cid3 bob3"},
+			"groups, by their column":            {sum, "-owner", "cid3 bob3 ann10"},
+			"groups, by nothing":                 {sum, "", "ann10 bob3 cid3"},
+			"groups in a scope":                  {func(db *gorm.DB) *gorm.DB { return db.Scopes(sum) }, "-amount", "ann10 cid3 bob3"},
+			"groups, by what they lack":          {sum, "at", `no one "at" to order by`},
+			"distinct":                           {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "-owner", "cid0 bob0 ann0"},
+			"distinct, by nothing":               {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "", "ann0 bob0 cid0"},
+			"distinct of two, ties by the other": {func(db *gorm.DB) *gorm.DB { return db.Distinct("amount", "owner") }, "owner", "ann5 bob1 bob2 cid3"},
+			"distinct in the text":               {func(db *gorm.DB) *gorm.DB { return db.Select("DISTINCT owner") }, "-owner", "cid0 bob0 ann0"},
+			"distinct, by what it lacks":         {func(db *gorm.DB) *gorm.DB { return db.Distinct("owner") }, "amount", `no one "amount" to order by`},
+			"distinct whole rows":                {func(db *gorm.DB) *gorm.DB { return db.Distinct() }, "owner", "ann5 ann5 bob1 bob2 cid3"},
+			"distinct whole rows of a join of others": {func(db *gorm.DB) *gorm.DB {
+				return db.Distinct("sales.*").Joins("JOIN sales s ON s.owner = sales.owner")
+			}, "-owner", "cid3 bob2 bob1 ann5 ann5"},
 		}
 		o := compile(t, sale{}, ordering.Config{Fields: []string{"owner", "amount", "at"}})
 		for name, tt := range tests {

@@ -11,6 +11,9 @@ import (
 	"github.com/mcpecho/kit/internal/deadline"
 )
 
+// wrapped is a context of another type around it, as a call has one.
+type wrapped struct{ context.Context }
+
 func begun(parent context.Context, d time.Duration) *deadline.Context {
 	c := &deadline.Context{}
 	c.Begin(parent, time.Now().Add(d))
@@ -67,7 +70,7 @@ func TestAChildOfADeadlineNeedsNoGoroutine(t *testing.T) {
 	defer d.End(nil)
 	before := runtime.NumGoroutine()
 	for range 10 {
-		child, cancel := context.WithCancel(context.WithValue(d, struct{}{}, nil))
+		child, cancel := context.WithCancel(wrapped{d})
 		defer cancel()
 		if child.Err() != nil {
 			t.Fatal(child.Err())
