@@ -43,7 +43,8 @@ type Call struct {
 	capture  capture.Response
 	deadline deadline.Context
 	ctx      callContext
-	gates    []gate
+	gates    []atomic.Pointer[gate] // of the passages under way
+	own      *ownContext            // nil: Echo's own context is used
 }
 
 // inherited is what a call made inside another call has from it. It is handed

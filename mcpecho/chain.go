@@ -135,26 +135,26 @@ func (ch Chain) only(match func(Step) bool) Chain {
 }
 
 // compile nests the middlewares around h, the first step outermost. Each step that is not of this
-// module gets a gate, whose number in a call is its place among them.
+// module gets a gate of its number.
 func (ch Chain) compile(h echo.HandlerFunc) echo.HandlerFunc {
-	gate := ch.gates()
 	for _, s := range slices.Backward(ch.steps) {
 		if s.Native.Native() {
 			h = s.Func(h)
 		} else {
-			gate--
-			h = contain(s.Func, h, gate)
+			h = contain(s.Func, h, s.gate)
 		}
 	}
 	return h
 }
 
-// gates is how many gates a call of the chain needs.
-func (ch Chain) gates() (n int) {
-	for _, s := range ch.steps {
-		if !s.Native.Native() {
-			n++
+// number gives a gate to each step that is not of this module and returns how many there are. Parts
+// of the chain keep the numbers, because one part may run inside of another.
+func (ch Chain) number() (gates int) {
+	for i := range ch.steps {
+		if !ch.steps[i].Native.Native() {
+			ch.steps[i].gate = gates
+			gates++
 		}
 	}
-	return n
+	return gates
 }

@@ -163,7 +163,7 @@ func (t *entry) settle(s *Server, set *settings) (err error) {
 
 // compile nests the chain, and the parts of it that run alone.
 func (t *entry) compile(chain Chain) {
-	t.chain, t.gates = chain, chain.gates()
+	t.chain, t.gates = chain, chain.number()
 	end := func(echo.Context) error { return nil }
 	if t.group.server.cfg.HideForbidden {
 		chain = chain.marked()

@@ -9,10 +9,13 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// gate stands between a middleware written for plain Echo and its successor. Such a middleware may
-// return while its successor still runs in a goroutine (Echo's Timeout does), or before it has
-// begun. A chain ends only when everything in it has ended.
+// gate stands between a middleware written for plain Echo and its successor, for one passage of a
+// call. Such a middleware may return while its successor still runs in a goroutine (Echo's Timeout
+// does), or before it has begun. A chain ends only when everything in it has ended.
 type gate struct {
+	number int   // of the step in its chain
+	call   *Call // that passes
+
 	mu      sync.Mutex
 	inside  int           // successors that run
 	closed  bool          // the middleware has returned
@@ -22,11 +25,43 @@ type gate struct {
 
 var errLate = errors.New("mcpecho: a middleware called its successor after it had returned")
 
-// open lets successors in, for another run of the middleware.
-func (g *gate) open() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed, g.expired, g.empty = false, false, nil
+// passage is the echo.Context that such a middleware is given. By it the successor finds the gate
+// of this passage, also when the middleware keeps it until another passage has begun.
+type passage struct {
+	echo.Context
+	gate gate
+}
+
+const gateKey = "mcpecho.gate"
+
+// Get is echo.Context.Get.
+func (p *passage) Get(key string) any {
+	if key == gateKey {
+		return &p.gate
+	}
+	return p.Context.Get(key)
+}
+
+// gateOf finds the gate of a successor: that of the passage whose context it is given, or of the
+// one that is under way where a middleware passes on a context that knows nothing of it.
+func gateOf(ec echo.Context, number int) (*gate, error) {
+	c := CallFrom(ec)
+	if c == nil {
+		return nil, errNoCall
+	}
+	g, _ := ec.Get(gateKey).(*gate)
+	switch {
+	case g == nil || g.call == c && g.number != number:
+		if number < len(c.gates) {
+			g = c.gates[number].Load()
+		}
+	case g.call != c:
+		return nil, errLate
+	}
+	if g == nil {
+		return nil, errLate
+	}
+	return g, nil
 }
 
 func (g *gate) enter() error {
@@ -67,11 +102,10 @@ var errLeftRunning = errors.New("mcpecho: a middleware returned while its succes
 // it see whatever error it reported as returned.
 func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.HandlerFunc {
 	h := mw(func(ec echo.Context) error {
-		c := CallFrom(ec)
-		if c == nil {
-			return errNoCall
+		g, err := gateOf(ec, number)
+		if err != nil {
+			return err
 		}
-		g := &c.gates[number]
 		if err := g.enter(); err != nil {
 			return err
 		}
@@ -83,24 +117,27 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 		if c == nil {
 			return errNoCall
 		}
-		g := &c.gates[number]
-		late, err := c.pass(g, h, ec)
+		p := &passage{Context: ec}
+		p.gate.number, p.gate.call = number, c
+		late, err := p.run(h)
 		if err == nil {
 			err = c.outcome()
 		}
 		switch {
 		case late && err == nil && c.capture.Status() == 0:
 			return errors.Join(context.DeadlineExceeded, errLeftRunning)
-		case (late || g.expired) && isTimeout(err):
+		case (late || p.gate.expired) && isTimeout(err):
 			return errors.Join(context.DeadlineExceeded, err)
 		}
 		return err
 	}
 }
 
-// pass runs a middleware and waits until its successor has ended, a panic included.
-func (c *Call) pass(g *gate, h echo.HandlerFunc, ec echo.Context) (late bool, err error) {
-	g.open()
+// run runs a middleware and waits until its successor has ended, a panic included.
+func (p *passage) run(h echo.HandlerFunc) (late bool, err error) {
+	g := &p.gate
+	c := g.call
+	c.gates[g.number].Store(g)
 	defer func() {
 		if running := g.shut(); running != nil {
 			late = true
@@ -108,7 +145,7 @@ func (c *Call) pass(g *gate, h echo.HandlerFunc, ec echo.Context) (late bool, er
 			<-running
 		}
 	}()
-	return false, h(ec)
+	return false, h(p)
 }
 
 // isTimeout says whether the error is what a middleware answers with that has given up waiting.

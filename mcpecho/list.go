@@ -129,6 +129,9 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
 		inner := &Call{}
 		for i, e := range entries {
 			if e.guarded() {
+				if inner.gates != nil { // what a middleware keeps is not used again
+					inner = &Call{}
+				}
 				c.beginChild(inner, e, nil)
 				if !inner.permitted() {
 					continue
@@ -162,7 +165,7 @@ func (s *Server) newListing(kind listKind) *entry {
 			t.chain.steps = append(t.chain.steps, one...)
 		}
 	}
-	t.gates = t.chain.gates()
+	t.gates = t.chain.number()
 	t.guards = t.chain.compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
 	return t
 }
@@ -175,7 +178,7 @@ func (t *entry) guarded() bool { return slices.ContainsFunc(t.chain.steps, Step.
 func (c *Call) permitted() bool {
 	err := c.run(c.entry.permits, nil)
 	if err == nil {
-		return true
+		return c.passed.Load() // a guard may answer by itself, or do nothing at all
 	}
 	var refusal *Error
 	if !errors.As(err, &refusal) {
@@ -190,7 +193,10 @@ func (c *Call) permitted() bool {
 // send no notifications: what asks is not a call of the entry.
 func (x *exchange) permit(c *Call) error {
 	c.muted = true
-	return c.run(c.entry.permits, nil)
+	if err := c.run(c.entry.permits, nil); err != nil || c.passed.Load() || !c.entry.guarded() {
+		return err
+	}
+	return &ToolError{Type: TypeForbidden, Message: "not permitted", Internal: errNoResult}
 }
 
 // encodeView writes the pages of a list.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -70,6 +71,12 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	if c.depth > maxDepth {
 		return errTooDeep
 	}
+	if n := c.entry.gates; n > 0 {
+		c.gates = make([]atomic.Pointer[gate], n)
+		c.own = newOwnContext(c.Context)
+		c.Context = c.own
+		defer c.own.release()
+	}
 	request, response := c.Request(), c.Context.Response()
 	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
 	if c.depth == 0 {
@@ -82,9 +89,6 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	c.SetRequest(request.WithContext(&c.ctx))
 	c.capture.Begin(response, c.Echo())
 	c.SetResponse(&c.capture.Echo)
-	if c.entry != nil && c.entry.gates > 0 {
-		c.gates = make([]gate, c.entry.gates)
-	}
 	defer func() {
 		c.deadline.End(nil)
 		if c.hidden() {

@@ -99,7 +99,9 @@ type Step struct {
 	// it as it is.
 	Native native.Mark
 
-	inherited bool // from the server or a group: set while a chain is made
+	// Set while a chain is made:
+	inherited bool // from the server or a group
+	gate      int  // the number of its gate
 }
 
 // decides says whether the step decides if a caller may use the spec.
