@@ -119,7 +119,9 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 		}
 		p := &passage{Context: ec}
 		p.gate.number, p.gate.call = number, c
+		request := ec.Request()
 		late, err := p.run(h)
+		ec.SetRequest(request) // some leave one behind whose context has ended
 		if err == nil {
 			err = c.outcome()
 		}

@@ -159,3 +159,103 @@ func TestAMiddlewareMayPassOnAContextOfItsOwn(t *testing.T) {
 		t.Error("a call was found outside of one")
 	}
 }
+
+// keeper is a middleware that keeps its first successor for later, and answers others by itself.
+type keeper struct {
+	later chan func() error
+	err   error
+	hold  chan struct{} // closed when the others may end
+	begun chan struct{} // closed when another one has begun
+}
+
+func (k *keeper) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		select {
+		case k.later <- func() error { return next(c) }:
+			return k.err
+		default:
+		}
+		close(k.begun)
+		<-k.hold
+		return c.JSON(200, widget{Name: "by itself"})
+	}
+}
+
+func TestASuccessorThatIsKeptNeverRunsInTheCallOfAnother(t *testing.T) {
+	for name, steps := range map[string][]mcpecho.Option{
+		"behind the same middleware": nil,
+		"without any":                {mcpecho.Without("keeper")},
+	} {
+		b := setup(t)
+		k := &keeper{later: make(chan func() error, 1), err: mcpecho.Errorf("gave up"), hold: make(chan struct{}), begun: make(chan struct{})}
+		b.srv.Use(mcpecho.Named("keeper", k.middleware))
+		wait := func(c *mcpecho.Call, in struct {
+			Name string `json:"name"`
+		}) (widget, error) {
+			close(k.begun)
+			<-k.hold
+			return widget{Name: "by itself"}, nil
+		}
+		b.srv.Add(mcpecho.Service("w.insert", insert), mcpecho.Service("w.wait", wait, steps...))
+		b.call("w.insert", `{"name":"of the first"}`)
+		done := make(chan reply)
+		go func() { done <- b.call("w.wait", `{"name":"of the second"}`) }()
+		<-k.begun
+		if err := (<-k.later)(); err == nil {
+			t.Errorf("%s: a kept successor ran", name)
+		}
+		close(k.hold)
+		if r := <-done; !strings.Contains(r.text(), "by itself") || b.count() != 0 {
+			t.Errorf("%s: %d rows, %s", name, b.count(), r.Body)
+		}
+	}
+}
+
+func TestASuccessorThatIsKeptDoesNotEnterTheNextAttempt(t *testing.T) {
+	b := setup(t)
+	var kept func() error
+	attempts, ran := 0, 0
+	twice := mcpecho.Step{Name: "twice", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		rewind := c.Mark()
+		if next() == nil {
+			return nil
+		}
+		if err := rewind(); err != nil {
+			return err
+		}
+		return next()
+	})}
+	foreign := mcpecho.Named("foreign", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if attempts++; attempts == 1 {
+				kept = func() error { return next(c) }
+				return mcpecho.Errorf("again")
+			}
+			if err := kept(); err == nil {
+				t.Error("the successor of the first attempt entered the second")
+			}
+			return next(c)
+		}
+	})
+	b.srv.Add(mcpecho.Service("w", func(*mcpecho.Call, none) (string, error) { ran++; return "done", nil }, twice, mcpecho.After("twice", foreign)))
+	if r := b.call("w", `{}`); r.text() != "done" || ran != 1 {
+		t.Errorf("the handler ran %d times: %s", ran, r.Body)
+	}
+}
+
+func TestAPartOfAChainInsideOfAnotherDoesNotWaitForItself(t *testing.T) {
+	b := setup(t)
+	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
+	settles := mcpecho.Step{Name: "settles", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		if err := next(); err != nil {
+			return err
+		}
+		return c.Settle()
+	})}
+	b.srv.Add(mcpecho.Service("w", func(*mcpecho.Call, none) (string, error) { return "", nil },
+		mcpecho.Named("outer", pass), settles, mcpecho.Step{Name: "stamp", Stage: mcpecho.StageSerialize, Func: pass},
+		mcpecho.After("settles", mcpecho.Named("cache", mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult("cached"); return nil })))))
+	if r := b.call("w", `{}`); r.text() != "cached" {
+		t.Error(r.Body)
+	}
+}

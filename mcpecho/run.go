@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"sync/atomic"
 	"time"
@@ -94,7 +95,7 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 		if c.hidden() {
 			c.capture.DropHeaders() // a challenge would tell that there is something
 		}
-		c.capture.End()
+		c.capture.HandHeadersOn()
 		c.Context.SetResponse(response)
 		c.SetRequest(request)
 	}()
@@ -112,6 +113,7 @@ func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err
 	if err == nil && conclude != nil {
 		err = conclude(c)
 	}
+	c.capture.Close()
 	return c.refusal(err)
 }
 
@@ -173,7 +175,11 @@ func (c *Call) decode() error {
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
-		if err := t.spec.handle(c); err != nil {
+		handle := t.spec.handle
+		if c.response != &c.capture.Echo || c.response.Writer != http.ResponseWriter(&c.capture) {
+			handle = (*Call).handles
+		}
+		if err := handle(c); err != nil {
 			return err
 		}
 		if err := c.outcome(); err != nil {

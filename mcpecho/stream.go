@@ -25,6 +25,7 @@ type notifier struct {
 	mu     sync.Mutex
 	x      *exchange
 	until  time.Time // the deadline of the call
+	first  *Call     // that has sent something
 	stream *sse.Stream
 	broken bool // the client cannot be written to any more
 	closed bool // the reply is on its way
@@ -53,7 +54,7 @@ func (c *Call) notifier() *notifier {
 		return n
 	}
 	if n = over; acceptsEvents(x.request.Header) {
-		n = &notifier{x: x}
+		n = &notifier{x: x, first: c}
 		n.until, _ = c.ctx.Deadline()
 	}
 	if x.notify.CompareAndSwap(nil, n) {
@@ -91,6 +92,9 @@ func (n *notifier) send(message []byte, until time.Time) {
 		return
 	}
 	if n.stream == nil {
+		for c := n.first; c != nil; c = c.parent {
+			c.capture.HandHeadersOn() // what steps have set so far: later is too late
+		}
 		n.stream = sse.Open(n.x.response)
 	}
 	n.broken = n.stream.Send(message, until) != nil

@@ -227,6 +227,15 @@ func (c *Call) runAfterCommit() {
 // runHooks runs functions in the order of their registration. The change has been made: neither
 // a client that left nor a failing function undoes it.
 func (c *Call) runHooks(hooks []func(context.Context)) {
+	if len(hooks) == 0 {
+		return
+	}
+	// Whatever they do to the call, its outcome is settled.
+	answer, rewind := c.answer, c.capture.Mark()
+	defer func() {
+		c.answer = answer
+		rewind()
+	}()
 	for _, hook := range hooks {
 		func() {
 			defer func() {

@@ -20,6 +20,10 @@ import (
 // and for status 2xx. A body of status 4xx is kept, one of 5xx is only for the log.
 func (c *Call) written() error {
 	status := c.capture.Status()
+	if status == 0 && c.response.Committed && c.response.Status >= 400 {
+		// A middleware holds back what was written inside of it; what it means counts now.
+		return echo.NewHTTPError(c.response.Status)
+	}
 	if status < 300 {
 		return nil
 	}
@@ -40,6 +44,22 @@ func (c *Call) written() error {
 	return answer
 }
 
+// handles runs the function of the spec. What it writes is captured directly, whatever a middleware
+// has put around the response to buffer or compress: it is the answer, and decides about a commit.
+func (c *Call) handles() error {
+	outer := c.response
+	direct := echo.NewResponse(&c.capture, c.Echo())
+	direct.Status = http.StatusOK
+	c.SetResponse(direct)
+	defer func() {
+		c.SetResponse(outer)
+		if direct.Committed {
+			outer.Status = direct.Status
+		}
+	}()
+	return c.entry.spec.handle(c)
+}
+
 // messageOf is the message of an error response: the text in the form of Echo's own error handler,
 // other JSON as it is, or else text.
 func messageOf(status int, media string, body []byte) any {
@@ -50,7 +70,7 @@ func messageOf(status int, media string, body []byte) any {
 				return message
 			}
 		}
-		return jsontext.Value(append([]byte(nil), body...))
+		return jsontext.Value(body)
 	}
 	if text := strings.TrimSpace(string(body)); media == echo.MIMETextPlain && text != "" && utf8.ValidString(text) {
 		return text
@@ -73,7 +93,7 @@ func (c *Call) takeWritten() error {
 	case len(body) == 0:
 		return c.setEncoded([]byte("null"))
 	case isJSONType(media):
-		value := jsontext.Value(append([]byte(nil), body...))
+		value := jsontext.Value(body)
 		if err := value.Compact(); err != nil {
 			return fmt.Errorf("mcpecho: the body that was written is not JSON: %w", err)
 		}
@@ -85,7 +105,7 @@ func (c *Call) takeWritten() error {
 		}
 		return c.setEncoded(b)
 	}
-	return c.takeMedia(media, append([]byte(nil), body...))
+	return c.takeMedia(media, body)
 }
 
 var errMediaSchema = errors.New("mcpecho: what was written is no JSON, as the output schema promises")

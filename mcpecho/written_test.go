@@ -2,10 +2,13 @@ package mcpecho_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
@@ -220,5 +223,78 @@ func TestTheTextOfAToolIsBoundedLikeItsResult(t *testing.T) {
 	b.srv.Add(mcpecho.Service("w.insert", insert, transaction(), mcpecho.Text(func(widget) string { return strings.Repeat("x", 1001) })))
 	if f := b.call("w.insert", `{"name":"x"}`).failure(t); f["type"] != mcpecho.TypeTooLarge || b.count() != 0 {
 		t.Errorf("%v, %d rows", f, b.count())
+	}
+}
+
+func TestWhatAHandlerWritesCountsInsideOfAMiddlewareThatBuffers(t *testing.T) {
+	//lint:ignore SA1019 applications have it all the same
+	buffers := mcpecho.Named("timeout", echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: time.Minute}))
+	compresses := mcpecho.Named("gzip", echomw.Gzip())
+	for name, outer := range map[string]mcpecho.Step{"timeout": buffers, "gzip": compresses} {
+		for _, place := range []mcpecho.Option{outer, mcpecho.After("transaction", outer)} {
+			for status, has := range map[int]string{422: "taken", 500: "reference", 200: "good"} {
+				b := setup(t)
+				hooks := 0
+				b.srv.Add(mcpecho.Service("w.write", func(c *mcpecho.Call, _ none) (*widget, error) {
+					c.AfterCommit(func(context.Context) { hooks++ })
+					if err := c.DB().Create(&widget{Name: "row"}).Error; err != nil {
+						return nil, err
+					}
+					if status == 200 {
+						return nil, c.JSON(200, widget{Name: "good"})
+					}
+					return nil, c.JSON(status, echo.Map{"errors": "taken"})
+				}, transaction(), place))
+				r := b.send(http.MethodPost, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"w_write","arguments":{},`+meta+`}}`,
+					"MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "w_write", "Accept-Encoding", "gzip")
+				want := map[bool]int64{true: 1, false: 0}[status == 200]
+				if n := b.count(); n != want || int64(hooks) != want || !strings.Contains(r.text(), has) || strings.Contains(r.Body, "committed") {
+					t.Errorf("%s, %d: %d rows, %d hooks, %s %s", name, status, n, hooks, r.Body, b.log)
+				}
+			}
+		}
+	}
+}
+
+func TestHeadersOfStepsReachAClientOfAnEventStream(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("work", func(c *mcpecho.Call, _ none) (string, error) { c.Progress(1, 2, ""); return "ok", nil },
+		mcpecho.Named("cookie", func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error { c.SetCookie(&http.Cookie{Name: "step", Value: "1"}); return next(c) }
+		})))
+	req := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","_meta":{`+
+		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"progressToken":1}}}`))
+	for k, v := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+		"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "work"} {
+		req.Header.Set(k, v)
+	}
+	rec := httptest.NewRecorder()
+	b.e.ServeHTTP(rec, req)
+	if res := rec.Result(); res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Set-Cookie") != "step=1" {
+		t.Error(res.Header)
+	}
+}
+
+func TestWhatAMiddlewareWantsToDoBeforeTheResponseIsDone(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("w.insert", insert, mcpecho.Named("session", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Response().Before(func() { c.SetCookie(&http.Cookie{Name: "session", Value: "renewed"}) })
+			return next(c)
+		}
+	})))
+	if r := b.call("w.insert", `{"name":"x"}`); r.Header.Get("Set-Cookie") != "session=renewed" || r.Result["isError"] != nil {
+		t.Error(r.Header, r.Body)
+	}
+}
+
+func TestAnAfterCommitFunctionCannotChangeTheOutcome(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("w.insert", func(c *mcpecho.Call, in newWidget) (widget, error) {
+		c.AfterCommit(func(context.Context) { _ = c.JSON(500, "broken"); c.Error(mcpecho.Errorf("no")); c.SetResult("other") })
+		return createWidget(c, in)
+	}, transaction()))
+	if r := b.call("w.insert", `{"name":"x","size":1}`); r.text() != `{"id":1,"name":"x","size":1}` || b.count() != 1 {
+		t.Error(r.Body)
 	}
 }

@@ -4,10 +4,13 @@ package capture
 
 import (
 	"bytes"
+	"compress/gzip"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/labstack/echo/v4"
 )
@@ -19,15 +22,19 @@ const MaxBody = 1 << 20
 var ErrTooLarge = errors.New("mcpecho: more than 1 MiB was written to the response of a call")
 
 // Response is a captured response. It is meant to be a field of what it belongs to, so that a call
-// which writes nothing costs no allocation.
+// which writes nothing costs no allocation. A middleware may write to it while its successor, which
+// it no longer waits for, looks at it.
 type Response struct {
 	// Echo is the response that the chain sees. Its status is 200 from the start, as after Echo's router.
 	Echo echo.Response
 
-	real     *echo.Response
-	header   http.Header // a copy of the real one, made at its first use
-	status   int         // 0: nothing was written
+	real   *echo.Response
+	header http.Header // a copy of the real one, made at its first use
+
+	mu       sync.Mutex // guards what follows
+	status   int        // 0: nothing was written
 	tooLarge bool
+	closed   bool
 	body     bytes.Buffer
 }
 
@@ -39,10 +46,14 @@ func (r *Response) Begin(real *echo.Response, e *echo.Echo) {
 }
 
 // Mark remembers what was written and which headers were set so far; the function that it returns
-// puts the response back to that state. Nothing may be writing meanwhile.
+// puts the response back to that state.
 func (r *Response) Mark() (rewind func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	header, status, tooLarge, length, response := r.header.Clone(), r.status, r.tooLarge, r.body.Len(), r.Echo
 	return func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		r.header, r.status, r.tooLarge, r.Echo = header.Clone(), status, tooLarge, response
 		r.body.Truncate(length)
 	}
@@ -51,8 +62,19 @@ func (r *Response) Mark() (rewind func()) {
 // DropHeaders forgets which headers were set.
 func (r *Response) DropHeaders() { r.header = nil }
 
-// End hands the headers on to the real response, all but those that describe the captured body.
-func (r *Response) End() {
+// Close ends the writing: what comes later is dropped. The functions that middlewares have registered
+// with Before and After of the response run now if nothing was written.
+func (r *Response) Close() {
+	r.mu.Lock()
+	r.closed = true
+	r.mu.Unlock()
+	if !r.Echo.Committed {
+		r.Echo.WriteHeader(http.StatusOK)
+	}
+}
+
+// HandHeadersOn gives the headers to the real response, all but those that describe the captured body.
+func (r *Response) HandHeadersOn() {
 	if r.header == nil {
 		return
 	}
@@ -109,15 +131,26 @@ func (r *Response) Header() http.Header {
 
 // WriteHeader is http.ResponseWriter's. The first final status counts.
 func (r *Response) WriteHeader(status int) {
-	if r.status == 0 && status >= 200 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writeHeader(status)
+}
+
+func (r *Response) writeHeader(status int) {
+	if r.status == 0 && status >= 200 && !r.closed {
 		r.status = status
 	}
 }
 
 // Write is http.ResponseWriter's. It fails beyond [MaxBody].
 func (r *Response) Write(b []byte) (int, error) {
-	r.WriteHeader(http.StatusOK)
-	if r.body.Len()+len(b) > MaxBody {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.writeHeader(http.StatusOK)
+	switch {
+	case r.closed:
+		return len(b), nil
+	case r.body.Len()+len(b) > MaxBody:
 		r.tooLarge = true
 		return 0, ErrTooLarge
 	}
@@ -128,14 +161,33 @@ func (r *Response) Write(b []byte) (int, error) {
 func (r *Response) Flush() {}
 
 // Status is the status that was written, 0 while nothing was.
-func (r *Response) Status() int { return r.status }
+func (r *Response) Status() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
+}
 
-// Body is what was written; it is valid until the next write. A body that was cut is an error.
+// Body is a copy of what was written, inflated if a middleware has compressed it. A body that was
+// cut is an error.
 func (r *Response) Body() ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	if r.tooLarge {
 		return nil, ErrTooLarge
 	}
-	return r.body.Bytes(), nil
+	body := bytes.Clone(r.body.Bytes())
+	if len(body) == 0 || !strings.EqualFold(r.header.Get(echo.HeaderContentEncoding), "gzip") {
+		return body, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	body, err = io.ReadAll(io.LimitReader(z, MaxBody+1))
+	if err == nil && len(body) > MaxBody {
+		err = ErrTooLarge
+	}
+	return body, err
 }
 
 // ContentType is the media type of the body, in lower case and without parameters.
