@@ -45,11 +45,26 @@ func (c *Call) database() *gorm.DB {
 
 // SetDB makes db the database of everything that runs after the step that calls it, and returns
 // a function that restores the one before: for a database of the tenant, a replica. It begins
-// nothing; [Call.Transaction] does.
+// nothing; [Call.Transaction] does. Where a transaction of the call is open on the same *sql.DB
+// already, as in a spec of a sequence whose server has such a step, db joins it.
 func (c *Call) SetDB(db *gorm.DB) (restore func()) {
 	before := c.tx
 	c.tx = &database{db: db, outer: before, hooks: before.registers()}
+	if pool := poolOf(db); pool != nil && !inTransaction(db) {
+		for d := before; d != nil; d = d.outer {
+			if d.conn != nil && d.pool == pool {
+				c.tx.db, c.tx.pool, c.tx.conn = d.conn.handle(db), pool, d.conn
+				break
+			}
+		}
+	}
 	return func() { c.tx = before }
+}
+
+// inTransaction says whether a handle is that of an open transaction.
+func inTransaction(db *gorm.DB) bool {
+	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
+	return ok
 }
 
 // registers is where AfterCommit puts a function while d is the database of the call.

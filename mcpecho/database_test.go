@@ -98,3 +98,28 @@ func TestTheLogExplainsAStoreThatWaitsForTheTransactionOfItsCall(t *testing.T) {
 		})
 	}
 }
+
+func TestADatabaseThatIsSetInsideOfATransactionOnItJoinsTheTransaction(t *testing.T) {
+	b := setup(t)
+	tenant := b.db.Session(&gorm.Session{})
+	b.srv.Use(mcpecho.Named("tenant", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		defer c.SetDB(tenant)()
+		return next()
+	})))
+	type input = struct {
+		Name string `json:"name" validate:"required"`
+	}
+	seq := mcpecho.NewSequence[input]("both")
+	same := func(_ *mcpecho.Call, in input) input { return in }
+	mcpecho.Then[widget](seq, mcpecho.Service("insert", insert), same)
+	last := mcpecho.Then[widget](seq, mcpecho.Service("fail", func(*mcpecho.Call, input) (widget, error) {
+		return widget{}, mcpecho.Errorf("not today")
+	}), same)
+	b.srv.Add(mcpecho.Finish(seq, last, transaction()))
+	if f := b.call("both", `{"name":"x"}`).failure(t); f["type"] != mcpecho.TypeError || f["committed"] != nil {
+		t.Error(f)
+	}
+	if n := b.count(); n != 0 {
+		t.Errorf("%d rows stay of a sequence whose transaction was rolled back", n)
+	}
+}
