@@ -40,6 +40,11 @@ func isBinary(t reflect.Type) bool {
 // items of content, contents or messages, and the structured content of a
 // tool. A result above [Config.MaxResultBytes] is refused.
 func (c *Call) encode(v any) (err error) {
+	defer func() {
+		if err != nil { // what is not sent is no answer, also where a middleware drops the error
+			c.answer.structured, c.answer.items, c.answer.text = nil, nil, nil
+		}
+	}()
 	switch c.entry.surface {
 	case onTools:
 		err = c.encodeTool(v)

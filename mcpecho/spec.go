@@ -64,7 +64,7 @@ func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opt
 			if err != nil {
 				return err
 			}
-			c.SetResult(out)
+			c.answer.result = out // which the steps behind may refuse, and serialize makes the answer
 			return nil
 		},
 	}

@@ -27,6 +27,12 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 	if db == nil {
 		db = c.database()
 	}
+	before, kept := c.answer, false
+	defer func() {
+		if !kept {
+			c.undoAnswer(before)
+		}
+	}()
 	on, err := c.openOn(db)
 	if err == nil {
 		if on != nil {
@@ -38,7 +44,15 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 	if err != nil && errors.Is(err, sql.ErrTxDone) && c.Ctx().Err() != nil {
 		return c.Ctx().Err() // database/sql has rolled back, because of it
 	}
+	kept = err == nil
 	return err
+}
+
+// undoAnswer takes back what was made of the call in a transaction that has failed, so that a
+// middleware that drops the error does not turn it into a success. Errors stay.
+func (c *Call) undoAnswer(before answer) {
+	before.errored = c.answer.errored
+	c.answer = before
 }
 
 // InTransaction says whether a transaction is open around the step or handler that asks. Only the
@@ -150,10 +164,10 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 		return err
 	}
 	committed = true
+	if !readOnly {
+		c.hasCommitted() // also on another database than that of the transaction around
+	}
 	if outermost {
-		if !readOnly {
-			c.hasCommitted()
-		}
 		c.runHooks(*hooks)
 	}
 	return nil
