@@ -38,6 +38,7 @@ type Call struct {
 	parent      *Call // of a call inside another
 
 	passed atomic.Bool // the steps that decide who may call
+	left   atomic.Bool // a middleware has answered and left its successor running
 
 	response *echo.Response // that the chain sees
 	capture  capture.Response

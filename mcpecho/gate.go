@@ -126,7 +126,7 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 			err = c.outcome()
 		}
 		switch {
-		case late && err == nil && c.capture.Status() == 0:
+		case late && err == nil && !c.left.Load():
 			return errors.Join(context.DeadlineExceeded, errLeftRunning)
 		case (late || p.gate.expired) && isTimeout(err):
 			return errors.Join(context.DeadlineExceeded, err)
@@ -143,6 +143,9 @@ func (p *passage) run(h echo.HandlerFunc) (late bool, err error) {
 	defer func() {
 		if running := g.shut(); running != nil {
 			late = true
+			if c.capture.Status() != 0 {
+				c.left.Store(true)
+			}
 			c.deadline.End(errLeftRunning)
 			<-running
 		}

@@ -27,10 +27,10 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 	if db == nil {
 		db = c.database()
 	}
-	before, kept := c.answer, false
+	before, begun, kept := c.answer, c.capture.Status() != 0, false
 	defer func() {
 		if !kept {
-			c.undoAnswer(before)
+			c.undoAnswer(before, begun)
 		}
 	}()
 	on, err := c.openOn(db)
@@ -50,9 +50,12 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 
 // undoAnswer takes back what was made of the call in a transaction that has failed, so that a
 // middleware that drops the error does not turn it into a success. Errors stay.
-func (c *Call) undoAnswer(before answer) {
+func (c *Call) undoAnswer(before answer, begun bool) {
 	before.errored = c.answer.errored
 	c.answer = before
+	if status := c.capture.Status(); !begun && !c.left.Load() && status >= 200 && status < 300 {
+		c.capture.Drop()
+	}
 }
 
 // InTransaction says whether a transaction is open around the step or handler that asks. Only the

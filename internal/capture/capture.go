@@ -59,6 +59,15 @@ func (r *Response) Mark() (rewind func()) {
 	}
 }
 
+// Drop forgets what was written, so that something else can be. The headers stay.
+func (r *Response) Drop() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status, r.tooLarge = 0, false
+	r.Echo.Status, r.Echo.Size, r.Echo.Committed = http.StatusOK, 0, false
+	r.body.Reset()
+}
+
 // DropHeaders forgets which headers were set.
 func (r *Response) DropHeaders() { r.header = nil }
 
