@@ -40,6 +40,8 @@ type Call struct {
 	passed atomic.Bool // the steps that decide who may call
 	left   atomic.Bool // a middleware has answered and left its successor running
 
+	narrowing atomic.Int32 // how many statements are being narrowed
+
 	response *echo.Response // that the chain sees
 	capture  capture.Response
 	deadline deadline.Context
@@ -174,8 +176,13 @@ func (c *Call) Arguments() []byte { return c.arguments }
 // is nil before the handle step and for services.
 func (c *Call) Query() *gorm.DB { return c.answer.query }
 
-// SetQuery replaces the query.
-func (c *Call) SetQuery(q *gorm.DB) { c.answer.query = q }
+// SetQuery replaces the query. What narrows the rows of the call holds for it too.
+func (c *Call) SetQuery(q *gorm.DB) {
+	if q != nil {
+		q = c.narrowed(q)
+	}
+	c.answer.query = q
+}
 
 // Result is the value that the serialize step will encode: what a service
 // returned or a step set. Selectors have none before their rows are fetched.

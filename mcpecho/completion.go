@@ -2,6 +2,7 @@ package mcpecho
 
 import (
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -54,12 +55,15 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 		return Complete(argument, nil)
 	}
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
-		rows := c.Narrowed(scope(c))
+		rows := c.narrowed(scope(c))
 		if err := rows.Error; err != nil {
 			return nil, err
 		}
-		if model := modelType(rows); c.permitsRows(model) {
+		switch model := modelType(rows); {
+		case c.permitsRows(model):
 			return c.permittedSuggestions(rows, model, column, value)
+		case c.permits(rows):
+			return nil, errNoRowsToPermit
 		}
 		rows = narrow.Last(rows, func(stmt *gorm.Statement) { selectOnly(stmt, column) })
 		// gorm does not tell the errors of a subquery, so it is tried first.
@@ -76,6 +80,16 @@ func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Optio
 		err := query.Distinct(suggestion).Order(clause.OrderByColumn{Column: col}).Limit(maxCompletions+1).Pluck(suggestion, &values).Error
 		return values, err
 	})
+}
+
+var errNoRowsToPermit = errors.New("mcpecho: the row permissions of the spec cannot look at what is suggested: " +
+	"begin the query of CompleteColumn with db.Model of the type that they are about")
+
+// permits says whether row permissions of the call are about the rows of a query, or of the spec.
+func (c *Call) permits(query *gorm.DB) bool {
+	about := narrow.Read(query.Session(&gorm.Session{}).Where("").Statement)
+	return c.permitsRows(c.entry.spec.row) ||
+		slices.ContainsFunc(c.rules(), func(r rowRule) bool { return r.permit != nil && (r.is(about) || about.Unread) })
 }
 
 // maxPermitted is how many rows are asked of a row permission for one completion.

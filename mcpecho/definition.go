@@ -39,6 +39,7 @@ type Definition struct {
 	columns func(*Call) []string
 
 	inherited bool // the step being described is one of the server or a group
+	fetched   bool // it stands behind the one that fetches rows, or runs the function
 }
 
 // SelectColumns makes the fetch step of a selector or retrieve ask only for the columns that names

@@ -27,6 +27,7 @@ type entry struct {
 	permits   echo.HandlerFunc // its auth and permission steps alone
 	guards    echo.HandlerFunc // its steps up to the rate limit, then Call.suggest
 	inner     echo.HandlerFunc // what is left of it inside a sequence
+	looks     echo.HandlerFunc // its steps that look at rows alone
 	serialize echo.HandlerFunc // its serialize steps alone
 	gates     int              // how many gates one call needs
 
@@ -174,6 +175,7 @@ func (t *entry) compile(chain Chain) {
 		compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
 	// Inside a sequence: who is calling is known, and the limits were charged by the whole.
 	t.inner = chain.only(func(s Step) bool { return s.Stage != StageAuth && s.Stage != StageRateLimit }).compile(end)
+	t.looks = chain.only(func(s Step) bool { return s.Stage == StageRows }).compile(end)
 	t.serialize = chain.only(func(s Step) bool { return s.Stage == StageSerialize }).compile(end)
 }
 
@@ -250,6 +252,7 @@ func describe(steps []Step, def *Definition) error {
 			return fmt.Errorf("step %q has neither Func nor a Describe that makes one", steps[i].Name)
 		}
 		steps[i].Func = def.Func
+		def.fetched = def.fetched || steps[i].Name == stepFetch || steps[i].Name == stepHandle && def.Row == nil
 	}
 	return nil
 }

@@ -1,9 +1,12 @@
 package mcpecho
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
@@ -36,6 +39,11 @@ func (c *Call) fetchQuery() (err error) {
 	}
 	if columns := c.entry.columns; columns != nil && query.Statement.SQL.Len() == 0 && !c.permitsRows(c.entry.spec.row) {
 		query = narrow.Last(query, func(stmt *gorm.Statement) { selectColumns(stmt, columns(c)) })
+	}
+	if c.permitsRows(c.entry.spec.row) {
+		if query = wholeRows(query); query.Error != nil {
+			return query.Error
+		}
 	}
 	if c.entry.kind == KindSelector {
 		c.answer.fetched, err = c.fetchRows(query)
@@ -100,4 +108,35 @@ func selectColumns(stmt *gorm.Statement, names []string) {
 		}
 	}
 	stmt.AddClause(clause.Select{Columns: columns})
+}
+
+var errPartRows = errors.New("mcpecho: the query selects some columns only, and a row permission needs whole rows: " +
+	"leave Select and Omit out, or show less by As")
+
+// everything is a select list, or SQL, that has all columns of a table.
+var everything = regexp.MustCompile(`(?i)(?:^|[\s,.])\*`)
+
+// wholeRows makes a query fail that leaves columns out.
+func wholeRows(query *gorm.DB) *gorm.DB {
+	if sql := query.Statement.SQL.String(); sql != "" {
+		if !everything.MatchString(sql) {
+			_ = query.AddError(errPartRows)
+		}
+		return query
+	}
+	return narrow.Last(query, func(stmt *gorm.Statement) {
+		selected := strings.Join(stmt.Selects, ",")
+		if s, ok := stmt.Clauses["SELECT"].Expression.(clause.Select); ok {
+			selected = " "
+			for _, c := range s.Columns {
+				selected += c.Name + ","
+			}
+			if e, ok := s.Expression.(clause.Expr); ok {
+				selected += e.SQL
+			}
+		}
+		if len(stmt.Omits) > 0 || selected != "" && !everything.MatchString(selected) {
+			_ = stmt.DB.AddError(errPartRows)
+		}
+	})
 }

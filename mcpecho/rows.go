@@ -9,6 +9,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/mcpecho/kit/internal/narrow"
 )
@@ -42,6 +43,8 @@ func (d *Definition) Narrow(row reflect.Type, narrow func(c *Call, db *gorm.DB) 
 	return nil
 }
 
+var errBeforeFetch = errors.New("it looks at rows, so its place is after the step that fetches them")
+
 // PermitRows checks each row of one type: those that the spec and calls inside it fetch, and those
 // that a service gives to [Call.CheckRow]. It is the work of a step of [StageRows], whose Func it
 // sets. An error of check refuses the whole call.
@@ -49,10 +52,16 @@ func (d *Definition) Narrow(row reflect.Type, narrow func(c *Call, db *gorm.DB) 
 // A step that is listed on the spec itself must do its work: rows of another type make Add fail, and
 // a service that succeeds without a checked row fails. An inherited one checks the rows that come by.
 func (d *Definition) PermitRows(row reflect.Type, check func(c *Call, row any) error) error {
+	if !d.fetched {
+		return errBeforeFetch
+	}
 	if d.Row != nil && d.Result != row && !d.inherited {
 		return fmt.Errorf("it checks rows of %s, the rows are %s", row, d.Result)
 	}
 	rule := rowRule{row: row, permit: check}
+	if model, err := d.server.modelSchema(row); err == nil {
+		rule.table = model.Table[strings.LastIndexByte(model.Table, '.')+1:]
+	}
 	d.rules = append(d.rules, rule)
 	must := d.Row == nil && !d.inherited
 	d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -94,50 +103,98 @@ func (c *Call) rules() []rowRule {
 var errUnread = errors.New("mcpecho: it cannot be told which rows the query is about, and rows are narrowed: begin it with db.Model")
 
 // Narrowed applies the narrowings of the call to a query of your own, for services that look up what
-// they change. Which of them hold is decided when the query runs, by its model or table; a query of
-// which that cannot be told fails. Joined and preloaded tables are not covered.
+// they change. Which of them hold is decided when a statement runs, by its model and table; one of
+// which that cannot be told fails, and so does an upsert. What is returned can be used for several
+// statements, but gorm drops the narrowing where it begins anew (Begin and Transaction, a Session
+// with NewDB, its generics): a statement fails then. Joined and preloaded tables are not covered.
 func (c *Call) Narrowed(query *gorm.DB) *gorm.DB {
-	var rules []rowRule
-	for _, r := range c.rules() {
-		if r.narrow != nil {
-			rules = append(rules, r)
-		}
+	narrowed := c.narrowed(query)
+	if narrowed != query && narrowed.Error == nil {
+		narrowed.Error = narrow.ErrLost // until the narrowing runs
 	}
-	if rules == nil {
+	return narrowed
+}
+
+// narrowed is Narrowed without the safeguard, for queries that only this package runs.
+func (c *Call) narrowed(query *gorm.DB) *gorm.DB {
+	if !slices.ContainsFunc(c.rules(), func(r rowRule) bool { return r.narrow != nil }) {
 		return query
 	}
-	return narrow.Last(query, func(stmt *gorm.Statement) {
-		tables, known := narrow.Tables(stmt)
-		for _, r := range rules {
-			switch {
-			case r.row == nil, slices.Contains(tables, r.table):
-				narrow.Rows(stmt, func(db *gorm.DB) *gorm.DB { return r.narrow(r.call, db) })
-			case !known:
-				_ = stmt.DB.AddError(errUnread)
-			}
+	return narrow.Always(query, c, c.conditions)
+}
+
+// maxNarrowings bounds how many statements of one call are being narrowed at a time, one because of
+// the other: a narrowing that asks for narrowed rows of its own table would never end.
+const maxNarrowings = 8
+
+var errNarrowings = errors.New("mcpecho: narrowings ask for each other's rows without end: query c.DB() in a narrowing, not c.Narrowed")
+
+// conditions are those of all narrowings of the call that are about the rows of a statement.
+func (c *Call) conditions(stmt *gorm.Statement) (all []clause.Expression) {
+	defer c.narrowing.Add(-1)
+	if c.narrowing.Add(1) > maxNarrowings {
+		_ = stmt.DB.AddError(errNarrowings)
+		return nil
+	}
+	about := narrow.Read(stmt)
+	if about.Subquery {
+		narrow.NarrowTable(stmt, c.narrowed)
+	}
+	for _, r := range c.rules() {
+		switch {
+		case r.narrow == nil:
+			continue
+		case r.is(about):
+		case about.Unread && c.entry.unnarrowed == "":
+			_ = stmt.DB.AddError(errUnread)
+			continue
+		default:
+			continue
 		}
-	})
+		exprs, err := narrow.Conditions(stmt, func(db *gorm.DB) *gorm.DB { return r.narrow(r.call, db) })
+		if err == nil {
+			err = narrow.Try(exprs) // here, where one within another is counted
+		}
+		if err != nil {
+			_ = stmt.DB.AddError(err)
+			return nil
+		}
+		if len(exprs) > 0 {
+			all = append(all, narrow.Group(exprs))
+		}
+	}
+	return all
+}
+
+// is says whether the rule is about the rows of a statement.
+func (r rowRule) is(about narrow.About) bool {
+	return r.row == nil || r.row == about.Model ||
+		r.table != "" && slices.ContainsFunc(about.Names, func(name string) bool { return strings.EqualFold(name, r.table) })
 }
 
 // CheckRow runs the row permissions of the call on what a service has looked up itself: a row, a
-// pointer to one, or a slice of them. Rows of a type that no step permits or refuses pass.
+// pointer to one, or a list of them. Rows of a type that no step permits or refuses pass; what is no
+// row is an error.
 func (c *Call) CheckRow(row any) error { return c.checkRows(c.rules(), row) }
 
 func (c *Call) checkRows(rules []rowRule, fetched any) error {
-	if fetched == nil {
-		return nil
-	}
 	v := reflect.ValueOf(fetched)
-	for v.Kind() == reflect.Pointer && !v.IsNil() {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		v = v.Elem()
 	}
-	if v.Kind() == reflect.Slice {
+	switch v.Kind() {
+	case reflect.Invalid:
+		return nil // a nil pointer, or nothing
+	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
 			if err := c.checkRows(rules, v.Index(i).Interface()); err != nil {
 				return err
 			}
 		}
 		return nil
+	case reflect.Struct:
+	default:
+		return fmt.Errorf("mcpecho: CheckRow got a %s, which is no row: give it a struct, a pointer to one or a list", v.Type())
 	}
 	for _, r := range rules {
 		if r.permit == nil || v.Type() != r.row {

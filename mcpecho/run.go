@@ -128,17 +128,41 @@ func (c *Call) outcome() error {
 
 // settleResult serializes what a step has set in the handler's place.
 func (c *Call) settleResult() error {
-	if v := c.answer.result; v == nil || reflect.TypeOf(v) != c.entry.spec.resultType() {
+	v := c.answer.result
+	if v == nil || reflect.TypeOf(v) != c.entry.spec.resultType() {
+		if err := c.lookAtNothing(); err != nil {
+			return err
+		}
 		b, err := encodeAny(v)
 		if err != nil {
 			return err
 		}
 		return c.setEncoded(b)
 	}
+	if c.entry.spec.row != nil {
+		c.answer.fetched, c.answer.found = v, true
+		if err := c.checkRows(c.inherited.rows, v); err != nil {
+			return err
+		}
+	}
+	if err := c.entry.looks(c); err != nil {
+		return err
+	}
 	if err := c.entry.serialize(c); err != nil || c.entry.kind != KindSelector {
 		return err
 	}
 	return c.fits(c.answer.structured) // a paged list has an envelope, which only its query could fill
+}
+
+var errNoLook = errors.New("mcpecho: an answer in the place of rows cannot be checked by the row permissions of the spec: " +
+	"set the rows themselves with Call.SetResult")
+
+// lookAtNothing asks the row permissions about an answer that has no rows to look at.
+func (c *Call) lookAtNothing() error {
+	if c.permitsRows(c.entry.spec.row) {
+		return errNoLook
+	}
+	return c.entry.looks(c)
 }
 
 // coreSteps are the steps that the core puts into a chain.
@@ -184,9 +208,6 @@ func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if err := c.outcome(); err != nil {
 			return err
-		}
-		if c.answer.query != nil {
-			c.answer.query = c.Narrowed(c.answer.query)
 		}
 		return next(ec)
 	}

@@ -218,6 +218,9 @@ func (c *Call) Settle() error {
 	case c.answer.finished():
 		return nil
 	case c.capture.Status() != 0:
+		if err := c.lookAtNothing(); err != nil {
+			return err
+		}
 		return c.takeWritten()
 	case c.answer.set:
 		return c.settleResult()

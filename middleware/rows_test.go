@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
 
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
@@ -332,5 +333,228 @@ func TestAsFillsAFieldFromTheColumnThatItsJSONNameSays(t *testing.T) {
 	err := srv.AddSafely(mcpecho.Retrieve[order]("either", last, mw.As[struct{ Street string }]()))
 	if err == nil || !strings.Contains(err.Error(), "billing_street") || !strings.Contains(err.Error(), "shipping_street") {
 		t.Errorf("a field like two columns was added: %v", err)
+	}
+}
+
+// narrowedTo runs a service that is narrowed to the notes of ann and returns what it says.
+func narrowedTo(t *testing.T, f func(c *mcpecho.Call) (any, error)) (*mcptest.Result, *gorm.DB) {
+	t.Helper()
+	srv := notes(t)
+	srv.Config().DB.AutoMigrate(&tag{})
+	srv.Add(mcpecho.Service("do", func(c *mcpecho.Call, _ struct{}) (any, error) { return f(c) }, mw.Narrow[note](mine)))
+	return mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do("do", nil), srv.Config().DB
+}
+
+func TestNarrowedHoldsForEveryStatementOfAHandle(t *testing.T) {
+	r, _ := narrowedTo(t, func(c *mcpecho.Call) (any, error) {
+		q := c.Narrowed(c.DB())
+		var tags, rows int64
+		if err := q.Model(&tag{}).Count(&tags).Error; err != nil {
+			return nil, err
+		}
+		for range 3 {
+			if err := q.Model(&note{}).Count(&rows).Error; err != nil || rows != 2 {
+				return nil, fmt.Errorf("%d rows, %w", rows, err)
+			}
+		}
+		changed := q.Model(&note{}).Where("id > 0").Update("text", "mine")
+		return map[string]int64{"rows": rows, "changed": changed.RowsAffected}, changed.Error
+	})
+	if r.IsError || !strings.Contains(string(r.Body), `\"changed\":2`) {
+		t.Error(string(r.Body))
+	}
+}
+
+func TestAHandleThatLostItsNarrowingFails(t *testing.T) {
+	for name, lose := range map[string]func(c *mcpecho.Call) error{
+		"generics": func(c *mcpecho.Call) error { _, err := gorm.G[note](c.Narrowed(c.DB())).Find(c.Ctx()); return err },
+		"generics change": func(c *mcpecho.Call) error {
+			_, err := gorm.G[note](c.Narrowed(c.DB())).Where("id = 2").Delete(c.Ctx())
+			return err
+		},
+		"a new session": func(c *mcpecho.Call) error {
+			return c.Narrowed(c.DB()).Session(&gorm.Session{NewDB: true}).Find(&[]note{}).Error
+		},
+		"an upsert": func(c *mcpecho.Call) error {
+			return c.Narrowed(c.DB()).Save(&note{ID: 2, Owner: "ann", Text: "taken"}).Error
+		},
+		"many upserts": func(c *mcpecho.Call) error {
+			return c.Narrowed(c.DB()).Save(&[]note{{ID: 2, Owner: "ann", Text: "taken"}}).Error
+		},
+		"raw SQL": func(c *mcpecho.Call) error { return c.Narrowed(c.DB()).Exec("UPDATE notes SET text = 'taken'").Error },
+	} {
+		r, db := narrowedTo(t, func(c *mcpecho.Call) (any, error) { return nil, lose(c) })
+		var n note
+		db.First(&n, 2)
+		if !r.IsError || n.Text != "of bob" {
+			t.Errorf("%s: %+v, %s", name, n, r.Body)
+		}
+	}
+}
+
+func TestNarrowingFollowsTheRowsWhateverTheirTypeAndTableAreCalled(t *testing.T) {
+	type line struct {
+		Text  string `json:"text"`
+		Owner string `json:"owner"`
+	}
+	queries := map[string]func(c *mcpecho.Call) *gorm.DB{
+		"a subquery": func(c *mcpecho.Call) *gorm.DB {
+			return c.DB().Table("(?) AS x", c.DB().Model(&note{}).Select("text, owner"))
+		},
+		"in capitals":   func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("NOTES") },
+		"with an alias": func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("notes n") },
+		"by FROM": func(c *mcpecho.Call) *gorm.DB {
+			return c.DB().Clauses(clause.From{Tables: []clause.Table{{Name: "notes"}}})
+		},
+		"nested scopes":    func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("notes").Scopes(nest(3, or)) },
+		"a joined string":  func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("notes n LEFT JOIN tags ON 1 = 1") },
+		"a list":           func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("notes, (SELECT 1) z") },
+		"SQL in the table": func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("(SELECT * FROM notes) AS x") },
+		"only":             func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("ONLY notes") },
+	}
+	for name, query := range queries {
+		srv := notes(t)
+		srv.Config().DB.AutoMigrate(&tag{})
+		srv.Use(mw.Narrow[note](mine))
+		srv.Add(mcpecho.Selector[line]("lines", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return query(c), nil }),
+			mcpecho.Selector[line]("paged", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return query(c), nil }, mw.Paginate(10)))
+		for _, tool := range []string{"lines", "paged"} {
+			r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do(tool, nil)
+			if strings.Contains(string(r.Body), "of bob") || !r.IsError && !strings.Contains(string(r.Body), "of ann") {
+				t.Errorf("%s, %s: %s", name, tool, r.Body)
+			}
+		}
+	}
+}
+
+func or(db *gorm.DB) *gorm.DB { return db.Or("1 = 1") }
+
+// nest is a scope that adds a scope that adds one.
+func nest(depth int, scope func(*gorm.DB) *gorm.DB) func(*gorm.DB) *gorm.DB {
+	for range depth {
+		inner := scope
+		scope = func(db *gorm.DB) *gorm.DB { return db.Scopes(inner) }
+	}
+	return scope
+}
+
+func TestAReportThatNeedsNoNarrowingSaysSo(t *testing.T) {
+	type sum struct {
+		Notes int `json:"notes"`
+	}
+	srv := notes(t)
+	srv.Use(mw.Narrow[note](mine))
+	report := func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) {
+		return c.DB().Table("(SELECT COUNT(*) AS notes FROM notes) AS sums"), nil
+	}
+	srv.Add(mcpecho.Retrieve[sum]("sum", report), mcpecho.Retrieve[sum]("all", report, mcpecho.Unnarrowed("a number for everybody")))
+	client := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"})
+	if r := client.Do("sum", nil); !r.IsError || r.Error.Type != mcpecho.TypeInternal {
+		t.Error(string(r.Body))
+	}
+	if r := client.Do("all", nil); r.IsError || !strings.Contains(string(r.Body), `\"notes\":4`) {
+		t.Error(string(r.Body))
+	}
+}
+
+func TestNarrowingIsTheLastWord(t *testing.T) {
+	widen := func(change func(*gorm.DB) *gorm.DB) mcpecho.Step {
+		return mcpecho.Step{Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+			c.SetQuery(change(c.Query()))
+			return next()
+		})}
+	}
+	for name, step := range map[string]mcpecho.Step{
+		"scopes":       widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(or) }),
+		"or":           widen(or),
+		"nested":       widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(nest(4, or)) }),
+		"a new query":  {Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { c.SetQuery(c.DB().Model(&note{})); return next() })},
+		"text with OR": widen(func(db *gorm.DB) *gorm.DB { return db.Where("1=1\nOR\n1=1") }),
+	} {
+		for _, page := range []mcpecho.Step{mw.Paginate(10), mw.PaginateWithConfig(mw.PaginateConfig{Keyset: true})} {
+			srv := notes(t)
+			srv.Add(mcpecho.Selector[note]("all", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Scopes(nest(2, or)), nil },
+				mw.Narrow[note](mine), step, page))
+			r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do("all", nil)
+			if r.IsError || strings.Count(string(r.Body), `\"owner\":\"ann\"`) != 2 || strings.Contains(string(r.Body), "bob") || strings.Contains(string(r.Body), `\"total\":4`) {
+				t.Errorf("%s: %s", name, r.Body)
+			}
+		}
+	}
+}
+
+func TestNarrowingsThatAskForEachOtherEnd(t *testing.T) {
+	srv := notes(t)
+	srv.Use(mw.NarrowAll(func(c *mcpecho.Call, db *gorm.DB) *gorm.DB {
+		return db.Where("id IN (?)", c.Narrowed(c.DB().Model(&note{})).Select("id"))
+	}))
+	if r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do("list", nil); !r.IsError {
+		t.Error(string(r.Body))
+	}
+}
+
+func TestRowPermissionsAreNotPassedByAnAnswerInTheirPlace(t *testing.T) {
+	foreign := note{ID: 2, Owner: "bob", Text: "of bob"}
+	sets := func(stage mcpecho.Stage, v any) mcpecho.Step {
+		return mcpecho.Step{Name: "sets", Stage: stage, Func: mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult(v); return nil })}
+	}
+	writes := mcpecho.Named("writes", func(echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { return c.JSON(200, foreign) }
+	})
+	get := func(opts ...mcpecho.Option) *mcpecho.Spec {
+		return mcpecho.Retrieve[note]("it", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Order("id"), nil }, opts...)
+	}
+	list := func(opts ...mcpecho.Option) *mcpecho.Spec {
+		return mcpecho.Selector[note]("it", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Where("owner = 'ann'"), nil }, opts...)
+	}
+	service := func(opts ...mcpecho.Option) *mcpecho.Spec {
+		return mcpecho.Service("it", func(c *mcpecho.Call, _ struct{}) (note, error) { return note{}, nil }, opts...)
+	}
+	permit := mw.PermitRow(onlyMine)
+	for name, spec := range map[string]*mcpecho.Spec{
+		"a row":              get(permit, sets(mcpecho.StageUser, foreign)),
+		"a row at fetch":     get(permit, sets(mcpecho.StageFetch, foreign)),
+		"rows":               list(permit, sets(mcpecho.StageUser, []note{foreign})),
+		"another shape":      get(permit, sets(mcpecho.StageUser, map[string]any{"id": 2, "owner": "bob", "text": "of bob"})),
+		"written":            get(permit, writes),
+		"a service's result": service(permit, sets(mcpecho.StageUser, foreign)),
+		"written for one":    service(permit, writes),
+		"some columns": mcpecho.Retrieve[note]("it", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) {
+			return c.DB().Select("id", "text").Where("id = 2"), nil
+		}, mw.PermitRow(func(_ *mcpecho.Call, n note) error { return map[bool]error{true: errNotMine}[n.Owner == "bob"] })),
+		"by a sequence":     one[[]note]("it_list", list(sets(mcpecho.StageUser, []note{foreign})), permit),
+		"an array":          service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.CheckRow([1]note{foreign}) })})),
+		"what is not a row": service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.CheckRow(map[string]any{}) })})),
+	} {
+		srv := notes(t)
+		srv.Add(spec)
+		name2 := "it"
+		if strings.Contains(name, "sequence") {
+			name2 = "it_list"
+		}
+		r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Do(name2, nil)
+		if !r.IsError || strings.Contains(string(r.Body), "of bob") {
+			t.Errorf("%s: %s", name, r.Body)
+		}
+	}
+	for _, place := range []string{"fetch", "handle"} {
+		if err := notes(t).AddSafely(get(mcpecho.Before(place, permit))); err == nil || !strings.Contains(err.Error(), "after the step that fetches") {
+			t.Errorf("before %s: %v", place, err)
+		}
+	}
+}
+
+func TestCompletionOfRowsThatNobodyCanLookAtIsRefused(t *testing.T) {
+	for name, scope := range map[string]func(c *mcpecho.Call) *gorm.DB{
+		"by the table": func(c *mcpecho.Call) *gorm.DB { return c.DB().Table("notes") },
+		"another type": func(c *mcpecho.Call) *gorm.DB { return c.DB().Model(&noteRow{}) },
+	} {
+		srv := notes(t)
+		srv.Add(mcpecho.Retrieve[note]("get", func(c *mcpecho.Call, in byID) (*gorm.DB, error) { return c.DB().Where("id = ?", in.ID), nil }, mw.PermitRow(onlyMine)).
+			AsResource("notes://{id}", mcpecho.CompleteColumn("id", "owner", scope)))
+		r := mcptest.New(t, srv).As(&mcpecho.Principal{Subject: "ann"}).Complete("notes://{id}", "id", "", nil)
+		if len(r.Values) > 0 {
+			t.Errorf("%s: %v", name, r.Values)
+		}
 	}
 }

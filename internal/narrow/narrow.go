@@ -59,6 +59,9 @@ func addModelClauses(stmt *gorm.Statement) {
 	}
 }
 
+// Group is conditions in parentheses.
+func Group(exprs []clause.Expression) clause.Expression { return group{Exprs: exprs} }
+
 // group writes a whole WHERE condition in parentheses, joined as it would be without them.
 type group clause.Where
 
