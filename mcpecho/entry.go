@@ -170,7 +170,7 @@ func (t *entry) compile(chain Chain) {
 		chain = chain.marked()
 	}
 	t.handler = chain.compile(end)
-	t.permits = chain.only(Step.decides).compile(end)
+	t.permits = chain.only(Step.decides).compile(passed(end))
 	t.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).
 		compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
 	// Inside a sequence: who is calling is known, and the limits were charged by the whole.
