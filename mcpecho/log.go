@@ -4,15 +4,12 @@ import (
 	"errors"
 	"log/slog"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
-	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
 // log records a refusal or failure: details that the client does not see at
@@ -21,7 +18,7 @@ import (
 func (x *exchange) log(c *Call, f failure, err error) {
 	ctx := x.request.Context()
 	x.ec.Set(loggedKey, true)
-	subject := slog.String("method", clip(x.msg.Method, 128))
+	subject := x.subject()
 	if c != nil {
 		subject = slog.String("spec", clip(c.entry.name, 128))
 	}
@@ -34,7 +31,11 @@ func (x *exchange) log(c *Call, f failure, err error) {
 	}
 	hide := x.masks(c)
 	if f.ref == "" {
-		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", hide(f.message)))
+		message := f.message
+		if c != nil || f.reason == "" { // else it is a text of the server about the request itself
+			message = hide(message)
+		}
+		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", message))
 		if cause := causeOf(err); cause != nil {
 			attrs = append(attrs, slog.String("cause", hide(logText(cause))))
 		}
@@ -93,45 +94,6 @@ func logText(err error) string {
 // driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does with
 // the first of two.
 var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([0-9A-Z]{5}\): `)
-
-// minMasked is the length in bytes from which a value is taken out of a log.
-// Shorter ones tell nothing, and are parts of every sentence.
-const minMasked = 4
-
-// maxMasked bounds the values that are searched for.
-const maxMasked = 1000
-
-// masks returns a function that takes the argument values of a call, and the
-// token that came with it, out of a text: applications put them into errors.
-func (x *exchange) masks(c *Call) func(string) string {
-	sources := [][]byte{x.msg.Arguments}
-	if c != nil {
-		sources = append(sources, c.arguments)
-	}
-	if x.msg.Method == "completion/complete" {
-		sources = append(sources, jsonrpc.Member(x.msg.Params, "argument"), jsonrpc.Member(x.msg.Params, "context"))
-	}
-	var values []string
-	for _, source := range sources {
-		values = appendValues(values, source)
-	}
-	if _, token, ok := strings.Cut(x.request.Header.Get(echo.HeaderAuthorization), " "); ok && len(token) >= minMasked {
-		values = append(values, token)
-	}
-	if len(values) == 0 {
-		return func(text string) string { return text }
-	}
-	// The longest first: one value may be part of another.
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	pairs := make([]string, 0, 2*len(values))
-	for _, v := range values {
-		pairs = append(pairs, v, "[value]")
-		if q := strconv.Quote(v); q[1:len(q)-1] != v {
-			pairs = append(pairs, q[1:len(q)-1], "[value]")
-		}
-	}
-	return strings.NewReplacer(pairs...).Replace
-}
 
 // appendValues adds the strings and numbers in a JSON text, but not the names
 // of members.

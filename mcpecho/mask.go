@@ -1,0 +1,112 @@
+package mcpecho
+
+import (
+	"fmt"
+	"log/slog"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/jsonrpc"
+)
+
+// minMasked is the length in bytes from which a value is taken out of a log.
+// Shorter ones tell nothing, and are parts of every sentence.
+const minMasked = 4
+
+// maxMasked bounds the values that are searched for.
+const maxMasked = 1000
+
+// maxSearched bounds, in bytes, what the search for all values in one text may read.
+const maxSearched = 32 << 20
+
+// maxToken bounds a token that is searched for: no authentication of ours accepts a longer one.
+const maxToken = 8 << 10
+
+// tokenKey is where authentication leaves, in the [echo.Context], a token that did not come in the
+// Authorization header.
+const tokenKey = "mcpecho.token"
+
+// subject is what the log says of a message that did not become a call.
+func (x *exchange) subject() slog.Attr {
+	if x.msg.Method == "" { // refused before it was read
+		return slog.String("http_method", clip(x.request.Method, 32))
+	}
+	return slog.String("method", clip(x.msg.Method, 128))
+}
+
+// masks returns a function that takes the argument values of a call, and the token that came with
+// it, out of a text: applications put them into errors. The values are looked for when there is a
+// text, each by itself: a table of all of them costs the square of what a client may send.
+func (x *exchange) masks(c *Call) func(string) string {
+	var values []string
+	known := false
+	return func(text string) string {
+		if len(text) < minMasked {
+			return text
+		}
+		if !known {
+			known, values = true, x.masked(c)
+		}
+		return without(values, text)
+	}
+}
+
+// without takes values out of a text. The time is linear in the text for each of them.
+func without(values []string, text string) string {
+	if len(text)*len(values) > maxSearched {
+		return fmt.Sprintf("[a text of %d bytes, too long to take %d values out of it]", len(text), len(values))
+	}
+	for _, v := range values {
+		if len(v) > len(text) {
+			continue
+		}
+		text = strings.ReplaceAll(text, v, "[value]")
+		if q := strconv.Quote(v); q[1:len(q)-1] != v {
+			text = strings.ReplaceAll(text, q[1:len(q)-1], "[value]")
+		}
+	}
+	return text
+}
+
+// masked lists what is taken out of the texts about a call, the longest first: one value may be part
+// of another.
+func (x *exchange) masked(c *Call) []string {
+	values := x.tokens()
+	sources := [][]byte{x.msg.Arguments}
+	if c != nil {
+		sources = append(sources, c.arguments)
+	}
+	if x.msg.Method == "completion/complete" {
+		sources = append(sources, jsonrpc.Member(x.msg.Params, "argument"), jsonrpc.Member(x.msg.Params, "context"))
+	}
+	for _, source := range sources {
+		values = appendValues(values, source)
+	}
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+	return slices.Compact(values)
+}
+
+// tokens lists the token of a request as it was sent, and as it would stand in a URL.
+func (x *exchange) tokens() (found []string) {
+	token := strings.TrimSpace(x.request.Header.Get(echo.HeaderAuthorization))
+	if scheme := strings.IndexAny(token, " \t"); scheme >= 0 {
+		token = strings.TrimSpace(token[scheme:])
+	}
+	other, _ := x.ec.Get(tokenKey).(string)
+	for _, t := range []string{token, other} {
+		if len(t) < minMasked || len(t) > maxToken {
+			continue
+		}
+		found = append(found, t)
+		for _, escaped := range []string{url.QueryEscape(t), url.PathEscape(t)} {
+			if escaped != t {
+				found = append(found, escaped)
+			}
+		}
+	}
+	return found
+}
