@@ -20,9 +20,11 @@ type refusal struct {
 // SetRefusal records why a middleware of a mount answers a request itself, as mw.Bearer does when
 // it sends a 401. The server logs it once, at level info with the reason, a word for programs as
 // "expired_token", or at level error with the cause too, which is for what an operator should look
-// at, as keys that cannot be fetched. Neither is sent to the client. Do not put tokens into them.
+// at, as keys that cannot be fetched. Neither is sent to the client. Do not put tokens into them:
+// only the one of the Authorization header is taken out.
 //
-// An [echo.HTTPError] that a middleware returns is logged by its status without this.
+// An error that a middleware returns is logged without this: an [echo.HTTPError] by its status, any
+// other as internal_server_error with its text.
 func SetRefusal(ec echo.Context, reason string, cause error) {
 	ec.Set(refusalKey, refusal{reason, cause})
 }
@@ -31,8 +33,9 @@ func SetRefusal(ec echo.Context, reason string, cause error) {
 // the middleware returned.
 func (s *Server) logRefusal(ec echo.Context, err error) {
 	r, ok := ec.Get(refusalKey).(refusal)
-	if !ok && err != nil {
-		r, ok = refusalOf(err)
+	broken := ec.Response().Committed || ec.Request().Context().Err() != nil // the connection, and nothing to answer
+	if !ok && err != nil && !broken {
+		r, ok = refusalOf(err), true
 	}
 	if status := ec.Response().Status; !ok && status >= http.StatusBadRequest && ec.Get(loggedKey) == nil {
 		ok, r.reason = true, statusWord(status) // one that wrote its answer without a word
@@ -40,24 +43,24 @@ func (s *Server) logRefusal(ec echo.Context, err error) {
 	if !ok {
 		return
 	}
-	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("method", ec.Request().Method), slog.String("reason", r.reason)}
+	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("http_method", clip(ec.Request().Method, 32)), slog.String("reason", r.reason)}
 	if r.cause != nil {
-		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(logText(r.cause), 1<<10)))
+		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(s.exchange(ec).masks(nil)(logText(r.cause)), 1<<10)))
 	}
 	s.cfg.Logger.LogAttrs(ec.Request().Context(), level, "mcpecho: refused", attrs...)
 }
 
-// refusalOf reads a refusal from an error that a middleware left to Echo.
-func refusalOf(err error) (r refusal, ok bool) {
+// refusalOf reads a refusal from an error that a middleware left to Echo, which answers all but its
+// own with status 500.
+func refusalOf(err error) refusal {
 	var answer *echo.HTTPError
-	if !errors.As(err, &answer) {
-		return r, false
+	switch {
+	case !errors.As(err, &answer):
+		return refusal{statusWord(http.StatusInternalServerError), err}
+	case answer.Code >= http.StatusInternalServerError:
+		return refusal{statusWord(answer.Code), answer}
 	}
-	r.reason = statusWord(answer.Code)
-	if answer.Code >= http.StatusInternalServerError {
-		r.cause = answer
-	}
-	return r, true
+	return refusal{reason: statusWord(answer.Code)}
 }
 
 // statusWord is the reason that a status gives, as "too_many_requests".

@@ -186,6 +186,9 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 			if err != nil {
 				return refused.answer(ec, err, "")
 			}
+			if cfg.Header != echo.HeaderAuthorization {
+				ec.Set(tokenKey, token) // the server's log keeps it out of what it shows
+			}
 			p, err := verify(ec.Request().Context(), token)
 			if err == nil && p == nil {
 				err = ErrInvalidToken // a verifier that says nothing has verified nothing

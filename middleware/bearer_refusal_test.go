@@ -65,7 +65,7 @@ func TestRefusedTokensLeaveOneLineWithOneWord(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			lines, status := logged(t, bearer, tc.authorization)
 			equal(t, "status", status, http.StatusUnauthorized)
-			if len(lines) != 1 || !strings.HasSuffix(lines[0], "level=INFO msg=\"mcpecho: refused\" method=POST reason="+tc.word) {
+			if len(lines) != 1 || !strings.HasSuffix(lines[0], "level=INFO msg=\"mcpecho: refused\" http_method=POST reason="+tc.word) {
 				t.Errorf("the log has %q, want one line with reason=%s", lines, tc.word)
 			}
 		})
@@ -118,7 +118,7 @@ func TestRefusalsOfAnApplicationsOwnAuthenticationAreLogged(t *testing.T) {
 		err  error
 		want string
 	}{
-		{echo.NewHTTPError(http.StatusUnauthorized, "told"), "level=INFO msg=\"mcpecho: refused\" method=POST reason=unauthorized"},
+		{echo.NewHTTPError(http.StatusUnauthorized, "told"), "level=INFO msg=\"mcpecho: refused\" http_method=POST reason=unauthorized"},
 		{echo.NewHTTPError(http.StatusBadGateway).SetInternal(errors.New("the cause")), "reason=bad_gateway cause="},
 	} {
 		own := func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return tc.err } }
@@ -128,6 +128,54 @@ func TestRefusalsOfAnApplicationsOwnAuthenticationAreLogged(t *testing.T) {
 		if strings.Contains(lines[0], "told") {
 			t.Errorf("what the client is told is in the log: %s", lines[0])
 		}
+	}
+}
+
+// loggedWith is [logged] with a token in any header.
+func loggedWith(t *testing.T, door echo.MiddlewareFunc, header, value string) string {
+	t.Helper()
+	var log bytes.Buffer
+	srv := newServer(nil, logTo(&log))
+	srv.Add(mcpecho.Service("tool", func(c *mcpecho.Call, _ nothing) (string, error) {
+		return "", fmt.Errorf("upstream refused %q", c.Request().Header.Get(header))
+	}, mw.Public("a test"), mcpecho.Describe("It is a test.")))
+	e := echo.New()
+	srv.Mount(e.Group("/mcp"), door)
+	log.Reset()
+	send(e, "tool", map[string]string{header: value})
+	return log.String()
+}
+
+func TestErrorsThatRepeatATokenAreLoggedWithoutIt(t *testing.T) {
+	const token = "opaque-of-somebody"
+	verifier := func(p *mcpecho.Principal, err error) mw.Verifier {
+		return func(context.Context, string) (*mcpecho.Principal, error) { return p, err }
+	}
+	own := func(err error) echo.MiddlewareFunc {
+		return func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return err } }
+	}
+	bearer := func(cfg mw.BearerConfig) echo.MiddlewareFunc { return mw.BearerWithConfig(cfg) }
+	for name, tc := range map[string]struct {
+		door          echo.MiddlewareFunc
+		header, value string
+		want          string
+	}{
+		"a handler": {bearer(mw.BearerConfig{Verifier: verifier(ann, nil)}), "Authorization", "Bearer  " + token, "upstream refused"},
+		"a handler behind a header of its own": {bearer(mw.BearerConfig{Header: "X-API-Key", Verifier: verifier(ann, nil)}), "X-Api-Key", token,
+			"upstream refused"},
+		"a panic behind a header of its own": {bearer(mw.BearerConfig{Header: "X-API-Key",
+			Verifier: func(context.Context, string) (*mcpecho.Principal, error) { panic("no " + token) }}), "X-Api-Key", token, "internal error"},
+		"an authentication of the application": {own(errors.New("no route to introspect " + token)), "Authorization", "Bearer " + token,
+			"level=ERROR msg=\"mcpecho: refused\" http_method=POST reason=internal_server_error cause=\"no route"},
+		"its HTTP error": {own(echo.NewHTTPError(http.StatusBadGateway).SetInternal(errors.New("no " + token))), "Authorization", "Bearer " + token,
+			"reason=bad_gateway"},
+	} {
+		log := loggedWith(t, tc.door, tc.header, tc.value)
+		contains(t, name, log, tc.want)
+		if strings.Contains(log, token) {
+			t.Errorf("%s: the token is in the log: %s", name, log)
+		}
+		equal(t, name, strings.Count(log, "\n"), 1)
 	}
 }
 

@@ -21,6 +21,7 @@ type challenge struct {
 
 const (
 	challengeKey = "mcpecho.challenge"
+	tokenKey     = "mcpecho.token"
 	defaultRealm = "mcp"
 )
 
