@@ -95,7 +95,7 @@ func refusedCommit(err error, db *gorm.DB) bool {
 	if errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
 		return false
 	}
-	if db.Name() == "sqlite" || translate(err, db) != err { //nolint:errorlint // identity: untranslated errors come back as they are
+	if db.Name() == "sqlite" || !same(translate(err, db), err) {
 		return true // what is broken is in the same process, or a rule of the database
 	}
 	if m := mysqlAnswer.FindStringSubmatch(err.Error()); m != nil {

@@ -127,7 +127,13 @@ func (c *Call) permittedSuggestions(query *gorm.DB, model reflect.Type, column, 
 		row := rows.Elem().Index(i)
 		v, _ := field.ValueOf(c.Ctx(), row)
 		text, ok := suggestionText(v)
-		if !ok || limited && !strings.HasPrefix(text, value) || slices.Contains(values, text) || c.CheckRow(row.Interface()) != nil {
+		if !ok || limited && !strings.HasPrefix(text, value) || slices.Contains(values, text) {
+			continue
+		}
+		if err := c.CheckRow(row.Interface()); err != nil {
+			if f := c.explain(err); f.ref != "" || f.typ == TypeTimeout {
+				return nil, err // it could not be found out
+			}
 			continue
 		}
 		if values = append(values, text); len(values) > maxCompletions {

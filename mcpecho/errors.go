@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -252,12 +253,19 @@ func translate(err error, db *gorm.DB) error {
 	}
 	if t, ok := db.Dialector.(gorm.ErrorTranslator); ok {
 		for e := err; e != nil; e = errors.Unwrap(e) {
-			if known := t.Translate(e); known != e { //nolint:errorlint // identity: untranslated errors come back as they are
+			if known := t.Translate(e); !same(known, e) { // untranslated errors come back as they are
 				return known
 			}
 		}
 	}
 	return err
+}
+
+// same says whether two errors are one. Those of a type that cannot be compared, a slice as that of
+// package validator, are taken for one when they are of one type.
+func same(a, b error) bool {
+	t := reflect.TypeOf(a)
+	return t == reflect.TypeOf(b) && (!t.Comparable() || a == b) //nolint:errorlint // identity is meant
 }
 
 // httpStatus is the HTTP status that carries the error.

@@ -110,6 +110,7 @@ func contain(mw echo.MiddlewareFunc, next echo.HandlerFunc, number int) echo.Han
 			return err
 		}
 		defer g.leave(ec.Request().Context())
+		g.call.publishHeaders()
 		return next(ec)
 	})
 	return func(ec echo.Context) error {

@@ -35,7 +35,8 @@ type exchange struct {
 	cancelled atomic.Bool // the client asked to end the call
 	stopped   atomic.Bool // the server has ended the call
 
-	notify atomic.Pointer[notifier]
+	notify  atomic.Pointer[notifier]
+	headers headers
 }
 
 // exchange begins one. Until the message says otherwise it is on the dated
@@ -121,7 +122,7 @@ func (x *exchange) serve() error {
 
 // busy tells a client that was not let in when to come again.
 func (x *exchange) busy(err error) error {
-	x.response.Header().Set("Retry-After", "1")
+	x.setHeader("Retry-After", "1")
 	return err
 }
 

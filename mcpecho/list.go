@@ -126,16 +126,9 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
 	c := x.newCall(x.server.listing[kind].Load(), nil)
 	c.muted = true
 	c.suggest = func(echo.Context) error {
-		inner := &Call{}
 		for i, e := range entries {
-			if e.guarded() {
-				if inner.gates != nil { // what a middleware keeps is not used again
-					inner = &Call{}
-				}
-				c.beginChild(inner, e, nil)
-				if !inner.permitted() {
-					continue
-				}
+			if e.guarded() && !c.child(e, nil).permitted() {
+				continue
 			}
 			visible[i/8] |= 1 << (i % 8)
 		}

@@ -154,7 +154,7 @@ func (x *exchange) failTool(c *Call, err error) error {
 	maps.Copy(body, f.more)
 	if f.retry > 0 {
 		body["retryAfterMs"] = f.retry.Milliseconds()
-		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
+		x.setHeader("Retry-After", retrySeconds(f.retry))
 	}
 	if f.fields != nil {
 		body["fields"] = f.fields
@@ -198,7 +198,7 @@ func (x *exchange) failEntry(c *Call, err error) error {
 	f := c.explain(err).asProtocolError()
 	x.log(c, f, err)
 	if f.retry > 0 {
-		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
+		x.setHeader("Retry-After", retrySeconds(f.retry))
 	}
 	return x.sendError(c, f)
 }

@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"reflect"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/native"
 )
 
@@ -39,15 +39,10 @@ func (x *exchange) newCall(e *entry, arguments []byte) *Call {
 
 // child begins a call inside this one.
 func (c *Call) child(e *entry, arguments []byte) *Call {
-	inner := &Call{}
-	c.beginChild(inner, e, arguments)
-	return inner
-}
-
-func (c *Call) beginChild(inner *Call, e *entry, arguments []byte) {
-	*inner = Call{Context: c.Context, inherited: c.inherited, entry: e, arguments: arguments, format: FormatJSON}
-	inner.rows, inner.parent = c.rules(), c
+	inner := &Call{Context: c.Context, inherited: c.inherited, parent: c, entry: e, arguments: arguments, format: FormatJSON}
+	inner.rows = c.rules()
 	inner.depth++
+	return inner
 }
 
 // execute runs the whole chain of a call and leaves the finished JSON in it.
@@ -95,14 +90,38 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 		if c.hidden() {
 			c.capture.DropHeaders() // a challenge would tell that there is something
 		}
-		c.capture.HandHeadersOn()
+		c.handHeadersOn()
 		c.Context.SetResponse(response)
 		c.SetRequest(request)
 	}()
-	if err = c.runChain(chain, conclude); err != nil && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
+	err = c.runChain(chain, conclude)
+	c.closeResponse()
+	if _, panicking := errors.AsType[*panicked](err); err != nil && !panicking && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
 		return errors.Join(err, context.DeadlineExceeded) // a driver may say "interrupted" instead
 	}
 	return err
+}
+
+// closeResponse ends what may be written. A function that a middleware has registered to run before the
+// response cannot undo a call that has ended well: its panic is logged.
+func (c *Call) closeResponse() {
+	var err error
+	defer func() {
+		if err != nil && c.exchange != nil {
+			c.exchange.log(c, c.explain(err), err)
+		}
+	}()
+	defer recovered(&err)
+	c.capture.Close()
+}
+
+// handHeadersOn gives what steps have set to the response around, that of the client at last.
+func (c *Call) handHeadersOn() {
+	if c.depth == 0 {
+		c.exchange.headers.mu.Lock()
+		defer c.exchange.headers.mu.Unlock()
+	}
+	c.capture.HandHeadersOn()
 }
 
 func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err error) {
@@ -113,7 +132,6 @@ func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err
 	if err == nil && conclude != nil {
 		err = conclude(c)
 	}
-	c.capture.Close()
 	return c.refusal(err)
 }
 
@@ -199,8 +217,9 @@ func (c *Call) decode() error {
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
+		c.publishHeaders()
 		handle := t.spec.handle
-		if c.response != &c.capture.Echo || c.response.Writer != http.ResponseWriter(&c.capture) {
+		if w, direct := c.response.Writer.(*capture.Response); !direct || w != &c.capture {
 			handle = (*Call).handles
 		}
 		if err := handle(c); err != nil {

@@ -2,11 +2,14 @@ package mcpecho
 
 import (
 	"log/slog"
+	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/sse"
 )
@@ -25,7 +28,6 @@ type notifier struct {
 	mu     sync.Mutex
 	x      *exchange
 	until  time.Time // the deadline of the call
-	first  *Call     // that has sent something
 	stream *sse.Stream
 	broken bool // the client cannot be written to any more
 	closed bool // the reply is on its way
@@ -54,7 +56,7 @@ func (c *Call) notifier() *notifier {
 		return n
 	}
 	if n = over; acceptsEvents(x.request.Header) {
-		n = &notifier{x: x, first: c}
+		n = &notifier{x: x}
 		n.until, _ = c.ctx.Deadline()
 	}
 	if x.notify.CompareAndSwap(nil, n) {
@@ -92,12 +94,43 @@ func (n *notifier) send(message []byte, until time.Time) {
 		return
 	}
 	if n.stream == nil {
-		for c := n.first; c != nil; c = c.parent {
-			c.capture.HandHeadersOn() // what steps have set so far: later is too late
-		}
-		n.stream = sse.Open(n.x.response)
+		n.stream = n.x.openStream()
 	}
 	n.broken = n.stream.Send(message, until) != nil
+}
+
+// openStream turns the reply into an event stream. Goroutines of a handler may be the first to report,
+// so it takes the headers that the chain has published, and not those that it may be setting.
+func (x *exchange) openStream() *sse.Stream {
+	x.headers.mu.Lock()
+	defer x.headers.mu.Unlock()
+	if published := x.headers.published.Load(); published != nil {
+		capture.Merge(x.response.Header(), *published)
+	}
+	return sse.Open(x.response)
+}
+
+// headers are those of the reply, on their way from the chain.
+type headers struct {
+	mu        sync.Mutex // held while those of the real response are changed
+	published atomic.Pointer[http.Header]
+}
+
+// publishHeaders shows what steps have set so far to a stream that may begin.
+func (c *Call) publishHeaders() {
+	for call := c; call != nil; call = call.parent {
+		if h := call.capture.Headers(); h != nil {
+			c.exchange.headers.published.Store(&h)
+			return
+		}
+	}
+}
+
+// setHeader sets a header of the reply.
+func (x *exchange) setHeader(name, value string) {
+	x.headers.mu.Lock()
+	defer x.headers.mu.Unlock()
+	x.response.Header().Set(name, value)
 }
 
 // eventTime is how long a notification may wait for its client. A handler that reports inside a

@@ -298,3 +298,63 @@ func TestAnAfterCommitFunctionCannotChangeTheOutcome(t *testing.T) {
 		t.Error(r.Body)
 	}
 }
+
+func TestAReportFromAGoroutineAndHeadersOfTheChainDoNotMeet(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("work", func(c *mcpecho.Call, _ none) (string, error) {
+		done := make(chan struct{})
+		go func() { defer close(done); c.Progress(1, 2, "") }()
+		c.Response().Header().Set("X-Late", "1")
+		<-done
+		return "ok", nil
+	}, mcpecho.Named("early", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { c.Response().Header().Set("X-Early", "1"); return next(c) }
+	})))
+	for range 20 {
+		req := httptest.NewRequest(http.MethodPost, "/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work","_meta":{`+
+			`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"progressToken":1}}}`))
+		for k, v := range map[string]string{"Content-Type": "application/json", "Accept": "application/json, text/event-stream",
+			"MCP-Protocol-Version": "2026-07-28", "Mcp-Method": "tools/call", "Mcp-Name": "work"} {
+			req.Header.Set(k, v)
+		}
+		rec := httptest.NewRecorder()
+		b.e.ServeHTTP(rec, req)
+		if h := rec.Result().Header; h.Get("X-Early") != "1" {
+			t.Fatal(h)
+		}
+	}
+}
+
+func TestAFunctionBeforeTheResponseThatPanicsChangesNothing(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("w.insert", insert, transaction(), mcpecho.Named("broken", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			c.Response().Before(func() { panic("broken session") })
+			return next(c)
+		}
+	})))
+	if r := b.call("w.insert", `{"name":"x"}`); r.Result["isError"] != nil || b.count() != 1 || !strings.Contains(b.log.String(), "broken session") {
+		t.Error(r.Body, b.log)
+	}
+}
+
+func TestAPanicAfterTheDeadlineIsAPanic(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.CallTimeout = 10 * time.Millisecond })
+	b.srv.Add(mcpecho.Service("w", func(c *mcpecho.Call, _ none) (string, error) { <-c.Ctx().Done(); panic("nobody waits") }))
+	if f := b.call("w", `{}`).failure(t); f["type"] != mcpecho.TypeInternal || !strings.Contains(b.log.String(), "stack=") {
+		t.Error(f, b.log)
+	}
+}
+
+// listed is an error of a type that cannot be compared, as that of package validator.
+type listed []string
+
+func (l listed) Error() string { return strings.Join(l, ", ") }
+
+func TestAnErrorThatCannotBeComparedIsAnInternalError(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(mcpecho.Service("w", func(*mcpecho.Call, none) (string, error) { return "", listed{"a", "b"} }, transaction()))
+	if f := b.call("w", `{}`).failure(t); f["type"] != mcpecho.TypeInternal {
+		t.Error(f)
+	}
+}

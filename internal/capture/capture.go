@@ -82,18 +82,24 @@ func (r *Response) Close() {
 	}
 }
 
+// Headers is a copy of the headers as they are now, nil when none were looked at.
+func (r *Response) Headers() http.Header { return r.header.Clone() }
+
 // HandHeadersOn gives the headers to the real response, all but those that describe the captured body.
 func (r *Response) HandHeadersOn() {
-	if r.header == nil {
-		return
+	if r.header != nil {
+		Merge(r.real.Header(), r.header)
 	}
-	h := r.real.Header()
+}
+
+// Merge makes h what a middleware left of a copy of it, but for what describes a captured body.
+func Merge(h, left http.Header) {
 	for name := range h {
-		if _, kept := r.header[name]; !kept && !describesBody(name) {
+		if _, kept := left[name]; !kept && !describesBody(name) {
 			delete(h, name)
 		}
 	}
-	for name, values := range r.header {
+	for name, values := range left {
 		switch {
 		case describesBody(name):
 		case shared[name]:
