@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -158,8 +159,8 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if !release() {
-		return own.Err()
+	if !release() { // the call has ended just now, whether or not own shows it yet
+		return cmp.Or(ctx.Err(), context.Canceled)
 	}
 	sent = true
 	readOnly := len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly
