@@ -120,7 +120,8 @@ type headers struct {
 func (c *Call) publishHeaders() {
 	for call := c; call != nil; call = call.parent {
 		if h := call.capture.Headers(); h != nil {
-			c.exchange.headers.published.Store(&h)
+			published := h // on the heap only where there is something to publish
+			c.exchange.headers.published.Store(&published)
 			return
 		}
 	}
