@@ -77,9 +77,8 @@ func (x *exchange) unlessHidden(c *Call, err error) error {
 // that the caller may not know of does not stand in front of another.
 func (x *exchange) eachResource(uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
 	r := x.server.registry.Load()
-	var hidden []*entry
-	for {
-		e, values := r.resource(uri, hidden...)
+	for from := 0; ; {
+		e, values, next := r.resource(uri, from)
 		if e == nil {
 			return x.notFound(uri)
 		}
@@ -87,27 +86,27 @@ func (x *exchange) eachResource(uri string, read func(e *entry, arguments []byte
 		if err != nil {
 			return x.notFound(uri)
 		}
-		again, err := read(e, arguments)
-		if !again {
+		if hidden, err := read(e, arguments); !hidden {
 			return err
 		}
-		hidden = append(hidden, e)
+		from = next
 	}
 }
 
-// resource finds what is read at a URI: first a fixed one, then the template
-// that was added first. Those in except are left out.
-func (r *registry) resource(uri string, except ...*entry) (*entry, url.Values) {
-	if e, ok := r.fixed[uri]; ok && !slices.Contains(except, e) {
-		return e, nil
+// resource finds what is read at a URI: first a fixed one, then the template that was added first.
+// The search begins at from, 0 for all; next is where it goes on behind what it has found.
+func (r *registry) resource(uri string, from int) (found *entry, values url.Values, next int) {
+	if e, ok := r.fixed[uri]; ok && from == 0 {
+		return e, nil, 1
 	}
 	if len(uri) > maxURIBytes {
-		return nil, nil
+		return nil, nil, 0
 	}
-	for _, e := range r.lists[templates] {
-		if values, ok := e.location.match(uri); ok && !slices.Contains(except, e) {
-			return e, values
+	list := r.lists[templates]
+	for i := max(from, 1); i <= len(list); i++ {
+		if values, ok := list[i-1].location.match(uri); ok {
+			return list[i-1], values, i + 1
 		}
 	}
-	return nil, nil
+	return nil, nil, 0
 }

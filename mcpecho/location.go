@@ -2,6 +2,7 @@ package mcpecho
 
 import (
 	"fmt"
+	"iter"
 	"net/url"
 	"regexp"
 	"strings"
@@ -11,8 +12,9 @@ import (
 )
 
 // location is the compiled URI of a resource. A URI that is asked for is compared with the literal
-// ends of a template first, and then with one regular expression, whose time is linear: the matcher
-// of package uritemplate takes microseconds for each byte, before any limit applies.
+// ends of a template first, and then with one regular expression, whose time is linear. The matcher
+// of package uritemplate takes microseconds for each byte, and copies for it all values that it has
+// found so far, before any limit of a caller applies: so what only it takes apart is bounded.
 type location struct {
 	template       *uritemplate.Template // nil for a fixed URI
 	vars           []string
@@ -21,6 +23,7 @@ type location struct {
 	loose          *regexp.Regexp // what package uritemplate may match
 	groups         []group
 	slow           bool            // lists and prefixes, which only package uritemplate takes apart
+	adjacent       bool            // expressions without a text between them, which only it divides a list between
 	paths          map[string]bool // the variables of {+path} and {#path}
 }
 
@@ -42,7 +45,7 @@ func newLocation(raw string) (*location, error) {
 		return &location{}, nil
 	}
 	l := &location{
-		template: template, vars: template.Varnames(), paths: map[string]bool{},
+		template: template, vars: template.Varnames(), paths: map[string]bool{}, adjacent: strings.Contains(raw, "}{"),
 		prefix: raw[:strings.IndexByte(raw, '{')], suffix: raw[strings.LastIndexByte(raw, '}')+1:],
 	}
 	l.loose = template.Regexp()
@@ -59,7 +62,7 @@ func newLocation(raw string) (*location, error) {
 
 // What the value of a variable is made of. (RFC 6570, section 2.1; RFC 3986, section 2)
 const (
-	unreserved = `(?:[-._~A-Za-z0-9]|%[0-9A-Fa-f]{2})*`
+	unreserved = `(?:[-._~A-Za-z0-9,]|%[0-9A-Fa-f]{2})*`
 	reserved   = `(?:[-._~A-Za-z0-9:/?#\[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})*`
 )
 
@@ -91,7 +94,8 @@ func (l *location) compileExpression(b *strings.Builder, expression string) {
 	}
 	names := strings.Split(expression, ",")
 	for _, name := range names {
-		l.slow = l.slow || strings.HasSuffix(name, "*") || strings.Contains(name, ":")
+		list := strings.HasSuffix(name, "*") && (operator != ' ' || len(names) > 1) // else commas separate it, as they do without
+		l.slow = l.slow || list || strings.Contains(name, ":")
 		if operator == '+' || operator == '#' {
 			l.paths[strings.TrimRight(name, "*")] = true
 		}
@@ -106,7 +110,7 @@ func (l *location) compileExpression(b *strings.Builder, expression string) {
 		value = reserved
 	}
 	b.WriteString(`(?:` + regexp.QuoteMeta(first) + `(` + value + `))?`)
-	l.groups = append(l.groups, group{name: names[0]})
+	l.groups = append(l.groups, group{name: strings.TrimRight(names[0], "*")})
 }
 
 // compileNamed is values with their names, each of which may be missing.
@@ -143,7 +147,7 @@ func (l *location) match(uri string) (url.Values, bool) {
 
 // extract returns nil when the URI does not match.
 func (l *location) extract(uri string) url.Values {
-	if l.slow || strings.Contains(strings.TrimPrefix(uri, l.prefix), ",") {
+	if l.slow || l.adjacent && strings.Contains(uri, ",") {
 		return l.extractSlowly(uri)
 	}
 	found := l.pattern.FindStringSubmatchIndex(uri)
@@ -163,18 +167,36 @@ func (l *location) extract(uri string) url.Values {
 			}
 			continue
 		}
-		value, err := url.PathUnescape(text)
-		if err != nil {
-			return nil
+		for part := range l.parts(g.name, text) {
+			value, err := url.PathUnescape(part)
+			if err != nil {
+				return nil
+			}
+			values[g.name] = append(values[g.name], value)
 		}
-		values[g.name] = append(values[g.name], value)
 	}
 	return values
 }
 
-// extractSlowly is for templates with lists and for URIs that have one: a comma separates its values.
+// parts are the values that a text holds: of a list they are separated by commas, which a path may
+// have too.
+func (l *location) parts(name, text string) iter.Seq[string] {
+	if l.paths[name] {
+		return func(yield func(string) bool) { yield(text) }
+	}
+	return strings.SplitSeq(text, ",")
+}
+
+// The bounds of a URI that package uritemplate takes apart.
+const (
+	maxSlowBytes  = 256
+	maxSlowCommas = 32
+)
+
+// extractSlowly is for templates that have prefixes or several names in one expression, and for lists
+// that no text separates from what follows.
 func (l *location) extractSlowly(uri string) url.Values {
-	if !l.loose.MatchString(uri) {
+	if len(uri) > maxSlowBytes || strings.Count(uri, ",") > maxSlowCommas || !l.loose.MatchString(uri) {
 		return nil
 	}
 	found := l.template.Match(uri)
