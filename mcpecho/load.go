@@ -66,9 +66,13 @@ func (x *exchange) caller() caller {
 	return caller{network: networkOf(x.ec)}
 }
 
-// networkOf is what one anonymous client cannot change at will: its IPv4 address or its IPv6 /64
-// network. Only an [echo.Echo.IPExtractor] says which header of a proxy can be believed; without
-// one it is the peer of the connection.
+// Network is where the request of the call comes from, as one client cannot change it at will: an
+// IPv4 address or an IPv6 /64 network. It is the peer of the connection, or behind a proxy what
+// [echo.Echo.IPExtractor] finds: without one no header is believed, [echo.Context.RealIP] believes
+// all. It is the zero Prefix where there is no address, as in calls that Go code makes.
+func (c *Call) Network() netip.Prefix { return networkOf(c) }
+
+// networkOf is [Call.Network] of a request that is no call yet.
 func networkOf(ec echo.Context) netip.Prefix {
 	var addr netip.Addr
 	if e := ec.Echo(); e != nil && e.IPExtractor != nil {

@@ -2,8 +2,6 @@ package middleware
 
 import (
 	"crypto/sha256"
-	"net"
-	"net/netip"
 	"strings"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -14,13 +12,13 @@ import (
 // network address of an anonymous caller, for IPv6 its /64 network. It is the
 // default Key of [RateLimit] and [Concurrency].
 //
-// The address is that of [echo.Context.RealIP]: behind a proxy set
-// Echo.IPExtractor, or clients can choose it.
+// The address is that of [mcpecho.Call.Network]: behind a proxy set
+// Echo.IPExtractor, or all anonymous callers are counted together.
 func ByPrincipal(c *mcpecho.Call) string {
 	if p := c.Principal(); p != nil {
 		return "principal " + p.Key()
 	}
-	return store.Anonymous + clientNetwork(c)
+	return store.Anonymous + c.Network().String()
 }
 
 // ByTool counts all callers of a tool, resource or prompt together.
@@ -43,21 +41,4 @@ func limitKey(by func(*mcpecho.Call) string, c *mcpecho.Call) string {
 		}
 	}
 	return key
-}
-
-// clientNetwork is what one anonymous client cannot change at will: its IPv4
-// address or its IPv6 network.
-func clientNetwork(c *mcpecho.Call) string {
-	addr, err := netip.ParseAddr(c.RealIP())
-	if err != nil { // a made-up header: the connection does not lie
-		host, _, _ := net.SplitHostPort(c.Request().RemoteAddr)
-		if addr, err = netip.ParseAddr(host); err != nil {
-			return ""
-		}
-	}
-	if addr = addr.Unmap().WithZone(""); addr.Is4() {
-		return addr.String()
-	}
-	network, _ := addr.Prefix(64)
-	return network.String()
 }

@@ -3,6 +3,7 @@ package middleware_test
 import (
 	"fmt"
 	"math"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -142,19 +143,30 @@ func TestRateLimitForgetsWhoWasQuietLongest(t *testing.T) {
 	}
 }
 
+// forwardedFor believes a proxy.
+func forwardedFor(r *http.Request) string { return r.Header.Get("X-Forwarded-For") }
+
 func TestRateLimitOfAnonymousCallersIsByNetwork(t *testing.T) {
-	srv := newServer(nil)
-	srv.Add(mcpecho.Service("tool", ok, mw.RateLimitWithConfig(slowly(1))))
-	for i, tc := range []struct {
-		forwarded string
-		refused   bool
+	for name, tc := range map[string]struct {
+		extractor echo.IPExtractor
+		calls     []string // addresses; the second call from a network is refused
+		refused   []bool
 	}{
-		{"203.0.113.1", false}, {"203.0.113.1", true}, {"::ffff:203.0.113.1", true}, {"203.0.113.2", false},
-		{"2001:db8::1", false}, {"2001:db8::2", true}, {"2001:db8:0:1::1", false},
-		{"made up", false}, {"made up otherwise", true}, // both are the connection's own address
+		"behind a proxy that Echo knows": {forwardedFor,
+			[]string{"203.0.113.1", "203.0.113.1", "::ffff:203.0.113.1", "203.0.113.2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"},
+			[]bool{false, true, true, false, false, true, false}},
+		"whose header nobody vouches for": {nil, []string{"203.0.113.1", "203.0.113.2", "made up"}, []bool{false, true, true}},
 	} {
-		rec := post(t, srv, "tool", map[string]string{"X-Forwarded-For": tc.forwarded})
-		equal(t, fmt.Sprint(i, " ", tc.forwarded), strings.Contains(rec.Body.String(), "rate_limited"), tc.refused)
+		srv := newServer(nil)
+		limit := mw.RateLimitWithConfig(slowly(1))
+		srv.Add(mcpecho.Service("tool", ok, mw.Public("a test"), limit))
+		e := echo.New()
+		e.IPExtractor = tc.extractor
+		srv.Mount(e.Group("/mcp"))
+		for i, forwarded := range tc.calls {
+			rec := send(e, "tool", map[string]string{"X-Forwarded-For": forwarded, "X-Real-IP": forwarded})
+			equal(t, fmt.Sprint(name, i, " ", forwarded), strings.Contains(rec.Body.String(), "rate_limited"), tc.refused[i])
+		}
 	}
 }
 
@@ -164,6 +176,7 @@ func TestRateLimitOfAPrincipalOutlivesMadeUpAddresses(t *testing.T) {
 	mallory := mcptest.New(t, srv).As(&mcpecho.Principal{ID: "mallory"})
 	equal(t, "first", mallory.Do("tool", nil).IsError, false)
 	e := echo.New()
+	e.IPExtractor = forwardedFor
 	srv.Mount(e.Group("/mcp"))
 	for i := range 10_100 {
 		rec := send(e, "tool", map[string]string{"X-Forwarded-For": fmt.Sprintf("10.0.%d.%d", i/250, i%250)})
