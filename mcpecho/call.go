@@ -28,6 +28,7 @@ type Call struct {
 	entry     *entry
 	arguments []byte // raw JSON
 	args      []any  // decoded: pointers, one for each part of the arguments
+	few       [3]any // room for them
 	uri       string // that a resource is read at
 	format    OutputFormat
 	answer    answer

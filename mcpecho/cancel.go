@@ -1,7 +1,6 @@
 package mcpecho
 
 import (
-	"context"
 	"net/http"
 	"sync"
 
@@ -37,9 +36,12 @@ func (x *exchange) requestKey() requestKey { return keyOf(x.session.ID, x.msg.ID
 
 var errInFlight = refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "duplicate_id", "a request with this id is still running")
 
+// ender is the deadline of a call, which can be ended before its time.
+type ender interface{ End(cause error) }
+
 // begin makes a call stoppable, and one of a dated session cancellable until end. An id that is
 // in flight already is refused: its cancellation would be ambiguous.
-func (f *inflight) begin(x *exchange, stop context.CancelCauseFunc) error {
+func (f *inflight) begin(x *exchange, stop ender) error {
 	if err := x.server.load.begin(x, stop); err != nil || x.wire == modern {
 		return err
 	}
@@ -77,7 +79,7 @@ func (f *inflight) cancel(session string, id []byte) {
 	if x != nil {
 		x.cancelled.Store(true)
 		if stop := x.server.load.stop(x); stop != nil {
-			stop(nil)
+			stop.End(nil)
 		}
 	}
 }

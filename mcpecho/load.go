@@ -47,8 +47,8 @@ type share [phases]int
 type slot struct {
 	own        *share
 	phase      phase
-	stop       context.CancelCauseFunc // ends the call that runs
-	prev, next *exchange               // in the list of those being served
+	stop       ender     // ends the call that runs
+	prev, next *exchange // in the list of those being served
 }
 
 var (
@@ -184,7 +184,7 @@ func (l *load) leave(x *exchange) {
 }
 
 // begin notes how to end the call that an exchange begins.
-func (l *load) begin(x *exchange, stop context.CancelCauseFunc) error {
+func (l *load) begin(x *exchange, stop ender) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
@@ -195,14 +195,14 @@ func (l *load) begin(x *exchange, stop context.CancelCauseFunc) error {
 }
 
 // stop returns what ends the call of an exchange.
-func (l *load) stop(x *exchange) context.CancelCauseFunc {
+func (l *load) stop(x *exchange) ender {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return x.slot.stop
 }
 
 // stopAll returns what ends every call that runs, and lets no other begin.
-func (l *load) stopAll() (stops []context.CancelCauseFunc) {
+func (l *load) stopAll() (stops []ender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = true
@@ -239,7 +239,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		for _, stop := range l.stopAll() {
-			stop(ErrShutdown)
+			stop.End(ErrShutdown)
 		}
 		return errors.Join(errors.New("mcpecho: requests were still in progress at shutdown"), ctx.Err())
 	}

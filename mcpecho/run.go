@@ -76,7 +76,7 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	request, response := c.Request(), c.Context.Response()
 	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
 	if c.depth == 0 {
-		if err := c.server.inflight.begin(c.exchange, c.deadline.End); err != nil {
+		if err := c.server.inflight.begin(c.exchange, &c.deadline); err != nil {
 			return err
 		}
 		defer c.server.inflight.end(c.exchange)
@@ -207,7 +207,11 @@ func (t *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 
 // decode makes new arguments of the raw ones.
 func (c *Call) decode() error {
-	c.args = make([]any, len(c.entry.parts))
+	if n := len(c.entry.parts); n <= len(c.few) {
+		c.args = c.few[:n:n]
+	} else {
+		c.args = make([]any, n)
+	}
 	for i, p := range c.entry.parts {
 		c.args[i] = reflect.New(p).Interface()
 	}

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 )
@@ -31,10 +32,11 @@ type Response struct {
 	real   *echo.Response
 	header http.Header // a copy of the real one, made at its first use
 
-	mu       sync.Mutex // guards what follows
-	status   int        // 0: nothing was written
+	status atomic.Int32 // 0: nothing was written
+	closed atomic.Bool
+
+	mu       sync.Mutex // guards the writing
 	tooLarge bool
-	closed   bool
 	body     bytes.Buffer
 }
 
@@ -50,11 +52,12 @@ func (r *Response) Begin(real *echo.Response, e *echo.Echo) {
 func (r *Response) Mark() (rewind func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	header, status, tooLarge, length, response := r.header.Clone(), r.status, r.tooLarge, r.body.Len(), r.Echo
+	header, status, tooLarge, length, response := r.header.Clone(), r.status.Load(), r.tooLarge, r.body.Len(), r.Echo
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.header, r.status, r.tooLarge, r.Echo = header.Clone(), status, tooLarge, response
+		r.header, r.tooLarge, r.Echo = header.Clone(), tooLarge, response
+		r.status.Store(status)
 		r.body.Truncate(length)
 	}
 }
@@ -74,9 +77,7 @@ func (r *Response) DropHeaders() { r.header = nil }
 // Close ends the writing: what comes later is dropped. The functions that middlewares have registered
 // with Before and After of the response run now if nothing was written.
 func (r *Response) Close() {
-	r.mu.Lock()
-	r.closed = true
-	r.mu.Unlock()
+	r.closed.Store(true)
 	if !r.Echo.Committed {
 		r.Echo.WriteHeader(http.StatusOK)
 	}
@@ -146,14 +147,8 @@ func (r *Response) Header() http.Header {
 
 // WriteHeader is http.ResponseWriter's. The first final status counts.
 func (r *Response) WriteHeader(status int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.writeHeader(status)
-}
-
-func (r *Response) writeHeader(status int) {
-	if r.status == 0 && status >= 200 && !r.closed {
-		r.status = status
+	if status >= 200 && !r.closed.Load() {
+		r.status.CompareAndSwap(0, int32(status))
 	}
 }
 
@@ -161,9 +156,9 @@ func (r *Response) writeHeader(status int) {
 func (r *Response) Write(b []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.writeHeader(http.StatusOK)
+	r.WriteHeader(http.StatusOK)
 	switch {
-	case r.closed:
+	case r.closed.Load():
 		return len(b), nil
 	case r.body.Len()+len(b) > MaxBody:
 		r.tooLarge = true
@@ -176,11 +171,7 @@ func (r *Response) Write(b []byte) (int, error) {
 func (r *Response) Flush() {}
 
 // Status is the status that was written, 0 while nothing was.
-func (r *Response) Status() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status
-}
+func (r *Response) Status() int { return int(r.status.Load()) }
 
 // Body is a copy of what was written, inflated if a middleware has compressed it. A body that was
 // cut is an error.
