@@ -66,7 +66,8 @@ func (r *Response) Mark() (rewind func()) {
 func (r *Response) Drop() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.status, r.tooLarge = 0, false
+	r.status.Store(0)
+	r.tooLarge = false
 	r.Echo.Status, r.Echo.Size, r.Echo.Committed = http.StatusOK, 0, false
 	r.body.Reset()
 }
