@@ -220,6 +220,7 @@ var handlerEnds = []writeFeature{
 		return c.Transaction(w.other, func() error { return c.DB().Create(&item{Owner: "elsewhere"}).Error })
 	})},
 	fail("a deadline", slotEnd, []string{mcpecho.TypeTimeout}, func(w *writing) {
+		w.over = true
 		w.options = append(w.options, mw.Timeout(deadline))
 		ends(func(_ *writing, c *mcpecho.Call) error {
 			<-c.Ctx().Done()
@@ -227,6 +228,7 @@ var handlerEnds = []writeFeature{
 		})(w)
 	}),
 	fail("a deadline that nobody cares about", slotEnd, []string{mcpecho.TypeTimeout}, func(w *writing) {
+		w.over = true
 		w.config.CallTimeout = deadline
 		ends(func(w *writing, c *mcpecho.Call) error {
 			<-c.Ctx().Done()
@@ -234,11 +236,14 @@ var handlerEnds = []writeFeature{
 			return nil
 		})(w)
 	}),
-	fail("a client that leaves", slotEnd, []string{""}, ends(func(w *writing, c *mcpecho.Call) error {
-		w.cancel()
-		<-c.Ctx().Done()
-		return nil
-	})),
+	fail("a client that leaves", slotEnd, []string{""}, func(w *writing) {
+		w.over = true
+		ends(func(w *writing, c *mcpecho.Call) error {
+			w.cancel()
+			<-c.Ctx().Done()
+			return nil
+		})(w)
+	}),
 }
 
 // deadline is that of calls that let it pass. It is long enough for everything before.

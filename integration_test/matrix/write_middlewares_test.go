@@ -17,11 +17,12 @@ type plain struct {
 	name    string
 	types   []string // of the error it leads to
 	answers bool     // it does not call its successor
-	wrap    func(w *writing, next echo.HandlerFunc) echo.HandlerFunc
+	wrap    func(arrived <-chan struct{}, next echo.HandlerFunc) echo.HandlerFunc
 	add     func(w *writing, inside bool) // what else it needs
-	fits    func(w *writing) bool
-	second  bool // it writes a response when others may have
-	leaves  bool // it fails before the commit, wherever it stands
+	writes  bool                          // it writes a response while its successor runs
+	drops   bool                          // it drops errors
+	second  bool                          // it writes a response when others may have
+	leaves  bool                          // it fails before the commit, wherever it stands
 }
 
 var slotMiddleware = map[bool]string{true: "inside", false: "outside"}
@@ -32,10 +33,10 @@ func middlewares(inside bool) (all []writeFeature) {
 		f := writeFeature{name: p.name + " " + slotMiddleware[inside], slot: slotMiddleware[inside], last: true}
 		f.with = func(w *writing) bool {
 			// Of two responses the first counts, as in Echo.
-			return (p.fits == nil || p.fits(w)) && (!inside || w.begins == byStep) && (!p.second || w.answer == nil && !w.answers && w.writers == 1)
+			return (!p.writes || alone(w)) && (!inside || w.begins == byStep) && (!p.second || w.answer == nil && !w.answers && w.writers == 1)
 		}
 		f.add = func(w *writing) {
-			step := mcpecho.Named(slotMiddleware[inside], func(next echo.HandlerFunc) echo.HandlerFunc { return p.wrap(w, next) })
+			step := mcpecho.Named(slotMiddleware[inside], func(next echo.HandlerFunc) echo.HandlerFunc { return p.wrap(w.arrived, next) })
 			if inside {
 				w.options = append(w.options, mcpecho.After("transaction", step))
 			} else {
@@ -60,13 +61,13 @@ func middlewares(inside bool) (all []writeFeature) {
 }
 
 // before answers in the place of everything behind it.
-func before(answer func(echo.Context) error) func(*writing, echo.HandlerFunc) echo.HandlerFunc {
-	return func(*writing, echo.HandlerFunc) echo.HandlerFunc { return answer }
+func before(answer func(echo.Context) error) func(<-chan struct{}, echo.HandlerFunc) echo.HandlerFunc {
+	return func(<-chan struct{}, echo.HandlerFunc) echo.HandlerFunc { return answer }
 }
 
 // after does something when everything behind it has succeeded.
-func after(do func(echo.Context) error) func(*writing, echo.HandlerFunc) echo.HandlerFunc {
-	return func(_ *writing, next echo.HandlerFunc) echo.HandlerFunc {
+func after(do func(echo.Context) error) func(<-chan struct{}, echo.HandlerFunc) echo.HandlerFunc {
+	return func(_ <-chan struct{}, next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			if err := next(c); err != nil {
 				return err
@@ -89,8 +90,8 @@ func returns(err error) func(echo.Context) error { return func(echo.Context) err
 
 // apart runs the successor in a goroutine, as middlewares with a time limit do, and ends when done
 // says so.
-func apart(end func(w *writing, c echo.Context, done <-chan error) error) func(*writing, echo.HandlerFunc) echo.HandlerFunc {
-	return func(w *writing, next echo.HandlerFunc) echo.HandlerFunc {
+func apart(end func(arrived <-chan struct{}, c echo.Context, done <-chan error) error) func(<-chan struct{}, echo.HandlerFunc) echo.HandlerFunc {
+	return func(arrived <-chan struct{}, next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			done, panicked := make(chan error, 1), make(chan any, 1)
 			go func() {
@@ -102,7 +103,7 @@ func apart(end func(w *writing, c echo.Context, done <-chan error) error) func(*
 				}()
 				done <- next(c)
 			}()
-			err := end(w, c, done)
+			err := end(arrived, c, done)
 			select {
 			case v := <-panicked:
 				panic(v)
@@ -114,10 +115,10 @@ func apart(end func(w *writing, c echo.Context, done <-chan error) error) func(*
 }
 
 // leaving ends as soon as a handler has written, which then waits for the end of its context.
-func leaving(answer func(echo.Context) error) func(*writing, echo.HandlerFunc) echo.HandlerFunc {
-	return apart(func(w *writing, c echo.Context, done <-chan error) error {
+func leaving(answer func(echo.Context) error) func(<-chan struct{}, echo.HandlerFunc) echo.HandlerFunc {
+	return apart(func(arrived <-chan struct{}, c echo.Context, done <-chan error) error {
 		select {
-		case <-w.arrived:
+		case <-arrived:
 			return answer(c)
 		case err := <-done:
 			return err
@@ -139,9 +140,10 @@ func left(w *writing, _ bool) {
 	})(w)
 }
 
-// writesNothing says whether no response is touched behind a middleware: the calls of a sequence
-// have responses of their own on the one echo.Context, which is not for two goroutines at a time.
-func writesNothing(w *writing) bool { return w.surface != asSequence && w.answer == nil }
+// alone says whether nobody touches the response behind a middleware that writes one while its
+// successor runs, which waits meanwhile. The echo.Context and its response are not for two goroutines
+// at a time, and the calls of a sequence, like whatever ends, look at them.
+func alone(w *writing) bool { return w.surface != asSequence && w.answer == nil && !w.over }
 
 type contextKey struct{}
 
@@ -165,25 +167,25 @@ var plains = []plain{
 		c.Error(echo.NewHTTPError(http.StatusTeapot))
 		return nil
 	})},
-	{name: "waits for a goroutine", wrap: apart(func(_ *writing, _ echo.Context, done <-chan error) error { return <-done })},
+	{name: "waits for a goroutine", wrap: apart(func(_ <-chan struct{}, _ echo.Context, done <-chan error) error { return <-done })},
 	{name: "leaves with 504", types: []string{mcpecho.TypeTimeout}, leaves: true, add: left, wrap: leaving(returns(echo.NewHTTPError(http.StatusGatewayTimeout)))},
-	{name: "leaves with a written 503", types: []string{mcpecho.TypeTimeout}, leaves: true, fits: writesNothing, add: left, wrap: leaving(writes(http.StatusServiceUnavailable))},
+	{name: "leaves with a written 503", types: []string{mcpecho.TypeTimeout}, leaves: true, writes: true, add: left, wrap: leaving(writes(http.StatusServiceUnavailable))},
 	{name: "leaves with an error", types: []string{mcpecho.TypeError}, leaves: true, add: left, wrap: leaving(returns(mcpecho.Errorf("not today")))},
 	{name: "leaves with nothing", types: []string{mcpecho.TypeTimeout}, leaves: true, add: left, wrap: leaving(returns(nil))},
-	{name: "drops errors", add: func(w *writing, inside bool) {
+	{name: "drops errors", drops: true, add: func(w *writing, inside bool) {
 		if len(w.fails) > 0 || inside && w.retries {
 			w.fails = append(w.fails, mcpecho.TypeInternal)
 		}
 		if len(w.after) > 0 {
 			w.after = append(w.after, mcpecho.TypeInternal)
 		}
-	}, wrap: func(_ *writing, next echo.HandlerFunc) echo.HandlerFunc {
+	}, wrap: func(_ <-chan struct{}, next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			_ = next(c)
 			return nil
 		}
 	}},
-	{name: "wraps the context", wrap: func(_ *writing, next echo.HandlerFunc) echo.HandlerFunc {
+	{name: "wraps the context", wrap: func(_ <-chan struct{}, next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r := c.Request()
 			c.SetRequest(r.WithContext(context.WithValue(r.Context(), contextKey{}, "value")))
