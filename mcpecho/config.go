@@ -60,7 +60,7 @@ type Config struct {
 	BodyTimeout time.Duration
 	// ReplyTimeout bounds the time that a client may take to read a reply or an event, and a
 	// second more for each 64 KiB of a reply; the connection of a slower one is broken. An
-	// event never takes longer than its call. Where the http.Server has a WriteTimeout, that
+	// event takes 0.1 s longer than its call at most. Where the http.Server has a WriteTimeout, that
 	// one bounds replies instead. Default: 10 s.
 	ReplyTimeout time.Duration
 	// MaxBodyBytes bounds a request body, before and after decompression. Default: 1 MiB.

@@ -57,7 +57,11 @@ func (c *Call) notifier() *notifier {
 	}
 	if n = over; acceptsEvents(x.request.Header) {
 		n = &notifier{x: x}
-		n.until, _ = c.ctx.Deadline()
+		outermost := c
+		for outermost.parent != nil {
+			outermost = outermost.parent
+		}
+		n.until, _ = outermost.ctx.Deadline()
 	}
 	if x.notify.CompareAndSwap(nil, n) {
 		return n
@@ -134,14 +138,18 @@ func (x *exchange) setHeader(name, value string) {
 	x.response.Header().Set(name, value)
 }
 
+// late says whether the time of the call has passed: only its reply is sent then.
+func (n *notifier) late() bool { return !time.Now().Before(n.until) }
+
+// eventGrace is the least time that a notification has, so that one at the very end of a call does
+// not break the connection before the client has been told of the end.
+const eventGrace = 100 * time.Millisecond
+
 // eventTime is how long a notification may wait for its client. A handler that reports inside a
-// transaction holds its locks meanwhile, so it is never longer than the call.
+// transaction holds its locks meanwhile, so it is no longer than the call, but for eventGrace.
 func (n *notifier) eventTime() time.Time {
-	until := time.Now().Add(n.x.server.cfg.ReplyTimeout)
-	if n.until.Before(until) {
-		return n.until
-	}
-	return until
+	now := time.Now()
+	return now.Add(min(n.x.server.cfg.ReplyTimeout, max(n.until.Sub(now), eventGrace)))
 }
 
 // finish sends what was held back and then the reply.
@@ -196,7 +204,7 @@ func (c *Call) Progress(done, total float64, message string) {
 	}
 	n.progress, n.reported = done, true
 	event := jsonrpc.AppendNotification(nil, "notifications/progress", body)
-	if !n.take() {
+	if n.late() || !n.take() {
 		n.held = event
 		return
 	}
@@ -259,7 +267,7 @@ func (c *Call) Log(level LogLevel, data any) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.closed && n.take() {
+	if !n.closed && !n.late() && n.take() {
 		n.send(jsonrpc.AppendNotification(nil, "notifications/message", body), n.eventTime())
 	}
 }

@@ -142,6 +142,11 @@ func (r *Response) Header() http.Header {
 		if r.header == nil {
 			r.header = http.Header{}
 		}
+		for name := range r.header {
+			if describesBody(name) { // a stream of events that has begun, not what is written here
+				delete(r.header, name)
+			}
+		}
 	}
 	return r.header
 }
