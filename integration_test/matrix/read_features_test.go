@@ -83,9 +83,12 @@ var queries = []readFeature{
 	}),
 	loose("Not", func(db *gorm.DB) *gorm.DB { return all(db).Not("owner = ?", "nobody").Or("1 = 1") }),
 	queried("a join", func(db *gorm.DB) *gorm.DB { return all(db).Joins("JOIN locks ON locks.id = 1 OR 1 = 0") }),
-	queried("Select", func(db *gorm.DB) *gorm.DB {
-		return all(db).Select("items.id", "items.owner", "items.name", "items.secret")
-	}),
+	{name: "Select", slot: slotQuery, add: func(w *reading) {
+		w.selects = true
+		w.query = func(db *gorm.DB) *gorm.DB {
+			return all(db).Select("items.id", "items.owner", "items.name", "items.secret")
+		}
+	}},
 	queried("Distinct", func(db *gorm.DB) *gorm.DB { return all(db).Distinct() }),
 	loose("Unscoped", func(db *gorm.DB) *gorm.DB { return all(db).Unscoped().Where("1 = 1").Or("1 = 1") }),
 	queried("a prepared session", func(db *gorm.DB) *gorm.DB { return all(db.Session(&gorm.Session{PrepareStmt: true})) }),
@@ -339,9 +342,16 @@ var meets = slices.Concat([]readFeature{
 		w.options = append(w.options, mw.Serialize(func(i item) projected { return projected{i.ID, i.Name} }))
 	}},
 	{name: "TOON", slot: slotShape, add: func(w *reading) { w.config.OutputFormat = mcpecho.FormatTOON }},
-	{name: "row permission", slot: slotRows, add: func(w *reading) { w.options = append(w.options, mw.PermitRow(whole)) }},
-	{name: "row permission of the server", slot: slotRows, add: func(w *reading) { w.server = append(w.server, mw.PermitRow(whole)) }},
+	{name: "row permission", slot: slotRows, add: func(w *reading) {
+		w.mayFail = w.mayFail || w.selects // it needs whole rows
+		w.options = append(w.options, mw.PermitRow(whole))
+	}},
+	{name: "row permission of the server", slot: slotRows, add: func(w *reading) {
+		w.mayFail = w.mayFail || w.selects
+		w.server = append(w.server, mw.PermitRow(whole))
+	}},
 	onlyWhere(handlerRuns, failsRead("a refused row", slotRows, []string{mcpecho.TypeForbidden}, func(w *reading) {
+		w.mayFail = w.mayFail || w.selects
 		w.options = append(w.options, mw.PermitRow(func(*mcpecho.Call, item) error { return errors.New("the secret is out") }))
 	})),
 	{name: "another database", slot: slotTenant, add: func(w *reading) {

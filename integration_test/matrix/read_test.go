@@ -46,6 +46,7 @@ type reading struct {
 	fails   []string
 	mayFail bool // a refusal is as good as an answer
 	over    bool // the context of the call ends by itself
+	selects bool // the query says itself which columns it wants
 	answers bool // something may answer in the handler's place
 }
 
@@ -259,6 +260,11 @@ func TestNarrowingMeetsEverything(t *testing.T) {
 			}
 			for _, f := range meets {
 				cell(n, f)
+			}
+		}
+		for _, q := range queries[1:] {
+			for _, f := range meets {
+				cell(q, f)
 			}
 		}
 		t.Logf("%d cells", number)

@@ -285,6 +285,7 @@ var around = []writeFeature{
 	{name: "a permitted row", slot: slotRows, add: func(w *writing) { w.permitRow(nil) }},
 	fail("a refused row", slotRows, []string{mcpecho.TypeForbidden}, func(w *writing) { w.permitRow(errors.New("the secret is out")) }),
 	{name: "a forgotten row", slot: slotRows, last: true, add: func(w *writing) {
+		w.checks = true
 		w.options = append(w.options, mw.PermitRow(func(*mcpecho.Call, item) error { return nil }))
 		w.late(mcpecho.TypeInternal)
 	}},
@@ -309,6 +310,7 @@ var around = []writeFeature{
 
 // permitRow lists a row permission on the spec, and checks the row that the handler has written.
 func (w *writing) permitRow(refusal error) {
+	w.checks = true
 	w.options = append(w.options, mw.PermitRow(func(*mcpecho.Call, item) error { return refusal }))
 	ends(func(w *writing, c *mcpecho.Call) error { return c.CheckRow(item{Owner: "ann", Name: w.row}) })(w)
 }

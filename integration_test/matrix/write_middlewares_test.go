@@ -46,6 +46,9 @@ func middlewares(inside bool) (all []writeFeature) {
 				p.add(w, inside)
 			}
 			w.answers = w.answers || p.answers
+			if p.answers && w.checks { // and nobody has looked at a row
+				w.fails = append(w.fails, mcpecho.TypeInternal)
+			}
 			if p.second {
 				w.writers++
 			}

@@ -54,6 +54,7 @@ type writing struct {
 	writers int      // that write a response when others may have
 	retries bool     // the first attempt fails
 	over    bool     // the context of the call ends by itself
+	checks  bool     // the call must have checked a row
 	answers bool     // something may answer in the handler's place
 }
 
