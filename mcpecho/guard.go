@@ -19,6 +19,7 @@ func (s *Server) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		r, h := ec.Request(), ec.Response().Header()
 		s.boundBody(ec)
+		s.boundStream(ec)
 		if err := s.guard(r); err != nil {
 			return s.exchange(ec).fail(err)
 		}

@@ -112,6 +112,7 @@ func (x *exchange) serve() error {
 	if err := load.serve(x); err != nil {
 		return x.busy(err)
 	}
+	x.served()
 	if err := jsonrpc.Parse(body, &x.msg); err != nil {
 		return refuse(http.StatusBadRequest, err.Code, "message", err.Message)
 	}

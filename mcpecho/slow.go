@@ -68,13 +68,38 @@ func (x *exchange) bodyRead() {
 	_ = d.SetReadDeadline(until)
 }
 
+// boundStream bounds the time of the answers that are written before the server serves a message,
+// those of authentication among them, on HTTP/2: there a client says by itself how much of a reply it
+// takes, of one of a few bytes too, and each of its streams waits. On HTTP/1 such a reply fits into
+// the buffers of the connection.
+func (s *Server) boundStream(ec echo.Context) {
+	if d := streamOf(ec.Request(), ec.Response()); d != nil {
+		_ = d.SetWriteDeadline(time.Now().Add(s.cfg.BodyTimeout + s.cfg.ReplyTimeout))
+	}
+}
+
+// served ends that time: a call has one of its own, and its reply another.
+func (x *exchange) served() {
+	if d := streamOf(x.request, x.response); d != nil {
+		_ = d.SetWriteDeadline(time.Time{})
+	}
+}
+
+// streamOf is the stream of an HTTP/2 request whose http.Server bounds no replies, or nil.
+func streamOf(r *http.Request, w http.ResponseWriter) deadlines {
+	if r.ProtoMajor < 2 || serverOf(r).WriteTimeout > 0 {
+		return nil
+	}
+	return deadlinesOf(w)
+}
+
 // readsSooner says whether the http.Server itself cuts slow bodies soon enough.
 func (s *Server) readsSooner(server *http.Server) bool {
 	return server.ReadTimeout > 0 && server.ReadTimeout <= s.cfg.BodyTimeout
 }
 
 // promptReply is the size of a reply that fits into the buffers of net/http: writing it cannot
-// block while the call holds its place.
+// block while the call holds its place. On HTTP/2 it may wait after that.
 const promptReply = 2 << 10
 
 // bytesPerSecond is the slowest reader that is waited for.
@@ -88,6 +113,9 @@ func (x *exchange) replyTime(size int) time.Time {
 // write writes the body of a reply. A large one is flushed here, while its deadline is in force.
 func (x *exchange) write(message []byte) error {
 	if len(message) <= promptReply {
+		if d := streamOf(x.request, x.response); d != nil {
+			_ = d.SetWriteDeadline(x.replyTime(len(message)))
+		}
 		_, err := x.response.Write(message)
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -196,6 +197,90 @@ func TestALargeReplyIsWholeOnAConnectionThatIsReadAndGoesOn(t *testing.T) {
 			t.Fatalf("%d bytes of %d, %v", len(body), response.ContentLength, err)
 		}
 		time.Sleep(300 * time.Millisecond) // the deadline of the reply is not that of the connection
+	}
+}
+
+// frame is one frame of HTTP/2. (RFC 9113, section 4.1)
+func frame(kind, flags byte, stream uint32, payload string) string {
+	head := []byte{byte(len(payload) >> 16), byte(len(payload) >> 8), byte(len(payload)), kind, flags}
+	return string(binary.BigEndian.AppendUint32(head, stream)) + payload
+}
+
+// http2 sends a POST by HTTP/2 as a client that takes nothing of a reply's body, and returns the
+// first frame that ends the stream.
+func (l listening) http2(body string, headers ...string) (kind byte) {
+	l.t.Helper()
+	conn, err := net.Dial("tcp", l.addr)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	block := ""
+	for i, h := 0, append([]string{":method", "POST", ":scheme", "http", ":path", "/mcp", ":authority", l.addr,
+		"content-type", "application/json"}, headers...); i < len(h); i += 2 {
+		name := strings.ToLower(h[i]) // literal fields (RFC 7541, section 6.2.2)
+		block += "\x00" + string(rune(len(name))) + name + string(rune(len(h[i+1]))) + h[i+1]
+	}
+	const settings, data, header, endStream, endHeaders = 4, 0, 1, 1, 4
+	noWindow := "\x00\x04\x00\x00\x00\x00"
+	if _, err := io.WriteString(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"+frame(settings, 0, 0, noWindow)+
+		frame(header, endHeaders, 1, block)+frame(data, endStream, 1, body)); err != nil {
+		l.t.Fatal(err)
+	}
+	for {
+		head := make([]byte, 9)
+		if _, err := io.ReadFull(conn, head); err != nil {
+			l.t.Fatalf("the stream goes on: %v", err)
+		}
+		if _, err := io.CopyN(io.Discard, conn, int64(head[0])<<16|int64(head[1])<<8|int64(head[2])); err != nil {
+			l.t.Fatal(err)
+		}
+		const reset = 3
+		if stream := binary.BigEndian.Uint32(head[5:]); stream == 1 && (head[3] == reset || head[4]&endStream != 0) {
+			return head[3]
+		}
+	}
+}
+
+func TestASmallReplyThatAStreamOfHTTP2DoesNotTakeIsGivenUp(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.ReplyTimeout, c.BodyTimeout = 100*time.Millisecond, 100*time.Millisecond })
+	b.srv.Add(mcpecho.Service("small", func(*mcpecho.Call, none) (string, error) { return "ok", nil }),
+		mcpecho.Service("late", func(c *mcpecho.Call, _ none) (string, error) {
+			select {
+			case <-c.Ctx().Done():
+				t.Error("the stream was reset during its call")
+			case <-time.After(400 * time.Millisecond): // longer than a body and a reply may take
+			}
+			return "ok", nil
+		}))
+	b.e = echo.New()
+	b.srv.Mount(b.e.Group("/mcp"), func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if c.Request().Header.Get("Authorization") != "" {
+				return c.String(http.StatusUnauthorized, "no")
+			}
+			return next(c)
+		}
+	})
+	l := listen(b, func(s *http.Server) {
+		s.Protocols = new(http.Protocols)
+		s.Protocols.SetUnencryptedHTTP2(true)
+	})
+	for name, headers := range map[string][]string{
+		"a call":                      {"Mcp-Name", "small"},
+		"a long call":                 {"Mcp-Name", "late"},
+		"a message that is no JSON":   nil,
+		"a refusal of authentication": {"Authorization", "x"},
+	} {
+		body := "x"
+		if len(headers) > 0 {
+			body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + headers[1] + `",` + meta + `}}`
+		}
+		headers = append(headers, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call")
+		if kind := l.http2(body, headers...); kind != 3 {
+			t.Errorf("%s: a frame of kind %d, want a reset", name, kind)
+		}
 	}
 }
 
