@@ -58,6 +58,22 @@ func (f *inflight) begin(x *exchange, stop ender) error {
 	return nil
 }
 
+// refuses says why no call can begin in this exchange.
+func (f *inflight) refuses(x *exchange) error {
+	if x.server.load.refuses() {
+		return errStopped
+	}
+	if x.wire == modern {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.running[x.requestKey()] != nil {
+		return errInFlight
+	}
+	return nil
+}
+
 func (f *inflight) end(x *exchange) {
 	if x.wire == modern {
 		return

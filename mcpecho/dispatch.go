@@ -55,6 +55,12 @@ func (x *exchange) dispatch() error {
 	if !ok || !m.wires[x.wire] || !x.server.registry.Load().serves(m.needs) {
 		return x.methodNotFound()
 	}
+	if x.server.cfg.HideForbidden {
+		// Said before a name is looked up, it does not tell a hidden one from one that is unknown.
+		if err := x.server.inflight.refuses(x); err != nil {
+			return err
+		}
+	}
 	return m.serve(x)
 }
 

@@ -38,6 +38,9 @@ func (c *Call) hidden() bool {
 // unknown is the answer to what does not exist, in place of this call's.
 func (c *Call) unknown() error {
 	x := c.exchange
+	if x.stopped.Load() {
+		return errStopped // whoever waited for it elsewhere is told the same
+	}
 	switch c.entry.surface {
 	case onTools:
 		return x.unknown(tools, c.entry.listedAs)
@@ -79,7 +82,10 @@ func (x *exchange) eachResource(uri string, read func(e *entry, arguments []byte
 	r := x.server.registry.Load()
 	for from := 0; ; {
 		e, values, next := r.resource(uri, from)
-		if e == nil {
+		switch {
+		case e == nil && x.stopped.Load(): // while a permission of a hidden one was asked
+			return errStopped
+		case e == nil:
 			return x.notFound(uri)
 		}
 		arguments, err := e.args.Query(values)

@@ -152,3 +152,24 @@ func TestALimitOfTheServerCountsAFilteredListOnce(t *testing.T) {
 		t.Error(r.Body, r.Header)
 	}
 }
+
+func TestAnIDInFlightIsRefusedBeforeANameIsLookedUp(t *testing.T) {
+	b := hiding(t)
+	started, let := make(chan struct{}), make(chan struct{})
+	b.srv.Add(mcpecho.Service("block", func(*mcpecho.Call, none) (string, error) {
+		close(started)
+		<-let
+		return "", nil
+	}))
+	session := b.initialize()
+	done := make(chan reply, 1)
+	go func() { done <- b.dated(session, "tools/call", `"name":"block"`) }()
+	await(t, "the call", started)
+	for _, name := range []string{"secret", "nobody", "open"} {
+		if r := b.dated(session, "tools/call", `"name":"`+name+`"`); r.Status != http.StatusBadRequest || !strings.Contains(r.Body, "still running") {
+			t.Errorf("%s: %d %s", name, r.Status, r.Body)
+		}
+	}
+	close(let)
+	expect(t, await(t, "the reply", done), http.StatusOK, 0)
+}

@@ -194,6 +194,13 @@ func (l *load) begin(x *exchange, stop ender) error {
 	return nil
 }
 
+// refuses says whether no call is begun any more.
+func (l *load) refuses() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.stopped
+}
+
 // stop returns what ends the call of an exchange.
 func (l *load) stop(x *exchange) ender {
 	l.mu.Lock()

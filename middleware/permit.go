@@ -65,6 +65,9 @@ func permissionStep(name string, skipper Skipper, permit Permission, scopes *Sco
 					}
 					c := mcpecho.CallFrom(ec)
 					if err := permit(c); err != nil {
+						if ended := c.Ctx().Err(); ended != nil {
+							return ended // nothing was refused: the permission could not end
+						}
 						return all.refuse(ec, c.Principal(), err)
 					}
 					return next(ec)
