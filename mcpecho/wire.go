@@ -59,7 +59,7 @@ func (x *exchange) negotiate() error {
 		return x.checkModern(version)
 	case version == "" || slices.Contains(datedVersions, version):
 		x.wire = dated
-		return nil
+		return x.checkMirrored()
 	}
 	x.wire = dated
 	return refuse(http.StatusBadRequest, jsonrpc.InvalidRequest, "version",
@@ -102,11 +102,15 @@ func (x *exchange) checkHeaders() error {
 	case method != x.msg.Method:
 		return mismatch("the Mcp-Method header is not the method of the body")
 	}
+	return x.checkName()
+}
+
+func (x *exchange) checkName() error {
 	source, named := x.named()
 	if !named {
 		return nil
 	}
-	value, single := one(header, headerName)
+	value, single := one(x.request.Header, headerName)
 	if !single || value == "" {
 		return mismatch("exactly one Mcp-Name header is required")
 	}
@@ -117,6 +121,22 @@ func (x *exchange) checkHeaders() error {
 	sent, ok := decodeHeader(value)
 	if !ok || sent != string(name) {
 		return mismatch("the Mcp-Name header is not the name in the body")
+	}
+	return nil
+}
+
+// checkMirrored does what checkHeaders does on the dated wire, which knows none of these headers, for what a client
+// sends of them all the same: an intermediary that reads them would be told something else.
+func (x *exchange) checkMirrored() error {
+	header := x.request.Header
+	if x.msg.Kind != jsonrpc.Request {
+		return nil
+	}
+	if method, single := one(header, headerMethod); !single || method != "" && method != x.msg.Method {
+		return mismatch("the Mcp-Method header is not the method of the body")
+	}
+	if _, sent := header[headerName]; sent {
+		return x.checkName()
 	}
 	return nil
 }

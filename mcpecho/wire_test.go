@@ -282,3 +282,31 @@ func TestUnknownToolSuggestsANearOne(t *testing.T) {
 	}
 	expect(t, b.modern("tools/call", `"name":"say","arguments":null`, "Mcp-Name", "say"), 200, 0)
 }
+
+func TestADatedRequestMayNotLieInTheHeadersOfTheModernWire(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(echoTool(), mcpecho.Service("danger", say("done")))
+	session := b.initialize()
+	for name, tc := range map[string]struct {
+		headers []string
+		status  int
+	}{
+		"none":              {nil, 200},
+		"the same":          {[]string{"Mcp-Method", "tools/call", "Mcp-Name", "danger"}, 200},
+		"encoded":           {[]string{"Mcp-Name", "=?base64?ZGFuZ2Vy?="}, 200},
+		"another name":      {[]string{"Mcp-Method", "tools/call", "Mcp-Name", "say"}, 400},
+		"another name only": {[]string{"Mcp-Name", "say"}, 400},
+		"another method":    {[]string{"Mcp-Method", "tools/list"}, 400},
+		"two methods":       {[]string{"Mcp-Method", "tools/call", "Mcp-Method", "tools/list"}, 400},
+		"two names":         {[]string{"Mcp-Name", "danger", "Mcp-Name", "say"}, 400},
+	} {
+		headers := append([]string{"MCP-Protocol-Version", "2025-11-25", "Mcp-Session-Id", session}, tc.headers...)
+		r := b.send(http.MethodPost, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"danger"}}`, headers...)
+		code := 0
+		if tc.status != 200 {
+			code = -32020
+		}
+		t.Log(name)
+		expect(t, r, tc.status, code)
+	}
+}
