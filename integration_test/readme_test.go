@@ -88,6 +88,16 @@ func read(t *testing.T, path string) string {
 	return string(b)
 }
 
+func TestTheREADMESaysWhatAMissingKeyDoes(t *testing.T) {
+	defer func() {
+		text, _ := recover().(string)
+		if readme := strings.ReplaceAll(read(t, "../README.md"), "\n", " "); text == "" || !strings.Contains(readme, text) {
+			t.Errorf("README.md does not show %q", text)
+		}
+	}()
+	mw.Bearer([]byte(""))
+}
+
 // The token is what the README's own commands make, checked by the quickstart's authentication.
 func TestTheTokenThatTheREADMEMakesIsAccepted(t *testing.T) {
 	for _, tool := range []string{"bash", "openssl"} {

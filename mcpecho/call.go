@@ -3,6 +3,7 @@ package mcpecho
 import (
 	"bytes"
 	"context"
+	"errors"
 	"reflect"
 	"sync/atomic"
 
@@ -119,6 +120,12 @@ func (c *Call) SetResponse(r *echo.Response) {
 	c.response = r
 	c.Context.SetResponse(r)
 }
+
+// Bind is echo.Context.Bind, which always fails here: the body of the request is the message, and
+// has been read. The arguments of a service are in its input struct, those of a step in [Args].
+func (c *Call) Bind(any) error { return errBind }
+
+var errBind = errors.New("mcpecho: Bind has nothing to read: the arguments are already in the handler's input struct, decoded and checked; as JSON they are Call.Arguments")
 
 // Args returns the decoded arguments of type T: the handler's input, or what
 // a step added with [Definition.AddArguments]. It panics when the call's

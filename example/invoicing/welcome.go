@@ -40,10 +40,10 @@ The same list over REST:
 curl -s '{{.URL}}/invoices?sent=false&ordering=-amount_cents' -H 'Authorization: Bearer {{.Read}}'
 
 The official inspector, with Node.js 22.19 or newer:
-npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method tools/list
-npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method resources/read --uri invoices://stats
-npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method prompts/get --prompt-name summarise --prompt-args period={{.Month}}
-npx @modelcontextprotocol/inspector --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices_mark_sent --tool-arg pk=1
+npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method tools/list
+npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method resources/read --uri invoices://stats
+npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method prompts/get --prompt-name summarise --prompt-args period={{.Month}}
+npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices_mark_sent --tool-arg pk=1
 `))
 
 // welcome prints what a newcomer needs. Tokens are only made for a random
