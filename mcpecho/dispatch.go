@@ -1,7 +1,6 @@
 package mcpecho
 
 import (
-	"bytes"
 	"net/http"
 	"slices"
 	"strconv"
@@ -137,10 +136,7 @@ func (x *exchange) callTool() error {
 // chooseFormat takes the format that the client wants for this call.
 func (c *Call) chooseFormat() error {
 	c.format = c.entry.format
-	if !bytes.Contains(c.exchange.msg.Params, []byte(`"outputFormat"`)) {
-		return nil
-	}
-	wanted := jsonrpc.Member(c.exchange.msg.Params, "outputFormat")
+	wanted := c.exchange.msg.Format
 	if wanted == nil {
 		return nil
 	}

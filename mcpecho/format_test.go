@@ -87,6 +87,11 @@ func TestAnUnknownFormatIsRefused(t *testing.T) {
 	if ran != 0 {
 		t.Error("the tool ran")
 	}
+	// A name is what a parser reads, however it is spelt.
+	expect(t, b.modern("tools/call", `"name":"t","output\u0046orma\u0074":"xml"`, "Mcp-Name", "t"), http.StatusOK, -32602)
+	if ran != 0 {
+		t.Error("the tool ran")
+	}
 	// Only the member of params counts.
 	if r := b.modern("tools/call", `"name":"t","arguments":{"outputFormat":"xml"}`, "Mcp-Name", "t"); r.Error != nil || r.failure(t)["type"] != mcpecho.TypeValidation {
 		t.Error(r.Body)

@@ -153,9 +153,15 @@ func checkMedia(h http.Header) error {
 	return refuse(http.StatusNotAcceptable, jsonrpc.InvalidRequest, "accept", "Accept must list application/json and text/event-stream")
 }
 
+// isJSON parses no more of a Content-Type than one can need, because each of its parameters costs
+// memory before anybody is known.
 func isJSON(contentType string) bool {
-	if contentType == echo.MIMEApplicationJSON {
+	const maxBytes = 256
+	switch {
+	case contentType == echo.MIMEApplicationJSON:
 		return true
+	case len(contentType) > maxBytes:
+		return false
 	}
 	media, params, err := mime.ParseMediaType(contentType)
 	charset, given := params["charset"]

@@ -213,6 +213,9 @@ func (x *exchange) fail(err error) error {
 		f.status = http.StatusInternalServerError // there is no message that a status 200 could be about
 	}
 	x.log(nil, f, err)
+	if f.retry > 0 {
+		x.response.Header().Set("Retry-After", retrySeconds(f.retry))
+	}
 	if n := x.notify.Load(); x.response.Committed && (n == nil || n == over) {
 		panic(http.ErrAbortHandler) // what was sent so far must not be taken for the whole
 	}

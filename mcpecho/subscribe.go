@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/mcpecho/kit/store"
 )
 
@@ -23,7 +25,7 @@ func (x *exchange) subscribe() error {
 	err = x.eachResource(uri, func(e *entry, arguments []byte) (hidden bool, err error) {
 		c := x.newCall(e, arguments)
 		c.uri = uri
-		if err = x.permit(c); err != nil && c.hidden() {
+		if err = x.admit(c); err != nil && c.hidden() {
 			x.log(c, c.explain(err), err)
 			return true, nil
 		}
@@ -46,6 +48,20 @@ func (x *exchange) subscribe() error {
 		return &Error{Code: http.StatusTooManyRequests, Message: fmt.Sprintf("a session watches at most %d resources: unsubscribe from one first", maxSubscriptions)}
 	}
 	return x.result([]byte("{}"))
+}
+
+// admit runs the steps that decide who may read an entry, and how often.
+func (x *exchange) admit(c *Call) error {
+	c.muted = true
+	admitted := false
+	c.suggest = func(echo.Context) error {
+		admitted = true
+		return nil
+	}
+	if err := c.run(c.entry.guards, nil); err != nil || admitted || !c.entry.guarded() {
+		return err
+	}
+	return &ToolError{Type: TypeForbidden, Message: "not permitted", Internal: errNoResult}
 }
 
 // unsubscribe is the end of subscribe. It says nothing about what was watched.

@@ -72,7 +72,7 @@ var DefaultRateLimitConfig = RateLimitConfig{
 // rate_limited that says when to come back, and costs the caller nothing.
 //
 // It runs after the permissions and before the arguments are decoded. Whoever
-// may not use a tool is not charged, bad arguments are; so are reads of a
+// may not use a tool is not charged, bad arguments are; so are reads of and subscriptions to a
 // resource, prompts and completions whose chain has the step. A chain may hold
 // several limits: they are asked in order, and the first that refuses is the
 // last that is asked.

@@ -29,6 +29,7 @@ type Message struct {
 	Cursor    []byte
 	TaskID    []byte
 	Arguments []byte
+	Format    []byte // "outputFormat"
 	Meta      []byte // params._meta, see ParseMeta
 
 	// What a response carries, as raw JSON.

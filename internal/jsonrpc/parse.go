@@ -64,6 +64,8 @@ func (s *scanner) keep(at place, name, raw []byte) {
 			m.TaskID = raw
 		case "arguments":
 			m.Arguments = raw
+		case "outputFormat":
+			m.Format = raw
 		case "_meta":
 			m.Meta = raw
 		default:
