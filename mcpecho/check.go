@@ -46,6 +46,7 @@ func (p Problem) String() string {
 //     section Security Considerations). One problem for the whole server.
 //   - logged_values: gorm's logger of [Config.DB] prints the values of statements, secret ones
 //     included.
+//   - uncounted_list: a limit of the server that cannot count lists, with [Config.HideForbidden].
 //
 // What is on purpose is stated with its reason: by Public and Unlimited of package middleware,
 // [Unbounded], [Unnarrowed], [NoTransaction], [Discloses].
@@ -59,6 +60,10 @@ func (s *Server) Check() []Problem {
 	if s.cfg.DB != nil && logsValues(s.cfg.DB.Logger) {
 		problems = append(problems, Problem{Rule: "logged_values", Message: "the logger of Config.DB prints the values of statements: " +
 			"make it with ParameterizedQueries, or give your own a method ParamsFilter"})
+	}
+	if err := s.listing[tools].Load().uncounted; err != nil && s.cfg.HideForbidden {
+		problems = append(problems, Problem{Rule: "uncounted_list", Message: "a limit of the server does not count lists, which ask the permissions of " +
+			"every entry for it: " + err.Error() + "; let its Describe accept a definition that has no more than a name"})
 	}
 	return append(problems, checkRateLimit(entries)...)
 }

@@ -24,6 +24,7 @@ type entry struct {
 
 	chain     Chain
 	handler   echo.HandlerFunc // the whole chain
+	uncounted error            // why limits of the server do not count a list
 	permits   echo.HandlerFunc // its auth and permission steps alone
 	guards    echo.HandlerFunc // its steps up to the rate limit, then Call.suggest
 	inner     echo.HandlerFunc // what is left of it inside a sequence

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,4 +173,23 @@ func TestAnIDInFlightIsRefusedBeforeANameIsLookedUp(t *testing.T) {
 	}
 	close(let)
 	expect(t, await(t, "the reply", done), http.StatusOK, 0)
+}
+
+func TestCheckNamesALimitThatCannotCountLists(t *testing.T) {
+	for _, hides := range []bool{true, false} {
+		b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = hides })
+		b.srv.Use(mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Describe: func(d *mcpecho.Definition) error {
+			if d.Result == nil {
+				return errors.New("needs an input")
+			}
+			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc { return next }
+			return nil
+		}})
+		named := slices.ContainsFunc(b.srv.Check(), func(p mcpecho.Problem) bool {
+			return p.Rule == "uncounted_list" && strings.Contains(p.Message, `step "limit": needs an input`)
+		})
+		if named != hides {
+			t.Errorf("hidden entries %v: named %v", hides, named)
+		}
+	}
 }

@@ -145,7 +145,8 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
 }
 
 // newListing is what a list is while its entries are asked for: a call that the rate limits of the
-// server count, as they count those of specs. Limits that serve only some kinds of spec do not.
+// server count, as they count those of specs. Limits that serve only some kinds of spec do not, and
+// [Server.Check] names those whose Describe wants more of a definition than its name.
 func (s *Server) newListing(kind listKind) *entry {
 	method := lists[kind].method
 	t := &entry{name: method, listedAs: method, spec: &Spec{name: method}, group: &Group{server: s}}
@@ -154,9 +155,11 @@ func (s *Server) newListing(kind listKind) *entry {
 			continue
 		}
 		one := []Step{step}
-		if describe(one, &Definition{Name: method, server: s}) == nil {
-			t.chain.steps = append(t.chain.steps, one...)
+		if err := describe(one, &Definition{Name: method, server: s}); err != nil {
+			t.uncounted = errors.Join(t.uncounted, err)
+			continue
 		}
+		t.chain.steps = append(t.chain.steps, one...)
 	}
 	t.gates = t.chain.number()
 	t.guards = t.chain.compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
