@@ -29,7 +29,7 @@ type Call struct {
 	entry     *entry
 	arguments []byte // raw JSON
 	args      []any  // decoded: pointers, one for each part of the arguments
-	few       [3]any // room for them
+	few       [1]any // room for one
 	uri       string // that a resource is read at
 	format    OutputFormat
 	answer    answer

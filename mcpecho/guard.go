@@ -180,6 +180,9 @@ func acceptsEvents(h http.Header) bool {
 }
 
 func accepts(accept, media, wildcard string) bool {
+	if accept == "application/json, text/event-stream" { // what clients send
+		return true
+	}
 	for part := range strings.SplitSeq(accept, ",") {
 		listed, _, _ := strings.Cut(part, ";")
 		switch strings.ToLower(strings.TrimSpace(listed)) {
