@@ -51,7 +51,7 @@ type Config struct {
 
 	// MaxInFlight bounds the messages being served, open streams included, and apart from them the
 	// bodies being read. One principal, or one network of anonymous callers, holds at most a
-	// quarter of either. More are refused with status 503. Behind a proxy set
+	// quarter of either, and all anonymous callers half. More are refused with status 503. Behind a proxy set
 	// [echo.Echo.IPExtractor], or all anonymous callers are one network. Default: 1000.
 	MaxInFlight int
 	// BodyTimeout bounds the time that a client may take to send a body; a slower one is

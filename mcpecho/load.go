@@ -17,7 +17,8 @@ import (
 type load struct {
 	mu       sync.Mutex
 	max      int // in each phase
-	places   [phases]int
+	places   share
+	nobodys  share // of the places, those of anonymous callers
 	callers  map[caller]*share
 	serving  *exchange     // the messages being served, as a list
 	draining bool          // no request is let in any more
@@ -46,6 +47,7 @@ type share [phases]int
 // slot is what an exchange holds of the load.
 type slot struct {
 	own        *share
+	anonymous  bool
 	phase      phase
 	stop       ender     // ends the call that runs
 	prev, next *exchange // in the list of those being served
@@ -102,10 +104,12 @@ func (l *load) enter(x *exchange) error {
 	if own == nil {
 		own = l.admit(who)
 	}
-	if err := l.take(own, reading); err != nil {
+	x.slot = slot{own: own, anonymous: who.principal == ""}
+	if err := l.take(x, reading); err != nil {
+		x.slot = slot{}
 		return err
 	}
-	x.slot = slot{own: own, phase: reading}
+	x.slot.phase = reading
 	return nil
 }
 
@@ -127,24 +131,32 @@ func (l *load) admit(who caller) *share {
 	return own
 }
 
-// take takes a place: one caller holds at most a quarter of them.
-func (l *load) take(own *share, p phase) error {
+// take takes a place: one caller holds at most a quarter of them, and all anonymous ones at most
+// half, because who has no name may have many addresses.
+func (l *load) take(x *exchange, p phase) error {
 	switch {
-	case own[p] >= (l.max+3)/4:
+	case x.slot.own[p] >= (l.max+3)/4:
 		return errShare
-	case l.places[p] >= l.max:
+	case l.places[p] >= l.max, x.slot.anonymous && l.nobodys[p] >= (l.max+1)/2:
 		return errOverloaded
 	}
-	own[p]++
-	l.places[p]++
+	l.count(x, p, 1)
 	return nil
+}
+
+func (l *load) count(x *exchange, p phase, n int) {
+	x.slot.own[p] += n
+	l.places[p] += n
+	if x.slot.anonymous {
+		l.nobodys[p] += n
+	}
 }
 
 // serve moves a request whose body has been read to those that are served.
 func (l *load) serve(x *exchange) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.take(x.slot.own, serving); err != nil {
+	if err := l.take(x, serving); err != nil {
 		return err
 	}
 	l.give(x)
@@ -158,8 +170,7 @@ func (l *load) serve(x *exchange) error {
 
 // give gives a place back.
 func (l *load) give(x *exchange) {
-	x.slot.own[x.slot.phase]--
-	l.places[x.slot.phase]--
+	l.count(x, x.slot.phase, -1)
 }
 
 // leave ends what enter and serve began.
@@ -178,7 +189,7 @@ func (l *load) leave(x *exchange) {
 		}
 	}
 	x.slot = slot{}
-	if l.draining && l.places == [phases]int{} {
+	if l.draining && l.places == (share{}) {
 		close(l.empty)
 	}
 }
@@ -236,7 +247,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	l.mu.Lock()
 	if !l.draining {
 		l.draining, l.empty = true, make(chan struct{})
-		if l.places == [phases]int{} {
+		if l.places == (share{}) {
 			close(l.empty)
 		}
 	}

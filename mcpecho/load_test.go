@@ -92,6 +92,23 @@ func TestOnePrincipalHoldsAtMostAQuarterOfWhatIsServed(t *testing.T) {
 	}
 }
 
+func TestAnonymousCallersOfManyNetworksLeaveHalfToOthers(t *testing.T) {
+	c := crowd(t, func(cfg *mcpecho.Config) { cfg.MaxInFlight = 8 })
+	for i := range 4 {
+		c.hold(1, fmt.Sprintf("192.0.2.%d:1", i), "")
+	}
+	c.served(false, "198.51.100.7:1", "")
+	for _, user := range []string{"a", "b"} {
+		c.hold(2, "192.0.2.1:1", user)
+	}
+	c.served(false, "192.0.2.9:1", "c")
+	c.release()
+	for range 8 {
+		await(t, "the calls to end", c.done)
+	}
+	c.served(true, "198.51.100.7:1", "")
+}
+
 func TestAnonymousCallersAreCountedByNetwork(t *testing.T) {
 	tests := map[string]struct{ held, same, other string }{
 		"IPv4":        {"192.0.2.1:1", "192.0.2.1:999", "192.0.2.2:1"},
