@@ -38,7 +38,7 @@ func TestEverySnippetOfTheDocsIsCompiledSomewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, doc := range []string{"../README.md", "../docs/security.md", "../docs/transactions.md", "../docs/errors.md"} {
+	for _, doc := range []string{"../README.md", "../docs/security.md", "../docs/transactions.md", "../docs/errors.md", "../docs/existing-apps.md"} {
 		for i, block := range strings.Split(read(t, doc), "```go\n")[1:] {
 			snippet, _, _ := strings.Cut(block, "```")
 			if !strings.Contains(sources.String(), flush(snippet)) {
