@@ -252,6 +252,11 @@ func TestNarrowingMeetsEverything(t *testing.T) {
 			for _, f := range meets {
 				cell(v, f)
 			}
+			for _, shape := range ofSlot(slotShape) {
+				for _, rows := range ofSlot(slotRows) {
+					cell(v, shape, rows)
+				}
+			}
 			cell(v, readWires[1])
 		}
 		for _, n := range narrowings[1:] {
@@ -269,6 +274,16 @@ func TestNarrowingMeetsEverything(t *testing.T) {
 		}
 		t.Logf("%d cells", number)
 	})
+}
+
+// ofSlot are the features of one slot that reads are combined with.
+func ofSlot(slot string) (found []readFeature) {
+	for _, f := range meets {
+		if f.slot == slot {
+			found = append(found, f)
+		}
+	}
+	return found
 }
 
 // TestReadsMeetAnything draws cells by chance.

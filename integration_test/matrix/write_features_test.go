@@ -216,8 +216,29 @@ var handlerEnds = []writeFeature{
 		}
 		return nil
 	})},
-	{name: "a row in the other database too", slot: slotStore, add: ends(func(w *writing, c *mcpecho.Call) error {
-		return c.Transaction(w.other, func() error { return c.DB().Create(&item{Owner: "elsewhere"}).Error })
+	{name: "a row in the other database too", slot: slotStore, add: func(w *writing) {
+		w.beside = true
+		ends(func(w *writing, c *mcpecho.Call) error {
+			return c.Transaction(w.other, func() error {
+				c.AfterCommit(func(context.Context) { // which waits for the transaction around
+					w.besides.Add(1)
+					w.hook("beside")(context.Background())
+					w.hooks.Add(-1)
+				})
+				return c.DB().Create(&item{Owner: "elsewhere"}).Error
+			})
+		})(w)
+	}},
+	{name: "a failure in the other database that nobody cares about", slot: slotStore, add: ends(func(w *writing, c *mcpecho.Call) error {
+		undone := errors.New("undone")
+		err := c.Transaction(w.other, func() error {
+			c.AfterCommit(w.hook("undone"))
+			return errors.Join(undone, c.DB().Create(&item{Owner: "elsewhere"}).Error)
+		})
+		if !errors.Is(err, undone) {
+			return errors.Join(err, errors.New("the transaction did not fail"))
+		}
+		return nil
 	})},
 	fail("a deadline", slotEnd, []string{mcpecho.TypeTimeout}, func(w *writing) {
 		w.over = true

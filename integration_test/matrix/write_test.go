@@ -47,13 +47,14 @@ type writing struct {
 	cancel  context.CancelFunc // the client leaves
 	arrived chan struct{}      // a handler has done everything but end
 
-	hooks, early, running, attempts atomic.Int64
+	hooks, besides, early, running, attempts atomic.Int64
 
 	fails   []string // the types of the errors that features lead to; "" for no answer
 	after   []string // the same, of errors that come after the commit
 	writers int      // that write a response when others may have
 	retries bool     // the first attempt fails
 	over    bool     // the context of the call ends by itself
+	beside  bool     // it writes to the other database too
 	checks  bool     // the call must have checked a row
 	answers bool     // something may answer in the handler's place
 }
@@ -236,6 +237,9 @@ func (w *writing) invariants(t *testing.T, r reply, rows, hooks, elsewhere int64
 	t.Helper()
 	if hooks != rows {
 		t.Errorf("%d rows are committed, and %d functions ran after a commit", rows, hooks)
+	}
+	if want := w.beside && w.attempts.Load() > 0 && (r.ok || len(w.fails) == 0); want != (w.besides.Load() == 1) {
+		t.Errorf("%d functions of the transaction on the other database ran", w.besides.Load())
 	}
 	if n := w.early.Load(); n != 0 {
 		t.Errorf("%d functions ran before the commit", n)
