@@ -218,12 +218,18 @@ func (c *Call) decode() error {
 	return c.entry.args.DecodeContext(c.Ctx(), c.arguments, c.args...)
 }
 
+// direct says whether what is written is captured at once, with no middleware's writer before.
+func (c *Call) direct() bool {
+	w, ok := c.response.Writer.(*capture.Response)
+	return ok && w == &c.capture
+}
+
 func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
 		c.publishHeaders()
 		handle := t.spec.handle
-		if w, direct := c.response.Writer.(*capture.Response); !direct || w != &c.capture {
+		if !c.direct() {
 			handle = (*Call).handles
 		}
 		if err := handle(c); err != nil {

@@ -20,7 +20,8 @@ import (
 // and for status 2xx. A body of status 4xx is kept, one of 5xx is only for the log.
 func (c *Call) written() error {
 	status := c.capture.Status()
-	if status == 0 && c.response.Committed && c.response.Status >= 400 {
+	// A direct response is not looked at: a middleware that gives up waiting may be writing to it.
+	if status == 0 && !c.direct() && c.response.Committed && c.response.Status >= 400 {
 		// A middleware holds back what was written inside of it; what it means counts now.
 		return echo.NewHTTPError(c.response.Status)
 	}
