@@ -55,12 +55,6 @@ type item struct {
 	Secret string `json:"secret" gorm:"size:80"`
 }
 
-// part refers to an item; COMMIT checks that it exists.
-type part struct {
-	ID     uint
-	ItemID uint
-}
-
 // lock is a row that two transactions fight for.
 type lock struct {
 	ID uint
@@ -117,6 +111,7 @@ func newEnv(t *testing.T, db, other *gorm.DB) *env {
 	for _, d := range []*gorm.DB{db, other} {
 		must(t, d.AutoMigrate(&item{}, &lock{}))
 		must(t, d.Create([]lock{{ID: 1}, {ID: 2}}).Error)
+		// Parts refer to items; COMMIT checks it.
 		reference := "bigint"
 		if d.Name() == "mysql" {
 			reference = "bigint unsigned"

@@ -206,22 +206,19 @@ func uriOf(id uint) func(ctx context.Context, t *testing.T, w *reading) []reply 
 	return reads("item://" + url.PathEscape(strconv.FormatUint(uint64(id), 10)))
 }
 
-func partly(f readFeature, missing bool) readFeature {
+// and adds more to a cell with the feature.
+func (f readFeature) and(more func(w *reading)) readFeature {
 	add := f.add
 	f.add = func(w *reading) {
 		add(w)
-		w.partial, w.missing = true, missing
+		more(w)
 	}
 	return f
 }
 
-func suggesting(f readFeature) readFeature {
-	add := f.add
-	f.add = func(w *reading) {
-		add(w)
-		w.suggests = true
-	}
-	return f
+// partly says that the answer has one row only: none, when it is missing.
+func partly(f readFeature, missing bool) readFeature {
+	return f.and(func(w *reading) { w.partial, w.missing = true, missing })
 }
 
 type report struct {
@@ -284,15 +281,15 @@ var views = []readFeature{
 		rows := mcpecho.Then[[]item](seq, w.selector("rows"), same)
 		mcpecho.Then[report](seq, mcpecho.Service("report", func(c *mcpecho.Call, _ nothing) (report, error) { return w.report(c) }), same)
 		g.Add(mcpecho.Finish(seq, rows, w.options...))
-	}, calls(nil)),
-	suggesting(view("suggestions", aFunction, func(w *reading, g *mcpecho.Group) {
+	}, calls(nil)).and(func(w *reading) { w.sequence = true }),
+	view("suggestions", aFunction, func(w *reading, g *mcpecho.Group) {
 		g.Add(mcpecho.Prompt("read", func(*mcpecho.Call, named) (string, error) { return "unused", nil },
 			append(w.options, mcpecho.CompleteColumn("name", "name", w.from))...))
 	}, func(ctx context.Context, t *testing.T, w *reading) []reply {
 		r := w.client.send(ctx, t, "completion/complete", "", map[string]any{
 			"ref": map[string]any{"type": "ref/prompt", "name": "read"}, "argument": map[string]any{"name": "name", "value": ""}})
 		return []reply{r}
-	})),
+	}).and(func(w *reading) { w.suggests = true }),
 }
 
 var readWires = []readFeature{
@@ -390,7 +387,6 @@ var meets = slices.Concat([]readFeature{
 		panic("the secret is out")
 	}))),
 	onlyWhere(handlerRuns, failsRead("a deadline", slotEnd, []string{mcpecho.TypeTimeout}, func(w *reading) {
-		w.over = true
 		w.options = append(w.options, mw.Timeout(deadline))
 		beginsWith(func(_ *reading, c *mcpecho.Call) error {
 			<-c.Ctx().Done()
@@ -398,7 +394,6 @@ var meets = slices.Concat([]readFeature{
 		})(w)
 	})),
 	onlyWhere(handlerRuns, failsRead("a client that leaves", slotEnd, []string{""}, func(w *reading) {
-		w.over = true
 		beginsWith(func(w *reading, c *mcpecho.Call) error {
 			w.cancel()
 			<-c.Ctx().Done()
@@ -411,7 +406,7 @@ var meets = slices.Concat([]readFeature{
 func aroundReads() (all []readFeature) {
 	for _, p := range plains {
 		all = append(all, readFeature{name: p.name, slot: slotAround, last: true, with: func(w *reading) bool {
-			return !w.suggests && !(p.writes && w.over)
+			return !w.suggests && !(p.writes && w.sequence)
 		}, add: func(w *reading) {
 			w.options = append(w.options, mcpecho.Named("around", func(next echo.HandlerFunc) echo.HandlerFunc { return p.wrap(w.arrived, next) }))
 			// What a middleware writes in the place of rows has another form than they.

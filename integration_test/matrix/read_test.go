@@ -43,11 +43,11 @@ type reading struct {
 	arrived chan struct{}
 	running atomic.Int64
 
-	fails   []string
-	mayFail bool // a refusal is as good as an answer
-	over    bool // the context of the call ends by itself
-	selects bool // the query says itself which columns it wants
-	answers bool // something may answer in the handler's place
+	fails    []string
+	mayFail  bool // a refusal is as good as an answer
+	sequence bool // which touches the echo.Context while it runs
+	selects  bool // the query says itself which columns it wants
+	answers  bool // something may answer in the handler's place
 }
 
 // readKind is what a spec is, for the steps that serve only some.

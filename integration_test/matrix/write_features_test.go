@@ -241,7 +241,6 @@ var handlerEnds = []writeFeature{
 		return nil
 	})},
 	fail("a deadline", slotEnd, []string{mcpecho.TypeTimeout}, func(w *writing) {
-		w.over = true
 		w.options = append(w.options, mw.Timeout(deadline))
 		ends(func(_ *writing, c *mcpecho.Call) error {
 			<-c.Ctx().Done()
@@ -249,7 +248,6 @@ var handlerEnds = []writeFeature{
 		})(w)
 	}),
 	fail("a deadline that nobody cares about", slotEnd, []string{mcpecho.TypeTimeout}, func(w *writing) {
-		w.over = true
 		w.config.CallTimeout = deadline
 		ends(func(w *writing, c *mcpecho.Call) error {
 			<-c.Ctx().Done()
@@ -258,7 +256,6 @@ var handlerEnds = []writeFeature{
 		})(w)
 	}),
 	fail("a client that leaves", slotEnd, []string{""}, func(w *writing) {
-		w.over = true
 		ends(func(w *writing, c *mcpecho.Call) error {
 			w.cancel()
 			<-c.Ctx().Done()

@@ -144,9 +144,9 @@ func left(w *writing, _ bool) {
 }
 
 // alone says whether nobody touches the response behind a middleware that writes one while its
-// successor runs, which waits meanwhile. The echo.Context and its response are not for two goroutines
-// at a time, and the calls of a sequence, like whatever ends, look at them.
-func alone(w *writing) bool { return w.surface != asSequence && w.answer == nil && !w.over }
+// successor runs. The echo.Context is not for two goroutines at a time, and the calls of a sequence
+// change it.
+func alone(w *writing) bool { return w.surface != asSequence && w.answer == nil }
 
 type contextKey struct{}
 

@@ -53,7 +53,6 @@ type writing struct {
 	after   []string // the same, of errors that come after the commit
 	writers int      // that write a response when others may have
 	retries bool     // the first attempt fails
-	over    bool     // the context of the call ends by itself
 	beside  bool     // it writes to the other database too
 	checks  bool     // the call must have checked a row
 	answers bool     // something may answer in the handler's place
