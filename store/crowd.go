@@ -1,13 +1,21 @@
 package store
 
-import "container/heap"
+import (
+	"container/heap"
+	"net/netip"
+)
 
-// holderKey is who sessions are counted for: a named owner, or the network of anonymous callers.
+// holderKey is who sessions are counted for: a named owner, or the network of anonymous callers. One
+// site of IPv6 has 65,536 networks, a /48, and could hold a session in each: it is one holder.
 type holderKey struct{ owner, network string }
 
 func keyOf(s *Session) holderKey {
 	if s.Owner != "" {
 		return holderKey{owner: s.Owner}
+	}
+	if network, err := netip.ParsePrefix(s.Network); err == nil && network.Addr().Is6() && network.Bits() > 48 {
+		site, _ := network.Addr().Prefix(48)
+		return holderKey{network: site.String()}
 	}
 	return holderKey{network: s.Network}
 }

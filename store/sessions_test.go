@@ -511,3 +511,20 @@ func BenchmarkMemorySessionsCreateWhenFull(b *testing.B) {
 		}
 	}
 }
+
+func TestManyNetworksOfOneIPv6SiteMakeRoomForOthers(t *testing.T) {
+	m := store.NewMemorySessions(store.MemorySessionsConfig{Total: 20})
+	for i := range 50 {
+		if err := m.Create(t.Context(), store.Session{ID: fmt.Sprint("flood", i), Network: fmt.Sprintf("2001:db8:1:%x::/64", i)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, network := range []string{"2001:db8:2:1::/64", "192.0.2.1/32"} {
+		if err := m.Create(t.Context(), store.Session{ID: network, Network: network}); err != nil {
+			t.Errorf("%s: %v", network, err)
+		}
+	}
+	if n := m.Len(); n != 10 {
+		t.Errorf("%d anonymous sessions, want half of 20", n)
+	}
+}
