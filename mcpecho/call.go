@@ -35,9 +35,10 @@ type Call struct {
 	answer    answer
 	suggest   echo.HandlerFunc // what the guards of a completion end in
 
-	afterCommit []func(context.Context)
-	committed   bool  // a transaction of this call or one inside it
-	parent      *Call // of a call inside another
+	hooks     hookList    // of this call and those inside it; in the outermost call alone
+	hooksFrom int         // where those of this call begin
+	committed atomic.Bool // a transaction of this call or one inside it
+	parent    *Call       // of a call inside another
 
 	passed atomic.Bool // the steps that decide who may call
 	left   atomic.Bool // a middleware has answered and left its successor running

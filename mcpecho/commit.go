@@ -133,7 +133,7 @@ func (c *Call) explain(err error) failure {
 	if c.exchange.stopped.Load() && f.typ == TypeInternal && !errors.As(err, new(*panicked)) {
 		f = explain(errStopped, nil) // the database says that it was interrupted
 	}
-	if c.committed {
+	if c.committed.Load() {
 		f = f.afterCommit()
 	}
 	return f
@@ -149,10 +149,10 @@ func (h *hinted) Unwrap() error { return h.error }
 
 // stalled explains, for the log, what an application meets whose stores write through a handle of
 // their own while the call's transaction holds the lock or the only connection.
-func (c *Call) stalled(conn *connection, err error) error {
+func (c *Call) stalled(ctx context.Context, conn *connection, err error) error {
 	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
 		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
-	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(c.Ctx().Err(), context.DeadlineExceeded) {
+	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
 			return &hinted{err, "the connections of the database were all in use; " + hint}
 		}

@@ -20,9 +20,8 @@ import (
 // open transaction. Each knows the one around it.
 type database struct {
 	db    *gorm.DB
-	pool  any                      // tells databases apart: the *sql.DB; nil for a handle that a step has set
-	conn  *connection              // of an open transaction
-	hooks *[]func(context.Context) // where AfterCommit registers meanwhile; nil: in the call itself
+	pool  any         // tells databases apart: the *sql.DB; nil for a handle that a step has set
+	conn  *connection // of an open transaction
 	outer *database
 }
 
@@ -49,7 +48,7 @@ func (c *Call) database() *gorm.DB {
 // already, as in a spec of a sequence whose server has such a step, db joins it.
 func (c *Call) SetDB(db *gorm.DB) (restore func()) {
 	before := c.tx
-	c.tx = &database{db: db, outer: before, hooks: before.registers()}
+	c.tx = &database{db: db, outer: before}
 	if pool := poolOf(db); pool != nil && !inTransaction(db) {
 		for d := before; d != nil; d = d.outer {
 			if d.conn != nil && d.pool == pool {
@@ -67,12 +66,14 @@ func inTransaction(db *gorm.DB) bool {
 	return ok
 }
 
-// registers is where AfterCommit puts a function while d is the database of the call.
-func (d *database) registers() *[]func(context.Context) {
-	if d == nil {
-		return nil
+// open is the innermost open transaction, nil if there is none.
+func (d *database) open() *openState {
+	for ; d != nil; d = d.outer {
+		if d.conn != nil {
+			return d.conn.state
+		}
 	}
-	return d.hooks
+	return nil
 }
 
 // DB is [Call.DB] for functions that know only a context, as those given to [Plain]. Outside of

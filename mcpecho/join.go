@@ -61,12 +61,26 @@ func (joinTransactions) Initialize(db *gorm.DB) error {
 
 // enter makes the statement one of the open transaction.
 func (p *joinPool) enter(db *gorm.DB) {
-	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok {
-		return // it is in a transaction of its own, perhaps one that has joined
-	}
-	if conn := p.open(db.Statement.Context); conn != nil {
+	conn := p.open(db.Statement.Context)
+	switch {
+	case conn == nil:
+	case !inTransaction(db):
 		db.Statement.ConnPool = &joined{conn, db.Statement.ConnPool}
+	case isForeign(db.Statement.ConnPool, conn):
+		_ = db.AddError(conn.state.fail(errForeign))
 	}
+}
+
+var errForeign = errors.New("mcpecho: a store that joined has begun a transaction that the call's does not know, which would commit by itself: " +
+	"do not begin inside of Connection, nor on a handle that was derived before db.Use(mcpecho.JoinTransactions())")
+
+// isForeign says whether a transaction is neither the open one nor part of it.
+func isForeign(pool gorm.ConnPool, conn *connection) bool {
+	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
+		pool = prepared.Tx
+	}
+	tx, ok := pool.(*sql.Tx)
+	return ok && gorm.ConnPool(tx) != gorm.ConnPool(conn.raw)
 }
 
 func leave(db *gorm.DB) {

@@ -42,6 +42,7 @@ func (c *Call) child(e *entry, arguments []byte) *Call {
 	inner := &Call{Context: c.Context, inherited: c.inherited, parent: c, entry: e, arguments: arguments, format: FormatJSON}
 	inner.rows = c.rules()
 	inner.depth++
+	inner.hooksFrom = c.hookList().mark()
 	return inner
 }
 

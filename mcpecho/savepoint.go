@@ -21,7 +21,7 @@ type connection struct {
 	state   *openState  // shared with all savepoints of the transaction
 	outer   *connection // nil: the transaction itself
 	name    string      // of the savepoint
-	hooks   int         // AfterCommit functions registered before it
+	hooks   int         // the mark of the AfterCommit functions at its begin
 
 	open  atomic.Int32 // savepoints begun here that nobody has ended
 	ended atomic.Bool
@@ -29,15 +29,20 @@ type connection struct {
 
 // openState is what a transaction and its savepoints share.
 type openState struct {
-	tx    *gorm.DB                 // as gorm has begun it
-	ctx   context.Context          // of the whole transaction
-	pool  any                      // see database
-	hooks *[]func(context.Context) // what a rolled back savepoint takes back
+	tx    *gorm.DB        // as gorm has begun it
+	ctx   context.Context // of the whole transaction
+	pool  any             // see database
+	hooks *hookList       // what a rolled back savepoint takes its own out of
+
+	turn     chan struct{} // holds who uses the connection; it guards the next four
+	rows     *sql.Rows     // handed out last, perhaps still being read
+	unsure   bool          // the end of a statement could not be seen
+	released bool          // a statement has committed it by itself, as DDL does on MySQL
+	marks    []mark        // savepoints that gorm itself has set, and applications by hand
 
 	mu     sync.Mutex
 	names  int
-	marks  map[string]int // hooks before each savepoint that gorm itself has set
-	broken error          // why nothing can run on the transaction any more
+	broken error // why nothing can run on the transaction any more
 }
 
 var (
@@ -49,7 +54,7 @@ var (
 
 // connect makes a connection of a transaction that gorm has begun. ctx is the context of the
 // whole transaction.
-func connect(ctx context.Context, tx *gorm.DB, pool any, hooks *[]func(context.Context)) (*connection, error) {
+func connect(ctx context.Context, tx *gorm.DB, pool any, hooks *hookList) (*connection, error) {
 	statements, ok := tx.Statement.ConnPool.(gorm.Tx)
 	if !ok {
 		return nil, gorm.ErrInvalidTransaction
@@ -58,7 +63,8 @@ func connect(ctx context.Context, tx *gorm.DB, pool any, hooks *[]func(context.C
 	if prepared, ok := statements.(*gorm.PreparedStmtTX); ok {
 		raw = prepared.Tx
 	}
-	return &connection{Tx: statements, raw: raw, state: &openState{tx: tx, ctx: ctx, pool: pool, hooks: hooks}}, nil
+	state := &openState{tx: tx, ctx: ctx, pool: pool, hooks: hooks, turn: make(chan struct{}, 1)}
+	return &connection{Tx: statements, raw: raw, state: state, hooks: hooks.mark()}, nil
 }
 
 // connectionOf finds the connection behind a handle: one of ours, also behind prepared statements
@@ -100,22 +106,39 @@ func (c *connection) BeginTx(context.Context, *sql.TxOptions) (gorm.ConnPool, er
 }
 
 func (c *connection) begin() (*connection, error) {
-	if err := c.usable(); err != nil {
+	if err := c.enter(c.state.ctx, "SAVEPOINT"); err != nil {
 		return nil, err
 	}
-	dialect, ok := c.state.tx.Dialector.(gorm.SavePointerDialectorInterface)
-	if !ok {
-		return nil, gorm.ErrUnsupportedDriver
-	}
+	defer c.state.leave()
 	c.state.mu.Lock()
 	c.state.names++
 	name := "mcpecho_" + strconv.Itoa(c.state.names)
 	c.state.mu.Unlock()
-	if err := dialect.SavePoint(c.unprepared(), name); err != nil {
+	if err := c.savepoint("SAVEPOINT ", name); err != nil {
+		c.note(err)
 		return nil, err
 	}
 	c.open.Add(1)
-	return &connection{Tx: c.Tx, raw: c.raw, state: c.state, outer: c, name: name, hooks: len(*c.state.hooks)}, nil
+	return &connection{Tx: c.Tx, raw: c.raw, state: c.state, outer: c, name: name, hooks: c.state.hooks.mark()}, nil
+}
+
+// savepoint sends a statement about a savepoint. Some of gorm's dialects would keep its error to
+// themselves, so that only those are asked whose SQL is not known here.
+func (c *connection) savepoint(word, name string) error {
+	switch c.state.tx.Name() {
+	case "sqlite", "postgres", "mysql":
+		return c.unprepared().Exec(word + name).Error
+	}
+	dialect, ok := c.state.tx.Dialector.(gorm.SavePointerDialectorInterface)
+	switch {
+	case !ok:
+		return gorm.ErrUnsupportedDriver
+	case strings.HasPrefix(word, "ROLLBACK"):
+		return dialect.RollbackTo(c.unprepared(), name)
+	case strings.HasPrefix(word, "RELEASE"):
+		return nil // elsewhere savepoints are not released
+	}
+	return dialect.SavePoint(c.unprepared(), name)
 }
 
 // Commit keeps what was done since the savepoint.
@@ -129,11 +152,14 @@ func (c *connection) Commit() error {
 	if c.open.Load() > 0 {
 		return errors.Join(errLeftOpen, c.Rollback())
 	}
-	switch c.state.tx.Name() {
-	case "sqlite", "postgres", "mysql": // elsewhere savepoints are not released
-		if err := c.unprepared().Exec("RELEASE SAVEPOINT " + c.name).Error; err != nil {
-			return errors.Join(err, c.Rollback())
-		}
+	err := c.enter(c.state.ctx, "RELEASE")
+	if err == nil {
+		err = c.savepoint("RELEASE SAVEPOINT ", c.name)
+		c.note(err)
+		c.state.leave()
+	}
+	if err != nil {
+		return errors.Join(err, c.Rollback())
 	}
 	c.end()
 	return nil
@@ -149,19 +175,24 @@ func (c *connection) Rollback() error {
 	if c.isEnded() {
 		return sql.ErrTxDone
 	}
-	c.end()
-	*c.state.hooks = (*c.state.hooks)[:min(c.hooks, len(*c.state.hooks))]
-	if err := c.state.failed(); err != nil {
+	defer c.end()
+	c.state.hooks.drop(c.hooks, c.state)
+	err := c.enter(c.state.ctx, "ROLLBACK")
+	if err == nil {
+		err = c.savepoint("ROLLBACK TO SAVEPOINT ", c.name)
+		c.state.leave()
+	}
+	if c.state.failed() != nil {
 		return nil // the whole transaction is gone, this part with it
 	}
-	dialect, _ := c.state.tx.Dialector.(gorm.SavePointerDialectorInterface)
-	if err := dialect.RollbackTo(c.unprepared(), c.name); err != nil {
+	if err != nil {
 		return c.state.fail(err) // what was to be undone is still there
 	}
 	return nil
 }
 
-// close ends the transaction itself before its COMMIT. Nothing may be left open in it.
+// close ends the transaction itself before its COMMIT. Nothing may be left open in it but rows,
+// which COMMIT would close as well.
 func (c *connection) close() error {
 	if err := c.usable(); err != nil {
 		return err
@@ -169,6 +200,15 @@ func (c *connection) close() error {
 	if c.open.Load() > 0 {
 		return errLeftOpen
 	}
+	c.state.turn <- struct{}{}
+	if c.state.rows != nil {
+		_ = c.state.rows.Close()
+	}
+	c.state.leave()
+	if err := c.enter(c.state.ctx, "COMMIT"); err != nil {
+		return err
+	}
+	defer c.state.leave()
 	c.end()
 	return nil
 }
@@ -204,80 +244,91 @@ func (c *connection) GetDBConn() (*sql.DB, error) {
 }
 
 func (c *connection) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	if err := c.usable(); err != nil {
+	if err := c.enter(ctx, query); err != nil {
 		return nil, err
 	}
+	defer c.state.leave()
+	if kindOf(query) != ordinary {
+		return nil, errByHand
+	}
 	stmt, err := c.Tx.PrepareContext(ctx, query)
-	return stmt, c.state.note(query, err)
+	c.note(err)
+	return stmt, err
 }
 
 func (c *connection) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	if err := c.usable(); err != nil {
+	kind := kindOf(query)
+	if err := c.enter(ctx, query); err != nil {
+		if kind == rollsBack {
+			_ = c.state.fail(err) // what was to be undone is still there
+		}
 		return nil, err
 	}
-	word, name := savepointStatement(query)
-	if word == "" {
+	defer c.state.leave()
+	switch kind {
+	case ordinary:
 		result, err := c.Tx.ExecContext(ctx, query, args...)
-		return result, c.state.note(query, err)
+		if c.commitsByItself(query) {
+			c.noteCommit()
+		}
+		c.note(err)
+		return result, err
+	case byHand:
+		return nil, errByHand
+	}
+	name := c.savepointName(query)
+	if name == "" {
+		return nil, c.state.fail(errByHand)
 	}
 	result, err := c.raw.ExecContext(ctx, query, args...)
-	if word == "ROLLBACK" && err != nil {
+	if err == nil {
+		err = c.state.remember(kind, name)
+	}
+	if err != nil && kind == rollsBack {
 		return result, c.state.fail(err)
 	}
-	c.state.remember(word, name)
-	return result, c.state.note(query, err)
+	c.note(err)
+	return result, err
 }
 
 func (c *connection) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	if err := c.usable(); err != nil {
+	if err := c.enter(ctx, query); err != nil {
 		return nil, err
 	}
+	defer c.state.leave()
+	if kindOf(query) != ordinary {
+		return nil, errByHand
+	}
 	rows, err := c.Tx.QueryContext(ctx, query, args...)
-	return rows, c.state.note(query, err)
+	c.state.handOut(rows)
+	c.note(err)
+	return rows, err
 }
 
 func (c *connection) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	if err := c.usable(); err != nil {
+	err := c.enter(ctx, query)
+	if err != nil {
 		return refusing{err}.QueryRowContext(ctx, query, args...)
 	}
-	return c.Tx.QueryRowContext(ctx, query, args...)
+	defer c.state.leave()
+	if kindOf(query) != ordinary {
+		return refusing{errByHand}.QueryRowContext(ctx, query, args...)
+	}
+	row := c.Tx.QueryRowContext(ctx, query, args...)
+	c.state.unsure = true
+	c.state.handOut(rowsOf(row))
+	return row
 }
 
-// StmtContext is for the prepared statements of a session of its own.
+// StmtContext is for the prepared statements of a session of its own. What becomes of them cannot be
+// seen.
 func (c *connection) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	if c.usable() != nil {
+	if c.enter(ctx, "") != nil {
 		return finishedTx().StmtContext(ctx, stmt)
 	}
+	defer c.state.leave()
+	c.state.unsure = true
 	return c.raw.StmtContext(ctx, stmt)
-}
-
-// savepointStatement finds the first word and the name in what gorm's dialects send for
-// savepoints. Such statements are not prepared: MySQL refuses it, and each has a new name.
-func savepointStatement(query string) (word, name string) {
-	for _, word := range [...]string{"SAVE", "ROLLBACK", "RELEASE"} {
-		if len(query) > len(word) && strings.EqualFold(query[:len(word)], word) {
-			return word, query[strings.LastIndexByte(query, ' ')+1:]
-		}
-	}
-	return "", ""
-}
-
-// remember keeps which AfterCommit functions belong to a savepoint that gorm itself has set, and
-// drops them when it is rolled back.
-func (s *openState) remember(word, name string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch word {
-	case "SAVE":
-		if s.marks == nil {
-			s.marks = map[string]int{}
-		}
-		s.marks[name] = len(*s.hooks)
-	case "ROLLBACK":
-		if n, ok := s.marks[name]; ok && n < len(*s.hooks) {
-			*s.hooks = (*s.hooks)[:n]
-		}
-	}
 }
 
 func (s *openState) failed() error {
@@ -294,34 +345,6 @@ func (s *openState) fail(err error) error {
 		s.broken = err
 	}
 	return err
-}
-
-// note looks at the error of a statement. Some of them end the whole transaction on the server,
-// and what came after would be written for good at once, so nothing may come after.
-func (s *openState) note(query string, err error) error {
-	if err == nil {
-		return nil
-	}
-	switch s.tx.Name() {
-	case "mysql":
-		if strings.Contains(err.Error(), "Deadlock found") {
-			return s.fail(err)
-		}
-	case "sqlite": // an interrupted write takes the transaction with it, an interrupted read does not
-		if reads(query) {
-			return err
-		}
-		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "interrupted") ||
-			strings.Contains(err.Error(), "disk is full") || strings.Contains(err.Error(), "disk I/O error") {
-			return s.fail(err)
-		}
-	}
-	return err
-}
-
-func reads(query string) bool {
-	const word = "SELECT"
-	return len(query) > len(word) && strings.EqualFold(query[:len(word)], word)
 }
 
 // finishedTx is a transaction that is over: package sql alone can make a statement of it that

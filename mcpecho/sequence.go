@@ -174,9 +174,9 @@ var errNoOutcome = errors.New("mcpecho: what answers in the place of a spec in a
 func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) error) error {
 	inner := c.child(e, arguments)
 	if err := inner.execute(e.inner); err != nil {
+		c.hookList().drop(inner.hooksFrom, nil)
 		return err
 	}
-	c.afterCommit = append(c.afterCommit, inner.afterCommit...)
 	for _, row := range inner.answer.checked {
 		if !c.hasChecked(row) {
 			c.answer.checked = append(c.answer.checked, row)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 
 	"gorm.io/gorm"
 )
@@ -28,7 +27,8 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 	if db == nil {
 		db = c.database()
 	}
-	before, begun, kept := c.answer, c.capture.Status() != 0, false
+	// Its context of now decides: a middleware inside may leave one behind that has ended.
+	ctx, before, begun, kept := c.Ctx(), c.answer, c.capture.Status() != 0, false
 	defer func() {
 		if !kept {
 			c.undoAnswer(before, begun)
@@ -37,13 +37,18 @@ func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions)
 	on, err := c.openOn(db)
 	if err == nil {
 		if on != nil {
-			err = c.nest(db, on, fn)
+			err = c.nest(ctx, db, on, fn)
 		} else {
-			err = c.begin(db, fn, opts)
+			err = c.begin(ctx, db, fn, opts)
 		}
 	}
-	if err != nil && errors.Is(err, sql.ErrTxDone) && c.Ctx().Err() != nil {
-		return c.Ctx().Err() // database/sql has rolled back, because of it
+	if err != nil && ctx.Err() != nil {
+		switch {
+		case errors.Is(err, sql.ErrTxDone):
+			return ctx.Err() // database/sql has rolled back, because of it
+		case errors.Is(err, context.Canceled):
+			return errors.Join(err, ctx.Err()) // that of the transaction ends without saying why
+		}
 	}
 	kept = err == nil
 	return err
@@ -77,11 +82,15 @@ func (c *Call) InTransaction() bool {
 // cancelled when the client goes away and keeps the call's values. A panic in fn is logged and
 // does not change the reply.
 func (c *Call) AfterCommit(fn func(context.Context)) {
-	if hooks := c.tx.registers(); hooks != nil {
-		*hooks = append(*hooks, fn)
-		return
+	c.hookList().add(fn, c.tx.open())
+}
+
+// hookList is that of the outermost call.
+func (c *Call) hookList() *hookList {
+	for c.parent != nil {
+		c = c.parent
 	}
-	c.afterCommit = append(c.afterCommit, fn)
+	return &c.hooks
 }
 
 // openOn finds the open transaction of the database that db is a handle of, nil if there is none.
@@ -91,11 +100,7 @@ func (c *Call) openOn(db *gorm.DB) (*connection, error) {
 	}
 	pool := poolOf(db)
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok { // the application has begun it
-		hooks := c.tx.registers()
-		if hooks == nil {
-			hooks = &c.afterCommit
-		}
-		return connect(c.Ctx(), db, pool, hooks)
+		return connect(c.Ctx(), db, pool, c.hookList())
 	}
 	for d := c.tx; d != nil; d = d.outer {
 		if d.conn != nil && d.pool == pool && pool != nil {
@@ -106,23 +111,22 @@ func (c *Call) openOn(db *gorm.DB) (*connection, error) {
 }
 
 // nest runs fn in a savepoint.
-func (c *Call) nest(db *gorm.DB, on *connection, fn func() error) error {
+func (c *Call) nest(ctx context.Context, db *gorm.DB, on *connection, fn func() error) error {
 	inner, err := on.begin()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = inner.Rollback() }() // answers sql.ErrTxDone after Commit
-	if err := c.inside(inner.handle(db), inner, fn); err != nil {
+	if err := c.inside(ctx, inner.handle(db), inner, fn); err != nil {
 		return err
 	}
 	return inner.Commit()
 }
 
 // begin runs fn in a transaction of its own.
-func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error {
+func (c *Call) begin(ctx context.Context, db *gorm.DB, fn func() error, opts []*sql.TxOptions) error {
 	// Drivers cancel COMMIT with the context of BEGIN. It is ended with that of the call, so that
 	// a deadline rolls back at once, until COMMIT is about to be sent.
-	ctx := c.Ctx()
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	release := context.AfterFunc(ctx, cancel)
@@ -135,23 +139,22 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 	if !ok {
 		return gorm.ErrInvalidTransaction
 	}
-	hooks, outermost, drop := c.holdHooks()
-	sent, committed := false, false
+	conn, err := connect(own, tx, poolOf(db), c.hookList())
+	if err != nil {
+		return errors.Join(err, raw.Rollback())
+	}
+	outermost, sent, committed := c.tx.open() == nil, false, false
 	defer func() {
 		if !sent {
 			_ = raw.Rollback() // it is over already where the context has ended
 		}
 		if !committed {
-			drop()
+			conn.dropHooks(outermost)
 		}
 	}()
-	conn, err := connect(own, tx, poolOf(db), hooks)
-	if err != nil {
-		return err
-	}
 	tx.Statement.ConnPool, tx.SkipDefaultTransaction = conn, true // both are of this handle alone
-	if err := c.inside(tx, conn, fn); err != nil {
-		return c.stalled(conn, err)
+	if err := c.inside(ctx, tx, conn, fn); err != nil {
+		return c.stalled(ctx, conn, err)
 	}
 	if err := conn.close(); err != nil {
 		return err
@@ -163,7 +166,7 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 		return cmp.Or(ctx.Err(), context.Canceled)
 	}
 	sent = true
-	readOnly := len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly
+	readOnly := len(opts) > 0 && opts[0] != nil && opts[0].ReadOnly && db.Name() != "sqlite" // which writes all the same
 	if err := c.commit(conn, cancel, readOnly); err != nil {
 		return err
 	}
@@ -172,29 +175,26 @@ func (c *Call) begin(db *gorm.DB, fn func() error, opts []*sql.TxOptions) error 
 		c.hasCommitted() // also on another database than that of the transaction around
 	}
 	if outermost {
-		c.runHooks(*hooks)
+		c.runAfterCommit()
 	}
 	return nil
 }
 
-// holdHooks says where AfterCommit registers during a transaction. The outermost takes over what
-// was registered before it. drop undoes that after a rollback.
-func (c *Call) holdHooks() (hooks *[]func(context.Context), outermost bool, drop func()) {
-	if hooks = c.tx.registers(); hooks != nil {
-		before := len(*hooks)
-		return hooks, false, func() { *hooks = (*hooks)[:before] }
+// dropHooks forgets the AfterCommit functions of a transaction that was not committed. With the
+// outermost go those of other databases too: they have waited for it.
+func (c *connection) dropHooks(outermost bool) {
+	if outermost {
+		c.state.hooks.drop(c.hooks, nil)
+	} else {
+		c.state.hooks.drop(c.hooks, c.state)
 	}
-	pending := c.afterCommit
-	held := slices.Clone(pending)
-	c.afterCommit = nil
-	return &held, true, func() { c.afterCommit = pending }
 }
 
 // inside runs fn while the connection is the database of the call, and looks at everything that
 // decides about its end.
-func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
+func (c *Call) inside(ctx context.Context, db *gorm.DB, conn *connection, fn func() error) error {
 	before := c.tx
-	c.tx = &database{db: db, pool: conn.state.pool, conn: conn, hooks: conn.state.hooks, outer: before}
+	c.tx = &database{db: db, pool: conn.state.pool, conn: conn, outer: before}
 	defer func() { c.tx = before }()
 	if err := fn(); err != nil {
 		return err
@@ -207,7 +207,7 @@ func (c *Call) inside(db *gorm.DB, conn *connection, fn func() error) error {
 			return err
 		}
 	}
-	return c.Ctx().Err()
+	return ctx.Err()
 }
 
 // Settle makes the result of the call final: what a step or the handler has set or written instead
@@ -232,40 +232,50 @@ func (c *Call) Settle() error {
 // hasCommitted remembers that something stays, whatever comes after.
 func (c *Call) hasCommitted() {
 	for ; c != nil; c = c.parent {
-		c.committed = true
+		c.committed.Store(true)
 	}
 }
 
-// runAfterCommit runs what was registered outside of a transaction.
+// Committed says whether a transaction of the call, on whatever database, has been committed. A step
+// that runs its successor again asks it first: what was committed would be made twice.
+func (c *Call) Committed() bool { return c.committed.Load() }
+
+// runAfterCommit runs what waits for a commit, and what that registers.
 func (c *Call) runAfterCommit() {
-	for len(c.afterCommit) > 0 {
-		hooks := c.afterCommit
-		c.afterCommit = nil
+	list := c.hookList()
+	for hooks := list.take(c.hooksFrom); len(hooks) > 0; hooks = list.take(c.hooksFrom) {
 		c.runHooks(hooks)
 	}
 }
 
 // runHooks runs functions in the order of their registration. The change has been made: neither
 // a client that left nor a failing function undoes it.
-func (c *Call) runHooks(hooks []func(context.Context)) {
-	if len(hooks) == 0 {
-		return
-	}
+func (c *Call) runHooks(hooks []hook) {
 	// Whatever they do to the call, its outcome is settled.
 	answer, rewind := c.answer, c.capture.Mark()
 	defer func() {
 		c.answer = answer
 		rewind()
 	}()
-	for _, hook := range hooks {
-		func() {
-			defer func() {
-				if v := recover(); v != nil {
-					c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-						slog.String("spec", c.entry.name), slog.String("panic", c.exchange.masks(c)(logText(&panicked{value: v}))), slog.String("stack", string(debug.Stack())))
-				}
-			}()
-			hook(context.WithoutCancel(c.Ctx()))
-		}()
+	for i, h := range hooks {
+		c.runHook(h, hooks[i+1:])
 	}
+}
+
+// runHook runs a function, and the others too when it ends its goroutine.
+func (c *Call) runHook(h hook, others []hook) {
+	returned := false
+	defer func() {
+		v := recover()
+		switch {
+		case v != nil:
+			c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
+				slog.String("spec", c.entry.name), slog.String("panic", c.exchange.masks(c)(logText(&panicked{value: v}))), slog.String("stack", string(debug.Stack())))
+		case !returned: // runtime.Goexit
+			c.runHooks(others)
+			c.runAfterCommit()
+		}
+	}()
+	h.run(context.WithoutCancel(c.Ctx()))
+	returned = true
 }

@@ -33,7 +33,8 @@ type TransactionConfig struct {
 	// failures and deadlocks, SQLite's busy and locked. Each attempt starts from
 	// a clean call, see [mcpecho.Call.Mark]. It applies to specs annotated
 	// [mcpecho.Idempotent] alone; others are never retried, and neither are a
-	// transaction inside another and an unknown outcome. Default: none.
+	// transaction inside another, an unknown outcome, and a call of which something
+	// is committed already, on another database. Default: none.
 	Retries int
 }
 
@@ -115,7 +116,7 @@ func (cfg TransactionConfig) middleware(next echo.HandlerFunc) echo.HandlerFunc 
 		rewind := c.Mark()
 		err := c.Transaction(cfg.DB, run, options...)
 		for retry := range cfg.Retries {
-			if !retryable(err) || !rest(c.Ctx(), retry) {
+			if !retryable(err) || c.Committed() || !rest(c.Ctx(), retry) {
 				break
 			}
 			if err := rewind(); err != nil {
@@ -142,7 +143,8 @@ func rest(ctx context.Context, retry int) bool {
 
 // retryable says whether the same transaction may succeed when it is run
 // again. PostgreSQL drivers tell by SQLSTATE (appendix A of its manual); those
-// of SQLite and MySQL have only their texts in common.
+// of SQLite and MySQL have only their texts in common. MySQL's begin with the
+// number: its sentences are in the language of the server.
 func retryable(err error) bool {
 	var told *mcpecho.ToolError
 	if errors.As(err, &told) && told.Type == mcpecho.TypeUnknownOutcome {
@@ -155,7 +157,7 @@ func retryable(err error) bool {
 	if err == nil {
 		return false
 	}
-	for _, text := range [...]string{"database is locked", "database table is locked", "Deadlock found"} {
+	for _, text := range [...]string{"database is locked", "database table is locked", "Error 1213 (", "Error 1020 (", "Error 1614 ("} {
 		if strings.Contains(err.Error(), text) {
 			return true
 		}

@@ -44,6 +44,22 @@ func (tx *failingTx) Commit() error {
 	return tx.err
 }
 
+// ExecContext answers like MySQL when it is asked whether a transaction is open.
+func (tx *failingTx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	if query == "SET TRANSACTION READ WRITE" {
+		return nil, &mySQLError{1568, "Transaction characteristics can't be changed while a transaction is in progress"}
+	}
+	return tx.Tx.ExecContext(ctx, query, args...)
+}
+
+// mySQLError has the form of the errors of go-sql-driver/mysql.
+type mySQLError struct {
+	Number  uint16
+	Message string
+}
+
+func (e *mySQLError) Error() string { return fmt.Sprintf("Error %d: %s", e.Number, e.Message) }
+
 type called struct {
 	gorm.Dialector
 	name string
