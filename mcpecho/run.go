@@ -68,7 +68,9 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	if c.depth > maxDepth {
 		return errTooDeep
 	}
-	if n := c.entry.gates; n > 0 {
+	n := c.entry.gates
+	if _, around := c.Context.(*ownContext); n > 0 || around {
+		// Inside of such a call too: its middlewares may go on with the context around.
 		c.gates = make([]atomic.Pointer[gate], n)
 		c.own = newOwnContext(c.Context)
 		c.Context = c.own

@@ -406,7 +406,7 @@ var meets = slices.Concat([]readFeature{
 func aroundReads() (all []readFeature) {
 	for _, p := range plains {
 		all = append(all, readFeature{name: p.name, slot: slotAround, last: true, with: func(w *reading) bool {
-			return !w.suggests && !(p.writes && w.sequence)
+			return !w.suggests
 		}, add: func(w *reading) {
 			w.options = append(w.options, mcpecho.Named("around", func(next echo.HandlerFunc) echo.HandlerFunc { return p.wrap(w.arrived, next) }))
 			// What a middleware writes in the place of rows has another form than they.

@@ -144,9 +144,8 @@ func left(w *writing, _ bool) {
 }
 
 // alone says whether nobody touches the response behind a middleware that writes one while its
-// successor runs. The echo.Context is not for two goroutines at a time, and the calls of a sequence
-// change it.
-func alone(w *writing) bool { return w.surface != asSequence && w.answer == nil }
+// successor runs.
+func alone(w *writing) bool { return w.answer == nil }
 
 type contextKey struct{}
 
