@@ -35,14 +35,13 @@ type Call struct {
 	answer    answer
 	suggest   echo.HandlerFunc // what the guards of a completion end in
 
-	hooks     hookList    // of this call and those inside it; in the outermost call alone
-	hooksFrom int         // where those of this call begin
-	committed atomic.Bool // a transaction of this call or one inside it
-	parent    *Call       // of a call inside another
+	hooks     hookList // of this call and those inside it; in the outermost call alone
+	hooksFrom int      // where those of this call begin
+	parent    *Call    // of a call inside another
 
-	passed atomic.Bool // the steps that decide who may call
-	left   atomic.Bool // a middleware has answered and left its successor running
-
+	committed atomic.Bool  // a transaction of this call or one inside it
+	passed    atomic.Bool  // the steps that decide who may call
+	left      atomic.Bool  // a middleware has answered and left its successor running
 	narrowing atomic.Int32 // how many statements are being narrowed
 
 	response *echo.Response // that the chain sees
@@ -50,7 +49,6 @@ type Call struct {
 	deadline deadline.Context
 	ctx      callContext
 	gates    []atomic.Pointer[gate] // of the passages under way
-	own      *ownContext            // nil: Echo's own context is used
 }
 
 // inherited is what a call made inside another call has from it. It is handed
@@ -70,8 +68,8 @@ type answer struct {
 	query      *gorm.DB
 	wrap       func(rows, items any) (any, error)
 	result     any
-	set        bool   // the result was set, be it to nil
 	fetched    any    // what the result was made of: the rows, the row, the service's result
+	set        bool   // the result was set, be it to nil
 	found      bool   // a query has been run, and has found something
 	structured []byte // the finished JSON of a tool's result
 	text       []byte // its text form, if it is not that JSON

@@ -72,9 +72,9 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	if _, around := c.Context.(*ownContext); n > 0 || around {
 		// Inside of such a call too: its middlewares may go on with the context around.
 		c.gates = make([]atomic.Pointer[gate], n)
-		c.own = newOwnContext(c.Context)
-		c.Context = c.own
-		defer c.own.release()
+		own := newOwnContext(c.Context)
+		c.Context = own
+		defer own.release()
 	}
 	request, response := c.Request(), c.Context.Response()
 	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
