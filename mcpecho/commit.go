@@ -122,15 +122,16 @@ func (f failure) afterCommit() failure {
 }
 
 func withCommitted(members map[string]any) map[string]any {
-	whole := map[string]any{"committed": true}
+	whole := map[string]any{}
 	maps.Copy(whole, members)
+	whole["committed"] = true // whatever the application says
 	return whole
 }
 
 // explain says what the client of the call sees of an error.
 func (c *Call) explain(err error) failure {
 	f := c.named(explain(err, c.server.cfg.DB))
-	if c.exchange.stopped.Load() && f.typ == TypeInternal && !errors.As(err, new(*panicked)) {
+	if c.exchange.stopped.Load() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*panicked)) {
 		f = explain(errStopped, nil) // the database says that it was interrupted
 	}
 	if c.committed.Load() {

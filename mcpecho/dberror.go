@@ -16,6 +16,7 @@ type driverError struct {
 	sqlite  bool
 	message string
 	detail  string // of PostgreSQL
+	raised  bool   // by code of the application in the database, in its own words
 
 	table, constraint string
 	columns           []string
@@ -30,8 +31,10 @@ const (
 	byCheck   refusedBy = "check"
 	byNotNull refusedBy = "required"
 	byLock    refusedBy = "lock"
-	byValue   refusedBy = "database" // a value that does not fit its column
-	byNothing refusedBy = ""         // by none of these
+	byTime    refusedBy = "time"      // a limit of the database
+	byReading refusedBy = "read_only" // the transaction or the database
+	byValue   refusedBy = "database"  // a value that does not fit its column
+	byNothing refusedBy = ""          // by none of these
 )
 
 // mysqlReasons are the errors of MySQL and MariaDB whose SQLSTATE says too
@@ -40,6 +43,7 @@ var mysqlReasons = map[int]refusedBy{
 	1022: byUnique, 1062: byUnique, 1169: byUnique, 1586: byUnique,
 	1216: byForeign, 1217: byForeign, 1451: byForeign, 1452: byForeign,
 	3819: byCheck, 4025: byCheck, 1048: byNotNull, 1364: byNotNull,
+	1317: byTime, 1969: byTime, 3024: byTime, 1290: byReading, 1792: byReading, 1836: byReading,
 	1020: byLock, 1205: byLock, 1213: byLock, 1614: byLock, 3572: byLock,
 	1264: byValue, 1265: byValue, 1292: byValue, 1300: byValue, 1366: byValue, 1367: byValue, 1406: byValue,
 	1411: byValue, 1426: byValue, 1441: byValue, 1525: byValue, 1690: byValue, 3140: byValue, 3156: byValue, 4079: byValue,
@@ -48,6 +52,7 @@ var mysqlReasons = map[int]refusedBy{
 // stateReasons are those of PostgreSQL, by SQLSTATE.
 var stateReasons = map[string]refusedBy{
 	"23505": byUnique, "23P01": byUnique, "23503": byForeign, "23001": byForeign, "23514": byCheck, "23502": byNotNull,
+	"57014": byTime, "25006": byReading,
 	"40001": byLock, "40P01": byLock, "55P03": byLock,
 }
 
@@ -58,14 +63,17 @@ var sqliteReasons = map[int]refusedBy{
 	18: byValue, 20: byValue, 3091: byValue,
 }
 
-const sqliteBusy, sqliteLocked = 5, 6
+const sqliteBusy, sqliteLocked, sqliteReadOnly = 5, 6, 8
 
 // reason says why the database refused.
 func (d *driverError) reason() refusedBy {
 	switch {
 	case d.sqlite:
-		if primary := d.number & 0xff; primary == sqliteBusy || primary == sqliteLocked {
+		switch d.number & 0xff {
+		case sqliteBusy, sqliteLocked:
 			return byLock
+		case sqliteReadOnly:
+			return byReading
 		}
 		return sqliteReasons[d.number]
 	case d.number != 0:
@@ -119,6 +127,7 @@ func driverErrorOf(err error) *driverError {
 	switch number, extended := member(v, "Number"), member(v, "ExtendedCode"); {
 	case number.IsValid() && number.CanUint() && text(v, "Message") != "":
 		d.number, d.message, d.state = int(number.Uint()), text(v, "Message"), text(v, "SQLState")
+		d.raised = d.number == 1644 || d.state == "45000"
 		d.readMySQL()
 		return d
 	case extended.IsValid() && extended.CanInt():
@@ -129,6 +138,7 @@ func driverErrorOf(err error) *driverError {
 	if s, ok := err.(interface{ SQLState() string }); ok { //nolint:errorlint // this error alone is asked
 		d.state, d.message, d.detail = s.SQLState(), text(v, "Message"), text(v, "Detail")
 		d.table, d.constraint = text(v, "TableName", "Table"), text(v, "ConstraintName", "Constraint")
+		d.raised = d.state == "P0001" || text(v, "Routine") == "exec_stmt_raise"
 		d.columns = detailColumns(d.detail)
 		if c := text(v, "ColumnName", "Column"); c != "" {
 			d.columns = []string{c}
@@ -271,8 +281,9 @@ func (d *driverError) readSQLite() {
 }
 
 // safe is what a log may hold of the error: numbers and names, and the message
-// up to where it quotes something.
-func (d *driverError) safe() string {
+// up to where it quotes something. What code of the application has raised in
+// the database has no form by which values could be told from words.
+func (d *driverError) safe(hide func(string) string) string {
 	var b strings.Builder
 	switch {
 	case d.sqlite:
@@ -284,16 +295,23 @@ func (d *driverError) safe() string {
 	default:
 		b.WriteString("the driver refused a value")
 	}
+	if d.raised {
+		b.WriteString(": raised by the application")
+		return b.String()
+	}
 	for _, named := range [...][2]string{{"table", d.table}, {"constraint", d.constraint}, {"columns", strings.Join(d.columns, ",")}} {
 		if named[1] != "" {
 			b.WriteString(" " + named[0] + "=" + named[1])
 		}
 	}
-	if m := unquoted(d.message, strings.HasPrefix(d.state, "42")); m != "" {
+	if m := unquoted(hide(d.message), strings.HasPrefix(d.state, "42") && d.state != undefinedObject); m != "" {
 		b.WriteString(": " + m)
 	}
 	return b.String()
 }
+
+// undefinedObject is the SQLSTATE of PostgreSQL for, among others, a parameter whose name came as a value.
+const undefinedObject = "42704"
 
 // unquoted is a message up to its first quote, behind which a value may
 // stand. names says that what it quotes are names of the statement; those are

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
+	"gorm.io/gorm/schema"
 
 	"github.com/mcpecho/kit/binding"
 )
@@ -37,6 +38,7 @@ type entry struct {
 
 	args     *binding.Args
 	parts    []reflect.Type
+	models   []*schema.Schema
 	headers  []headerParam
 	nullable bool
 
@@ -139,6 +141,7 @@ func (t *entry) build(s *Server, inherited []Step) error {
 	if err := t.compileArguments(&set, def); err != nil {
 		return err
 	}
+	t.models = t.parseModels(s)
 	output, err := t.compileOutput(s, &set, def)
 	if err != nil {
 		return err

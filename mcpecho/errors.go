@@ -51,11 +51,11 @@ func (e *Error) Unwrap() error { return e.Internal }
 const (
 	TypeError          = "error"            // a business rule: Errorf, echo.HTTPError below 500
 	TypeValidation     = "validation_error" // bad arguments: binding.Error, values that the database refuses
-	TypeForbidden      = "forbidden"        // a rule refuses the caller: Permit, an echo.HTTPError 403 of a permission step
+	TypeForbidden      = "forbidden"        // a rule refuses the caller: Permit, an echo.HTTPError 403 of a permission step; a write where the database can only be read
 	TypeNotFound       = "not_found"        // gorm.ErrRecordNotFound
 	TypeConflict       = "conflict"         // gorm.ErrDuplicatedKey and other violated constraints
 	TypeBusy           = "busy"             // a lock in the database; retryAfterMs says when to come back
-	TypeTimeout        = "timeout"          // the call's deadline passed
+	TypeTimeout        = "timeout"          // the deadline of the call, or a limit of the database, passed
 	TypeRate           = "rate_limited"     // a limit; retryAfterMs says when to come back
 	TypeTooLarge       = "result_too_large" // more rows or bytes than allowed; never a cut result
 	TypeUnknownOutcome = "unknown_outcome"  // whether the change was committed is not known

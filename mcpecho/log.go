@@ -37,12 +37,12 @@ func (x *exchange) log(c *Call, f failure, err error) {
 		}
 		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", message))
 		if cause := causeOf(err); cause != nil {
-			attrs = append(attrs, slog.String("cause", hide(logText(cause))))
+			attrs = append(attrs, slog.String("cause", logText(cause, hide)))
 		}
 		x.server.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
 		return
 	}
-	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", hide(logText(err))))
+	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", logText(err, hide)))
 	var p *panicked
 	if errors.As(err, &p) {
 		attrs = append(attrs, slog.String("stack", string(p.stack)))
@@ -71,21 +71,32 @@ func causeOf(err error) error {
 }
 
 // logText is the text of an error without the values that drivers repeat in
-// theirs.
-func logText(err error) string {
+// theirs. hide takes values out, before the text is cut at a quote: one may
+// stand inside a value.
+func logText(err error, hide func(string) string) string {
 	if err == nil {
 		return ""
+	}
+	var p *panicked
+	if errors.As(err, &p) {
+		if cause, ok := p.value.(error); ok { // its own text would hide what it wraps
+			return "panic: " + logText(cause, hide)
+		}
 	}
 	text := err.Error()
 	known := driverErrors(err)
 	for _, d := range known {
 		if d.text != "" && strings.Contains(text, d.text) {
-			text = strings.ReplaceAll(text, d.text, d.safe())
+			text = strings.ReplaceAll(text, d.text, d.safe(hide))
 			continue
 		}
-		text = d.safe() // whatever wraps it has a form of its own
+		text = d.safe(hide) // whatever wraps it has a form of its own
 	}
-	if driverText.MatchString(text) {
+	text = hide(text)
+	switch {
+	case raisedText.MatchString(text):
+		return "[an error raised by the application in the database]"
+	case driverText.MatchString(text):
 		return unquoted(text, false)
 	}
 	return text
@@ -94,6 +105,9 @@ func logText(err error) string {
 // driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does with
 // the first of two.
 var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([0-9A-Z]{5}\): `)
+
+// raisedText finds those in the application's own words, see [driverError.safe].
+var raisedText = regexp.MustCompile(`\(SQLSTATE P0001\)|Error 1644 \(|Error [0-9]{4} \(45000\): `)
 
 // appendValues adds the strings and numbers in a JSON text, but not the names
 // of members.

@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"bytes"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -17,8 +18,8 @@ import (
 // Shorter ones tell nothing, and are parts of every sentence.
 const minMasked = 4
 
-// maxMasked bounds the values that are searched for.
-const maxMasked = 1000
+// maxMasked bounds the values that are searched for. Of a call with more no text is logged.
+const maxMasked = 10000
 
 // maxSearched bounds, in bytes, what the search for all values in one text may read.
 const maxSearched = 32 << 20
@@ -51,6 +52,9 @@ func (x *exchange) masks(c *Call) func(string) string {
 		if !known {
 			known, values = true, x.masked(c)
 		}
+		if len(values) >= maxMasked {
+			return "[a text about a call with too many values to take them out of it]"
+		}
 		return without(values, text)
 	}
 }
@@ -68,6 +72,11 @@ func without(values []string, text string) string {
 		if q := strconv.Quote(v); q[1:len(q)-1] != v {
 			text = strings.ReplaceAll(text, q[1:len(q)-1], "[value]")
 		}
+		for _, quote := range [...]string{"'", `"`} { // as SQL has it between quotes
+			if strings.Contains(v, quote) {
+				text = strings.ReplaceAll(text, strings.ReplaceAll(v, quote, quote+quote), "[value]")
+			}
+		}
 	}
 	return text
 }
@@ -77,7 +86,7 @@ func without(values []string, text string) string {
 func (x *exchange) masked(c *Call) []string {
 	values := x.tokens()
 	sources := [][]byte{x.msg.Arguments}
-	if c != nil {
+	if c != nil && !bytes.Equal(c.arguments, x.msg.Arguments) {
 		sources = append(sources, c.arguments)
 	}
 	if x.msg.Method == "completion/complete" {

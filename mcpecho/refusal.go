@@ -45,7 +45,7 @@ func (s *Server) logRefusal(ec echo.Context, err error) {
 	}
 	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("http_method", clip(ec.Request().Method, 32)), slog.String("reason", r.reason)}
 	if r.cause != nil {
-		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(s.exchange(ec).masks(nil)(logText(r.cause)), 1<<10)))
+		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(logText(r.cause, s.exchange(ec).masks(nil)), 1<<10)))
 	}
 	s.cfg.Logger.LogAttrs(ec.Request().Context(), level, "mcpecho: refused", attrs...)
 }

@@ -1,11 +1,11 @@
 package mcpecho
 
 import (
+	"database/sql/driver"
 	"errors"
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"gorm.io/gorm"
@@ -39,6 +39,10 @@ func refusedByDatabase(err error, db *gorm.DB) (failure, bool) {
 			f.message = "the database needs a value that the change leaves out"
 		case byValue:
 			f.typ, f.message = TypeValidation, sayValue
+		case byTime:
+			f = failure{typ: TypeTimeout, message: "the database stopped a statement that took longer than it allows; ask for less, or try again later", refused: d}
+		case byReading:
+			f = failure{typ: TypeForbidden, message: "the database can only be read here: nothing was changed", refused: d}
 		case byLock:
 			f = failure{typ: TypeBusy, message: "the database is busy with another change; try again", retry: busyRetry}
 		}
@@ -87,7 +91,7 @@ func (c *Call) named(f failure) failure {
 // argumentsOf finds the arguments of the call that a database means. The
 // names of columns that are no arguments are not told.
 func (c *Call) argumentsOf(d *driverError) (names []string) {
-	models := c.entry.models()
+	models := c.entry.models
 	columns := d.columns
 	if columns == nil && d.constraint != "" {
 		columns = c.columnsOf(d, models)
@@ -100,30 +104,63 @@ func (c *Call) argumentsOf(d *driverError) (names []string) {
 	return names
 }
 
-// models are the models that the entry reads or returns, and those of the
-// specs of a sequence.
-func (t *entry) models() (all []*schema.Schema) {
-	var namer schema.Namer = schema.NamingStrategy{}
-	if db := t.group.server.cfg.DB; db != nil {
-		namer = db.NamingStrategy
-	}
-	types := []reflect.Type{t.spec.row, t.spec.out}
+// parseModels finds the models that the entry reads, takes or returns, and those of the specs of a
+// sequence: an error of the database names the columns of one of them.
+func (t *entry) parseModels(s *Server) (all []*schema.Schema) {
+	rows, types := []reflect.Type{t.spec.row}, append([]reflect.Type{t.spec.out}, t.parts...)
 	for _, l := range t.spec.links {
-		types = append(types, l.spec.row, l.spec.out)
+		rows, types = append(rows, l.spec.row), append(types, l.spec.out)
 	}
-	types = append(types, t.parts...)
-	for _, model := range types {
+	for _, model := range append(rows, types...) {
 		for model != nil && (model.Kind() == reflect.Pointer || model.Kind() == reflect.Slice) {
 			model = model.Elem()
 		}
-		if model == nil || model.Kind() != reflect.Struct {
+		if model == nil || model.Kind() != reflect.Struct || !slices.Contains(rows, model) && !isModel(model) {
 			continue
 		}
-		if parsed, err := schema.Parse(reflect.New(model).Interface(), &sync.Map{}, namer); err == nil {
+		if parsed, err := s.modelSchema(model); err == nil && !slices.Contains(all, parsed) {
 			all = append(all, parsed)
 		}
 	}
 	return all
+}
+
+// isModel says whether a type is made for gorm, which prints its complaints about others: it says
+// so, or it has a key and nothing but columns.
+func isModel(t reflect.Type) bool {
+	if _, named := reflect.New(t).Interface().(schema.Tabler); named {
+		return true
+	}
+	key := false
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if _, tagged := f.Tag.Lookup("gorm"); tagged || f.Type == reflect.TypeFor[gorm.Model]() {
+			return true
+		}
+		if !f.IsExported() {
+			continue
+		}
+		key = key || strings.EqualFold(f.Name, "id")
+		if !isColumn(f.Type) {
+			return false
+		}
+	}
+	return key
+}
+
+func isColumn(t reflect.Type) bool {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Slice:
+		return t.Elem().Kind() == reflect.Uint8
+	case reflect.Struct, reflect.Array:
+		return t == reflect.TypeFor[time.Time]() || t.Implements(reflect.TypeFor[driver.Valuer]())
+	case reflect.Map, reflect.Interface, reflect.Chan, reflect.Func, reflect.Pointer, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer, reflect.Uintptr:
+		return false
+	}
+	return true
 }
 
 // columnsOf are the columns of a key of which the database says only the name.

@@ -170,7 +170,11 @@ func (x *exchange) failTool(c *Call, err error) error {
 	text, encErr := binding.Marshal(map[string]any{"error": body})
 	if encErr != nil {
 		x.log(c, f, encErr)
-		text = mustMarshal(map[string]any{"error": map[string]string{"type": f.typ, "message": f.message}})
+		body = map[string]any{"type": f.typ, "message": f.message}
+		if c.committed.Load() {
+			body = withCommitted(body)
+		}
+		text = mustMarshal(map[string]any{"error": body})
 	}
 	out := jsonrpc.GetBuffer()
 	defer jsonrpc.PutBuffer(out)
@@ -229,6 +233,9 @@ func (x *exchange) sendError(c *Call, f failure) error {
 		if data, err = binding.Marshal(f.data); err != nil {
 			x.log(c, f, err)
 			data = nil
+			if c != nil && c.committed.Load() {
+				data = mustMarshal(withCommitted(nil))
+			}
 		}
 	}
 	if x.msg.Kind == jsonrpc.Notification {

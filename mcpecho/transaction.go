@@ -270,7 +270,7 @@ func (c *Call) runHook(h hook, others []hook) {
 		switch {
 		case v != nil:
 			c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-				slog.String("spec", c.entry.name), slog.String("panic", c.exchange.masks(c)(logText(&panicked{value: v}))), slog.String("stack", string(debug.Stack())))
+				slog.String("spec", c.entry.name), slog.String("panic", logText(&panicked{value: v}, c.exchange.masks(c))), slog.String("stack", string(debug.Stack())))
 		case !returned: // runtime.Goexit
 			c.runHooks(others)
 			c.runAfterCommit()
