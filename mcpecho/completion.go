@@ -46,16 +46,16 @@ func Complete(argument string, fn Completer) Option {
 }
 
 // CompleteColumn is [Complete] with the values of a database column that begin with what was typed,
-// in ascending order. scope returns the rows that the caller may see, usually the query of the spec
+// in ascending order. visible returns the rows that the caller may see, usually the query of the spec
 // itself: its conditions, joins and LIMIT hold, and so do the narrowings and row permissions of the
 // call; with the latter, the first 1,000 rows are looked at. The column is that of the table which
 // the query begins with.
-func CompleteColumn(argument, column string, scope func(c *Call) *gorm.DB) Option {
-	if scope == nil {
+func CompleteColumn(argument, column string, visible func(c *Call) *gorm.DB) Option {
+	if visible == nil {
 		return Complete(argument, nil)
 	}
 	return Complete(argument, func(c *Call, value string, _ map[string]string) ([]string, error) {
-		rows := c.narrowed(scope(c))
+		rows := c.narrowed(visible(c))
 		if err := rows.Error; err != nil {
 			return nil, err
 		}

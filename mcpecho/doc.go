@@ -34,20 +34,27 @@
 //
 // The files of the package follow a request:
 //
-//	guard.go        refuses what needs no identity to be refused; counts who is inside
+//	guard.go        refuses what needs no identity to be refused; refusal.go logs what a mount refused
+//	load.go         counts who is inside; slow.go gives bodies and replies their time
 //	http.go         reads one message; serves the verbs
 //	wire.go         tells the two wires apart, compares headers with the body (param.go)
-//	session.go      the sessions of dated clients; cancel.go ends their calls
+//	session.go      the sessions of dated clients, subscribe.go what they watch; cancel.go ends calls
 //	dispatch.go     the method table; list.go, resource.go, prompt.go and completion.go have the
 //	                methods beside tools/call
 //	registry.go     what is served at one moment; entry.go is one spec as a server runs it
+//	names.go        how entries are listed; location.go finds a resource by its URI; hidden.go
+//	                answers as if an entry did not exist
 //	call.go         what the chain works on; run.go runs it, whatever middlewares do
-//	gate.go         waits for what a middleware leaves running
-//	transaction.go  begins and ends a transaction; commit.go, savepoint.go, join.go
+//	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
+//	database.go     which database a call has
+//	transaction.go  begins and ends a transaction; commit.go, savepoint.go, control.go, turn.go, join.go,
+//	                hooks.go for what follows a commit, attempt.go for running a chain again
 //	rows.go         which rows a call can see, and who is asked about each
 //	fetch.go        runs the query; serialize.go and render.go encode the result once
 //	written.go      what a middleware or handler wrote instead
-//	errors.go       the one table from causes to what a client sees
+//	errors.go       the one table from causes to what a client sees; dberror.go, refused.go and
+//	                httperror.go read what databases and Echo say
+//	log.go          what is logged of it; mask.go takes values out
 //	reply.go        writes the reply; stream.go turns it into an event stream
 //
 // At Add: spec.go and option.go say what a spec is, step.go and chain.go how its steps are sorted,
