@@ -304,14 +304,17 @@ func (d *driverError) safe(hide func(string) string) string {
 			b.WriteString(" " + named[0] + "=" + named[1])
 		}
 	}
-	if m := unquoted(hide(d.message), strings.HasPrefix(d.state, "42") && d.state != undefinedObject); m != "" {
+	if m := unquoted(hide(d.message), d.quotesNames()); m != "" {
 		b.WriteString(": " + m)
 	}
 	return b.String()
 }
 
-// undefinedObject is the SQLSTATE of PostgreSQL for, among others, a parameter whose name came as a value.
-const undefinedObject = "42704"
+// quotesNames says whether what the message quotes are names of the statement. 42704 is, of
+// PostgreSQL, also about parameters whose name came as a value, and 42000, of MySQL, about anything.
+func (d *driverError) quotesNames() bool {
+	return strings.HasPrefix(d.state, "42") && d.state != "42704" && d.state != "42000"
+}
 
 // unquoted is a message up to its first quote, behind which a value may
 // stand. names says that what it quotes are names of the statement; those are

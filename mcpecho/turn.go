@@ -62,9 +62,11 @@ func (c *connection) ready(query string) error {
 	s := c.state
 	if s.rows != nil {
 		switch _, err := s.rows.Columns(); {
-		case err != nil: // they are closed
-			err = s.rows.Err()
+		case err != nil: // they are closed, or an error has closed them; Rows.Err is for their reader alone
 			s.rows = nil
+			if err.Error() == "sql: Rows are closed" {
+				break
+			}
 			if c.note(err); s.failed() != nil {
 				return err
 			}
