@@ -23,6 +23,7 @@ type connection struct {
 	name    string      // of the savepoint
 	hooks   int         // the mark of the AfterCommit functions at its begin
 
+	sends *sql.DB      // for the prepared statements of sessions, nil before the first
 	open  atomic.Int32 // savepoints begun here that nobody has ended
 	ended atomic.Bool
 }
@@ -320,13 +321,15 @@ func (c *connection) QueryRowContext(ctx context.Context, query string, args ...
 	return row
 }
 
-// StmtContext is for the prepared statements of a session of its own. What becomes of them cannot be
-// seen.
+// StmtContext is for the prepared statements of a session of its own.
 func (c *connection) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
 	if c.enter(ctx, "") != nil {
 		return finishedTx().StmtContext(ctx, stmt)
 	}
 	defer c.state.leave()
+	if own := c.statement(ctx, stmt); own != nil {
+		return own
+	}
 	c.state.unsure = true
 	return c.raw.StmtContext(ctx, stmt)
 }

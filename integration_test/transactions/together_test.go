@@ -23,6 +23,10 @@ func TestGoroutinesShareTheTransactionOfTheCall(t *testing.T) {
 		if err := db.Use(mcpecho.JoinTransactions()); err != nil {
 			t.Fatal(err)
 		}
+		prepared := reopen(t, db, gorm.Config{PrepareStmt: true})
+		if err := prepared.Use(mcpecho.JoinTransactions()); err != nil {
+			t.Fatal(err)
+		}
 		const workers, each = 6, 20
 		srv := newServer(db)
 		srv.Add(mcpecho.Service("do", func(c *mcpecho.Call, _ nothing) (string, error) {
@@ -31,8 +35,13 @@ func TestGoroutinesShareTheTransactionOfTheCall(t *testing.T) {
 			for i := range workers {
 				all.Go(func() {
 					own := c.DB()
-					if i%2 == 0 {
+					switch i % 4 {
+					case 0:
 						own = db.WithContext(c.Ctx())
+					case 1:
+						own = own.Session(&gorm.Session{PrepareStmt: true})
+					case 2:
+						own = prepared.WithContext(c.Ctx())
 					}
 					for range each {
 						var found []entry
@@ -308,4 +317,26 @@ func TestAReadOnlyTransactionOfSQLiteSaysWhatItHasWritten(t *testing.T) {
 	r := mcptest.New(t, srv).Do("do", named{"call"})
 	equal(t, "rows", rows(t, db), 1)
 	equal(t, "committed", strings.Contains(r.Text, `"committed":true`), true)
+}
+
+func TestAPreparedSessionInsideASavepointReadsWhatItWroteAndSeesErrors(t *testing.T) {
+	everyStore(t, func(t *testing.T, db, store *gorm.DB) {
+		write := func(tx *gorm.DB) error {
+			tx = tx.Session(&gorm.Session{PrepareStmt: true})
+			found := map[string]any{}
+			err := errors.Join(tx.Create(&entry{Name: "op"}).Error, tx.Model(&entry{}).Select("name").Where("name = ?", "op").Limit(1).Find(&found).Error,
+				same(found["name"], any("op")))
+			if db.Name() != "postgres" && tx.Exec("INSERT INTO nowhere VALUES (?)", 1).Error == nil {
+				return errors.New("it did not fail")
+			}
+			return err
+		}
+		srv := newServer(db, short)
+		srv.Add(mcpecho.Service("do", func(c *mcpecho.Call, _ nothing) (string, error) {
+			return "done", errors.Join(store.WithContext(c.Ctx()).Transaction(write), c.DB().Transaction(write))
+		}, mw.Transaction()))
+		r := mcptest.New(t, srv).Do("do", nothing{})
+		equal(t, "type "+r.Text, failureType(t, r), "")
+		equal(t, "rows", rows(t, db), 2)
+	})
 }
