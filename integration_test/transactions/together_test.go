@@ -340,3 +340,21 @@ func TestAPreparedSessionInsideASavepointReadsWhatItWroteAndSeesErrors(t *testin
 		equal(t, "rows", rows(t, db), 2)
 	})
 }
+
+func TestAContextThatIsLeftBehindDoesNotEndTheTransaction(t *testing.T) {
+	each(t, func(t *testing.T, db *gorm.DB) {
+		var hooks atomic.Int64
+		srv := newServer(db)
+		srv.Add(mcpecho.Service("do", inserting(&hooks, func(c *mcpecho.Call) error {
+			request := c.Request()
+			ctx, cancel := context.WithCancel(request.Context())
+			c.SetRequest(request.WithContext(ctx)) // as tracing does, which does not take it back
+			cancel()
+			return nil
+		}), mw.Transaction()))
+		r := mcptest.New(t, srv).Do("do", named{"call"})
+		equal(t, "type "+r.Text, failureType(t, r), "")
+		equal(t, "rows", rows(t, db), 1)
+		equal(t, "after commit", hooks.Load(), 1)
+	})
+}
