@@ -29,7 +29,7 @@ type exchange struct {
 	meta      *jsonrpc.Meta
 	wire      wire
 	principal *Principal
-	session   *store.Session // of a dated request
+	session   store.Session // of a dated request
 
 	slot      slot        // of the server's load
 	cancelled atomic.Bool // the client asked to end the call
@@ -42,14 +42,10 @@ type exchange struct {
 // exchange begins one. Until the message says otherwise it is on the dated
 // wire, whose clients understand an HTTP status alone.
 func (s *Server) exchange(ec echo.Context) *exchange {
-	return &exchange{server: s, ec: ec, request: ec.Request(), response: ec.Response(), wire: dated, meta: &noMeta, session: &noSession}
+	return &exchange{server: s, ec: ec, request: ec.Request(), response: ec.Response(), wire: dated, meta: &noMeta}
 }
 
-// What an exchange has before it has one of its own.
-var (
-	noMeta    jsonrpc.Meta
-	noSession store.Session
-)
+var noMeta jsonrpc.Meta
 
 // Mount serves MCP on the group's own path: POST for messages and DELETE for
 // ending a dated session. The middlewares given to it run behind the guards

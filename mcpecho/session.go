@@ -38,7 +38,7 @@ func (x *exchange) joinSession() error {
 	if err != nil {
 		return err
 	}
-	x.session = &session
+	x.session = session
 	return nil
 }
 
