@@ -93,13 +93,16 @@ func costly(t testing.TB, n int) (*registry, string) {
 }
 
 func TestMatchingAURICostsTheSameMemoryAtAnyLength(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector makes pools forget, so allocations say nothing")
+	}
 	r, long := costly(t, 20)
 	for _, uri := range []string{long[:50], long, long + long} {
 		if n := testing.AllocsPerRun(10, func() {
 			if e, _, _ := r.resource(uri, 0); e != nil {
 				t.Fatal("it matches")
 			}
-		}); n > 200 { // the race detector makes pools forget
+		}); n > 20 {
 			t.Errorf("%d bytes: %v allocations", len(uri), n)
 		}
 	}
