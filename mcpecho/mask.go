@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/authn"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
@@ -26,10 +27,6 @@ const maxSearched = 32 << 20
 
 // maxToken bounds a token that is searched for: no authentication of ours accepts a longer one.
 const maxToken = 8 << 10
-
-// tokenKey is where authentication leaves, in the [echo.Context], a token that did not come in the
-// Authorization header.
-const tokenKey = "mcpecho.token"
 
 // subject is what the log says of a message that did not become a call.
 func (x *exchange) subject() slog.Attr {
@@ -105,8 +102,7 @@ func (x *exchange) tokens() (found []string) {
 	if scheme := strings.IndexAny(token, " \t"); scheme >= 0 {
 		token = strings.TrimSpace(token[scheme:])
 	}
-	other, _ := x.ec.Get(tokenKey).(string)
-	for _, t := range []string{token, other} {
+	for _, t := range []string{token, authn.TokenFrom(x.ec)} {
 		if len(t) < minMasked || len(t) > maxToken {
 			continue
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/authn"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/sse"
 )
@@ -253,9 +254,6 @@ func (x *exchange) sendError(c *Call, f failure) error {
 	return x.send(f.status, out.B)
 }
 
-// challengeKey is where authentication leaves, in the [echo.Context], what it challenges with.
-const challengeKey = "mcpecho.challenge"
-
 // challenge gives a 401 the header that it must have, unless a step has set one: that of the
 // authentication of the mount, or a plain one. (RFC 9110 section 15.5.2)
 func (x *exchange) challenge() {
@@ -264,7 +262,7 @@ func (x *exchange) challenge() {
 		return
 	}
 	value := `Bearer realm="mcp"`
-	if known, ok := x.ec.Get(challengeKey).(interface{ Challenge() string }); ok {
+	if known := authn.ChallengerFrom(x.ec); known != nil {
 		value = known.Challenge()
 	}
 	h.Set(echo.HeaderWWWAuthenticate, value)

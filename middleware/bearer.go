@@ -11,6 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/time/rate"
 
+	"github.com/mcpecho/kit/internal/authn"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -178,7 +179,7 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
-			ec.Set(challengeKey, ch)
+			authn.SetChallenger(ec, ch)
 			if skips(cfg.Skipper, ec) {
 				return next(ec)
 			}
@@ -187,7 +188,7 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 				return refused.answer(ec, err, "")
 			}
 			if cfg.Header != echo.HeaderAuthorization {
-				ec.Set(tokenKey, token) // the server's log keeps it out of what it shows
+				authn.SetToken(ec, token) // the server's log keeps it out of what it shows
 			}
 			p, err := verify(ec.Request().Context(), token)
 			if err == nil && p == nil {

@@ -9,6 +9,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/authn"
 )
 
 // challenge builds the WWW-Authenticate header of one authenticator. It is
@@ -19,16 +21,12 @@ type challenge struct {
 	metadata string // absolute URL, or ""
 }
 
-const (
-	challengeKey = "mcpecho.challenge"
-	tokenKey     = "mcpecho.token"
-	defaultRealm = "mcp"
-)
+const defaultRealm = "mcp"
 
 var plainChallenge = &challenge{realm: defaultRealm}
 
 func challengeFrom(ec echo.Context) *challenge {
-	if ch, ok := ec.Get(challengeKey).(*challenge); ok {
+	if ch, ok := authn.ChallengerFrom(ec).(*challenge); ok {
 		return ch
 	}
 	return plainChallenge
