@@ -1,7 +1,8 @@
-// Package dbtest opens an empty database of its own on each of the databases that the module promises to work with.
+// Package dbtest opens an empty database of its own on each of the databases that the module
+// promises to work with.
 //
-// SQLite is always there. PostgreSQL is found by POSTGRES_DSN and MariaDB by MARIADB_DSN, else on their usual local
-// ports; a test is skipped where none answers, and fails with CI=true.
+// SQLite is always there. PostgreSQL is found by POSTGRES_DSN and MariaDB by MARIADB_DSN, else on
+// their usual local ports; a test is skipped where none answers, and fails with CI=true.
 package dbtest
 
 import (
@@ -23,9 +24,49 @@ import (
 // Each runs test as a subtest on each database.
 func Each(t *testing.T, test func(*testing.T, *gorm.DB)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, SQLite(t, filepath.Join(t.TempDir(), "test.db"))) })
-	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
-	t.Run("mariadb", func(t *testing.T) { test(t, MariaDB(t, "")) })
+	EachKind(t, "", func(t *testing.T, open func(testing.TB) *gorm.DB) { test(t, open(t)) })
+}
+
+// EachKind runs test as a subtest for each kind of database. Each call of open makes an empty
+// database of that kind. The parameters are those of SQLite's file, such as
+// "?_busy_timeout=5000".
+func EachKind(t *testing.T, parameters string, test func(t *testing.T, open func(testing.TB) *gorm.DB)) {
+	t.Helper()
+	for _, kind := range []struct {
+		name string
+		open func(testing.TB) *gorm.DB
+	}{
+		{"sqlite", func(t testing.TB) *gorm.DB { return SQLite(t, filepath.Join(t.TempDir(), "test.db")+parameters) }},
+		{"postgres", Postgres},
+		{"mariadb", func(t testing.TB) *gorm.DB { return MariaDB(t, "") }},
+	} {
+		t.Run(kind.name, func(t *testing.T) { test(t, kind.open) })
+	}
+}
+
+// Reopen makes another handle on the connections of db, as an application has that gives one
+// *sql.DB to gorm twice.
+func Reopen(t testing.TB, db *gorm.DB, cfg gorm.Config) *gorm.DB {
+	t.Helper()
+	pool, err := db.DB()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dialect gorm.Dialector
+	switch db.Name() {
+	case "sqlite":
+		dialect = sqlite.New(sqlite.Config{Conn: pool})
+	case "postgres":
+		dialect = postgres.New(postgres.Config{Conn: pool})
+	default:
+		dialect = mysql.New(mysql.Config{Conn: pool})
+	}
+	cfg.Logger = logger.Discard
+	again, err := gorm.Open(dialect, &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return again
 }
 
 // SQLite opens the database in a file.
@@ -57,8 +98,8 @@ func Postgres(t testing.TB) *gorm.DB {
 	return db
 }
 
-// MariaDB makes a database of its own, which is dropped after the test. Options are more parameters of the DSN, such as
-// "&interpolateParams=true".
+// MariaDB makes a database of its own, which is dropped after the test. Options are more parameters
+// of the DSN, such as "&interpolateParams=true".
 func MariaDB(t testing.TB, options string) *gorm.DB {
 	t.Helper()
 	dsn := cmp.Or(os.Getenv("MARIADB_DSN"), "root@tcp(127.0.0.1:3306)/?charset=utf8mb4&parseTime=True&loc=UTC&timeout=2s")

@@ -13,7 +13,6 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -74,24 +73,16 @@ type env struct {
 	serving atomic.Int64 // requests that the HTTP server has not ended
 }
 
+// parameters of SQLite's file: fast, and a transaction waits for its turn.
+const parameters = "?_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1&_synchronous=OFF"
+
 // each runs test with the databases of each kind.
 func each(t *testing.T, test func(*testing.T, *env)) {
 	t.Helper()
-	for _, kind := range []struct {
-		name string
-		open func(t *testing.T) *gorm.DB
-	}{
-		{"sqlite", func(t *testing.T) *gorm.DB {
-			return dbtest.SQLite(t, filepath.Join(t.TempDir(), "test.db")+"?_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=1&_synchronous=OFF")
-		}},
-		{"postgres", func(t *testing.T) *gorm.DB { return dbtest.Postgres(t) }},
-		{"mariadb", func(t *testing.T) *gorm.DB { return dbtest.MariaDB(t, "") }},
-	} {
-		t.Run(kind.name, func(t *testing.T) {
-			t.Run("cells", func(t *testing.T) { test(t, newEnv(t, kind.open(t), kind.open(t))) })
-			eventually(t, "goroutines to end", func() bool { return running() == "" })
-		})
-	}
+	dbtest.EachKind(t, parameters, func(t *testing.T, open func(testing.TB) *gorm.DB) {
+		t.Run("cells", func(t *testing.T) { test(t, newEnv(t, open(t), open(t))) })
+		eventually(t, "goroutines to end", func() bool { return running() == "" })
+	})
 }
 
 // running is the stack of a goroutine that runs something of this module and is no test.
@@ -107,7 +98,7 @@ func running() string {
 
 func newEnv(t *testing.T, db, other *gorm.DB) *env {
 	t.Helper()
-	e := &env{db: db, other: other, outside: again(t, db), beyond: again(t, other), store: reopen(t, db)}
+	e := &env{db: db, other: other, outside: again(t, db), beyond: again(t, other), store: dbtest.Reopen(t, db, gorm.Config{})}
 	for _, d := range []*gorm.DB{db, other} {
 		must(t, d.AutoMigrate(&item{}, &lock{}))
 		must(t, d.Create([]lock{{ID: 1}, {ID: 2}}).Error)
@@ -156,25 +147,6 @@ func again(t *testing.T, db *gorm.DB) *gorm.DB {
 			pool.Close()
 		}
 	})
-	return second
-}
-
-// reopen makes another handle on the same *sql.DB.
-func reopen(t *testing.T, db *gorm.DB) *gorm.DB {
-	t.Helper()
-	pool, err := db.DB()
-	must(t, err)
-	var dialect gorm.Dialector
-	switch db.Name() {
-	case "sqlite":
-		dialect = sqlite.New(sqlite.Config{Conn: pool})
-	case "postgres":
-		dialect = postgres.New(postgres.Config{Conn: pool})
-	default:
-		dialect = mysql.New(mysql.Config{Conn: pool})
-	}
-	second, err := gorm.Open(dialect, &gorm.Config{Logger: logger.Discard})
-	must(t, err)
 	return second
 }
 

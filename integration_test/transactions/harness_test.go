@@ -12,11 +12,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"gorm.io/driver/mysql"
-	"gorm.io/driver/postgres"
-	"gorm.io/driver/sqlite"
 	"gorm.io/gorm"
-	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/mcpecho"
@@ -42,18 +38,18 @@ type named struct {
 
 type nothing struct{}
 
-// each runs test with the table on each database.
+// parameters of SQLite's file: a transaction waits for its turn instead of failing with "locked".
+const parameters = "?_txlock=immediate&_busy_timeout=5000&_journal_mode=WAL"
+
+// each runs test with the tables on each database.
 func each(t *testing.T, test func(*testing.T, *gorm.DB)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) { test(t, sqliteDB(t)) })
-	t.Run("postgres", func(t *testing.T) { test(t, migrate(t, dbtest.Postgres(t))) })
-	t.Run("mariadb", func(t *testing.T) { test(t, migrate(t, dbtest.MariaDB(t, ""))) })
+	dbtest.EachKind(t, parameters, func(t *testing.T, open func(testing.TB) *gorm.DB) { test(t, migrate(t, open(t))) })
 }
 
 func sqliteDB(t *testing.T) *gorm.DB {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "test.db")
-	return migrate(t, dbtest.SQLite(t, file+"?_txlock=immediate&_busy_timeout=5000&_journal_mode=WAL"))
+	return migrate(t, dbtest.SQLite(t, filepath.Join(t.TempDir(), "test.db")+parameters))
 }
 
 func migrate(t *testing.T, db *gorm.DB) *gorm.DB {
@@ -62,26 +58,6 @@ func migrate(t *testing.T, db *gorm.DB) *gorm.DB {
 		t.Fatal(err)
 	}
 	return db
-}
-
-// reopen makes another handle on the same *sql.DB.
-func reopen(t *testing.T, db *gorm.DB, cfg gorm.Config) *gorm.DB {
-	t.Helper()
-	cfg.Logger = logger.Discard
-	var dialect gorm.Dialector
-	switch pool := poolOf(t, db); db.Name() {
-	case "sqlite":
-		dialect = sqlite.New(sqlite.Config{Conn: pool})
-	case "postgres":
-		dialect = postgres.New(postgres.Config{Conn: pool})
-	default:
-		dialect = mysql.New(mysql.Config{Conn: pool})
-	}
-	again, err := gorm.Open(dialect, &cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return again
 }
 
 func newServer(db *gorm.DB, change ...func(*mcpecho.Config)) *mcpecho.Server {

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 	"gorm.io/plugin/dbresolver"
 
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
@@ -134,7 +135,7 @@ func everyStore(t *testing.T, test func(t *testing.T, db, store *gorm.DB)) {
 		for _, prepare := range []bool{false, true} {
 			for _, skip := range []bool{false, true} {
 				t.Run(fmt.Sprintf("prepare %t skip %t", prepare, skip), func(t *testing.T) {
-					store := reopen(t, db, gorm.Config{PrepareStmt: prepare, SkipDefaultTransaction: skip})
+					store := dbtest.Reopen(t, db, gorm.Config{PrepareStmt: prepare, SkipDefaultTransaction: skip})
 					if err := store.Use(mcpecho.JoinTransactions()); err != nil {
 						t.Fatal(err)
 					}
@@ -257,7 +258,7 @@ func TestJoinedStoresBehindAResolverOfReplicas(t *testing.T) {
 				t.Run(fmt.Sprintf("join first %t prepare %t", joinFirst, prepare), func(t *testing.T) {
 					empty(t, db)
 					replica := sqliteDB(t) // another database, with none of the rows
-					store := reopen(t, db, gorm.Config{PrepareStmt: prepare})
+					store := dbtest.Reopen(t, db, gorm.Config{PrepareStmt: prepare})
 					plugins := []gorm.Plugin{dbresolver.Register(dbresolver.Config{Replicas: []gorm.Dialector{replica.Dialector}}), mcpecho.JoinTransactions()}
 					if joinFirst {
 						plugins[0], plugins[1] = plugins[1], plugins[0]
@@ -319,7 +320,7 @@ func TestJoinTransactionsRefusesAHandleThatCannotJoin(t *testing.T) {
 	db := sqliteDB(t)
 	tx := db.Begin()
 	defer tx.Rollback()
-	again := reopen(t, db, gorm.Config{})
+	again := dbtest.Reopen(t, db, gorm.Config{})
 	again.Config.ConnPool = tx.Statement.ConnPool
 	if err := again.Use(mcpecho.JoinTransactions()); err == nil || !strings.Contains(err.Error(), "right after gorm.Open") {
 		t.Error(err)

@@ -13,6 +13,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
@@ -23,7 +24,7 @@ func TestGoroutinesShareTheTransactionOfTheCall(t *testing.T) {
 		if err := db.Use(mcpecho.JoinTransactions()); err != nil {
 			t.Fatal(err)
 		}
-		prepared := reopen(t, db, gorm.Config{PrepareStmt: true})
+		prepared := dbtest.Reopen(t, db, gorm.Config{PrepareStmt: true})
 		if err := prepared.Use(mcpecho.JoinTransactions()); err != nil {
 			t.Fatal(err)
 		}
