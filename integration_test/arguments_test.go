@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // untouched fails the test when f changes the database.
@@ -30,7 +31,7 @@ func (s *site) overBoth(t *testing.T, token, tool, arguments string, check func(
 	})
 	t.Run("dated", func(t *testing.T) {
 		header := s.open(token)
-		body := strings.Replace(callBody(tool, arguments), ","+meta, "", 1)
+		body := strings.Replace(rawhttp.Call(tool, arguments), ","+rawhttp.Meta, "", 1)
 		s.untouched(t, func() { check(t, s.post(header, body)) })
 	})
 }

@@ -12,12 +12,13 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
 // good is a call that would create an invoice; each case spoils it.
-var good = callBody("invoices_create", `{"number":"B-1","amount_cents":1}`)
+var good = rawhttp.Call("invoices_create", `{"number":"B-1","amount_cents":1}`)
 
 func spoil(old, new string) string {
 	if !strings.Contains(good, old) {
@@ -40,7 +41,7 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"name twice":                  {spoil(`"name":`, `"name":"invoices_list","name":`), 400, -32700},
 		"argument twice":              {spoil(`"number":`, `"number":"B-0","number":`), 400, -32700},
 		"argument twice, one escaped": {spoil(`"number":`, `"n\u0075mber":"B-0","number":`), 400, -32700},
-		"_meta member twice":          {spoil(meta, `"_meta":{"a":1,"a":1}`), 400, -32700},
+		"_meta member twice":          {spoil(rawhttp.Meta, `"_meta":{"a":1,"a":1}`), 400, -32700},
 		"Method":                      {spoil(`"method":`, `"Method":"tools/list","method":`), 400, -32600},
 		"METHOD alone":                {spoil(`"method"`, `"METHOD"`), 400, -32600},
 		"Params":                      {spoil(`"params":`, `"Params":{},"params":`), 400, -32600},
@@ -70,21 +71,21 @@ func TestABadMessageIsNotExecuted(t *testing.T) {
 		"name is another tool":        {spoil("invoices_create", "invoices_list"), 400, -32020},
 		"method is another":           {spoil("tools/call", "tools/list"), 400, -32020},
 		"version is another":          {spoil("2026-07-28", "2099-01-01"), 400, -32020},
-		"no _meta":                    {spoil(","+meta, ""), 400, -32602},
+		"no _meta":                    {spoil(","+rawhttp.Meta, ""), 400, -32602},
 		"no capabilities":             {spoil(`,"io.modelcontextprotocol/clientCapabilities":{}`, ""), 400, -32602},
 		"two MiB":                     {spoil("B-1", strings.Repeat("B", 2<<20)), 413, -32600},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s.untouched(t, func() {
-				a := s.post(modern(token, "tools/call", "invoices_create"), tt.body)
+				a := s.post(rawhttp.Header(token, "tools/call", "invoices_create"), tt.body)
 				if a.Status != tt.status || a.code() != tt.code {
 					t.Errorf("status %d, code %d, want %d and %d: %s", a.Status, a.code(), tt.status, tt.code, a.Body)
 				}
 			})
 		})
 	}
-	if a := s.post(modern(token, "tools/call", "invoices_create"), good); a.Status != http.StatusOK || a.Result == nil || a.Result.IsError {
+	if a := s.post(rawhttp.Header(token, "tools/call", "invoices_create"), good); a.Status != http.StatusOK || a.Result == nil || a.Result.IsError {
 		t.Errorf("the call that the cases spoil is not good itself: %s", a.Body)
 	}
 }
@@ -127,7 +128,7 @@ func TestABadTokenIsRefusedBeforeAnythingElse(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s.untouched(t, func() {
-				header := modern("", "tools/call", "invoices_create")
+				header := rawhttp.Header("", "tools/call", "invoices_create")
 				header["Authorization"] = tt.authorization
 				a := s.post(header, good)
 				challenge := a.Header.Get("WWW-Authenticate")
@@ -142,7 +143,7 @@ func TestABadTokenIsRefusedBeforeAnythingElse(t *testing.T) {
 		})
 	}
 	t.Run("in the query", func(t *testing.T) {
-		a, err := exchange(t, t.Context(), http.MethodPost, s.url+"/mcp?access_token="+whole, modern("", "tools/call", "invoices_create"), good)
+		a, err := exchange(t, t.Context(), http.MethodPost, s.url+"/mcp?access_token="+whole, rawhttp.Header("", "tools/call", "invoices_create"), good)
 		if err != nil || a.Status != http.StatusUnauthorized {
 			t.Errorf("status %d (%v)", a.Status, err)
 		}
@@ -174,7 +175,7 @@ func TestAnotherPrincipalsSessionDoesNotExist(t *testing.T) {
 	stolen.Set("Authorization", "Bearer "+s.token("eve", writer))
 	invented := stolen.Clone()
 	invented.Set("Mcp-Session-Id", "invented")
-	dated := strings.Replace(good, ","+meta, "", 1)
+	dated := strings.Replace(good, ","+rawhttp.Meta, "", 1)
 
 	var answers []answer
 	for _, header := range []http.Header{stolen, invented} {
@@ -206,7 +207,7 @@ func TestAForeignOriginIsRefusedOnEveryVerb(t *testing.T) {
 	for _, origin := range []string{"https://evil.example", "null", "http://localhost.evil.example", strings.Replace(s.url, "http:", "https:", 1) + ".evil.example"} {
 		for _, verb := range []string{http.MethodPost, http.MethodGet, http.MethodDelete} {
 			s.untouched(t, func() {
-				header := modern(token, "tools/call", "invoices_create")
+				header := rawhttp.Header(token, "tools/call", "invoices_create")
 				header.Set("Origin", origin)
 				a, err := exchange(t, t.Context(), verb, s.url+"/mcp", header, good)
 				if err != nil || a.Status != http.StatusForbidden || a.Header.Get("Access-Control-Allow-Origin") != "" {
@@ -215,7 +216,7 @@ func TestAForeignOriginIsRefusedOnEveryVerb(t *testing.T) {
 			})
 		}
 	}
-	header := modern(token, "tools/call", "invoices_create")
+	header := rawhttp.Header(token, "tools/call", "invoices_create")
 	header.Set("Origin", s.url)
 	if a := s.post(header, good); a.Status != http.StatusOK {
 		t.Errorf("the own loopback origin: status %d: %s", a.Status, a.Body)
@@ -226,7 +227,7 @@ func TestAForeignContentTypeIsRefused(t *testing.T) {
 	s := start(t)
 	for _, contentType := range []string{"text/plain", "application/x-www-form-urlencoded", "", "application/json; charset=utf-16"} {
 		s.untouched(t, func() {
-			header := modern(s.token("ann", writer), "tools/call", "invoices_create")
+			header := rawhttp.Header(s.token("ann", writer), "tools/call", "invoices_create")
 			header.Set("Content-Type", contentType)
 			if a := s.post(header, good); a.Status != http.StatusUnsupportedMediaType {
 				t.Errorf("%q: status %d", contentType, a.Status)

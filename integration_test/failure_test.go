@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
 )
@@ -100,7 +101,7 @@ func TestACallWhoseClientLeftIsRolledBack(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		gone := make(chan error, 1)
 		go func() {
-			_, err := exchange(t, ctx, http.MethodPost, s.url+"/mcp", modern(token, "tools/call", "waits"), callBody("waits", `{}`))
+			_, err := exchange(t, ctx, http.MethodPost, s.url+"/mcp", rawhttp.Header(token, "tools/call", "waits"), rawhttp.Call("waits", `{}`))
 			gone <- err
 		}()
 		<-inserted

@@ -1,7 +1,6 @@
 package integration_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"io"
@@ -10,7 +9,6 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,6 +19,8 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/logbuf"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -35,24 +35,7 @@ type site struct {
 	db  *gorm.DB
 	key []byte
 	url string
-	log *logBuffer
-}
-
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	log *logbuf.Buffer
 }
 
 // start runs the example, after change has had a go at its server.
@@ -62,7 +45,7 @@ func start(t *testing.T, change ...func(*mcpecho.Server)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{t: t, db: db, key: []byte(strings.Repeat("k", invoices.MinKeyBytes)), log: &logBuffer{}}
+	s := &site{t: t, db: db, key: []byte(strings.Repeat("k", invoices.MinKeyBytes)), log: &logbuf.Buffer{}}
 	app, srv := invoices.New(db, s.key, slog.New(slog.NewTextHandler(s.log, nil)))
 	for _, f := range change {
 		f(srv)
@@ -190,25 +173,6 @@ func exchange(t *testing.T, ctx context.Context, verb, url string, header http.H
 	return a, nil
 }
 
-const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
-
-// modern is the header of a modern request; name may be empty.
-func modern(token, method, name string) http.Header {
-	h := http.Header{"Content-Type": {"application/json"}, "Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {method}}
-	if token != "" {
-		h.Set("Authorization", "Bearer "+token)
-	}
-	if name != "" {
-		h.Set("Mcp-Name", name)
-	}
-	return h
-}
-
-// callBody is the body of a modern tools/call.
-func callBody(tool, arguments string) string {
-	return `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"` + tool + `","arguments":` + arguments + `,` + meta + `}}`
-}
-
 // post sends a modern request to the MCP endpoint.
 func (s *site) post(header http.Header, body string) answer {
 	s.t.Helper()
@@ -222,7 +186,7 @@ func (s *site) post(header http.Header, body string) answer {
 // call calls a tool on the modern wire.
 func (s *site) call(token, tool, arguments string) answer {
 	s.t.Helper()
-	return s.post(modern(token, "tools/call", tool), callBody(tool, arguments))
+	return s.post(rawhttp.Header(token, "tools/call", tool), rawhttp.Call(tool, arguments))
 }
 
 // open opens a session on the dated wire and returns its header.
@@ -261,5 +225,5 @@ func (s *site) ask(version, token, method, name, params string) answer {
 	if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		name = "=?base64?" + base64.StdEncoding.EncodeToString([]byte(name)) + "?="
 	}
-	return s.post(modern(token, method, name), body(params+","+meta))
+	return s.post(rawhttp.Header(token, method, name), body(params+","+rawhttp.Meta))
 }

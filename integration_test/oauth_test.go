@@ -21,6 +21,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/logbuf"
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
 )
@@ -34,7 +35,7 @@ func protect(t *testing.T, a *authServer, path string) (s *site, endpoint string
 	if err != nil {
 		t.Fatal(err)
 	}
-	s = &site{t: t, db: db, log: &logBuffer{}}
+	s = &site{t: t, db: db, log: &logbuf.Buffer{}}
 	log := slog.New(slog.NewTextHandler(s.log, nil))
 	srv := mcpecho.New(mcpecho.Config{Name: "invoicing", DB: db, Logger: log})
 	srv.Add(invoices.Specs(log)...)

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -213,7 +214,7 @@ func TestAnExportEndsWhenItsModernClientDisconnects(t *testing.T) {
 	s, ended := startEndless(t)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
-	s.export(ctx, t, modern(s.token("ann", reader), "tools/call", "invoices_export"),
+	s.export(ctx, t, rawhttp.Header(s.token("ann", reader), "tools/call", "invoices_export"),
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},`)
 	leave()
 	s.stopped(t, ended)

@@ -12,6 +12,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/jsonschema-go/jsonschema"
 
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -80,12 +81,12 @@ func (r request) on(version string) bool {
 func (r request) send(s *site, version string) answer {
 	params := r.params
 	if version == "2026-07-28" {
-		params = strings.Replace(params, `"_meta":{`, strings.TrimSuffix(meta, "}")+`,`, 1)
+		params = strings.Replace(params, `"_meta":{`, strings.TrimSuffix(rawhttp.Meta, "}")+`,`, 1)
 	}
 	if params == r.params {
 		return s.ask(version, s.token("ann", writer), r.method, r.name, params)
 	}
-	return s.post(modern(s.token("ann", writer), r.method, r.name), `{"jsonrpc":"2.0","id":1,"method":"`+r.method+`","params":{`+params+`}}`)
+	return s.post(rawhttp.Header(s.token("ann", writer), r.method, r.name), `{"jsonrpc":"2.0","id":1,"method":"`+r.method+`","params":{`+params+`}}`)
 }
 
 // officialSchemas is where the wire schemas of the protocol may be found, from
@@ -207,8 +208,8 @@ func TestEveryAnswerFitsTheOfficialSchema(t *testing.T) {
 			var a answer
 			if version == "2026-07-28" {
 				a = narrated.send(s, version)
-				unsupported := strings.ReplaceAll(callBody("narrate", `{}`), "2026-07-28", "2099-01-01")
-				header := modern(s.token("ann", reader), "tools/call", "narrate")
+				unsupported := strings.ReplaceAll(rawhttp.Call("narrate", `{}`), "2026-07-28", "2099-01-01")
+				header := rawhttp.Header(s.token("ann", reader), "tools/call", "narrate")
 				header.Set("Mcp-Protocol-Version", "2099-01-01")
 				refused := s.post(header, unsupported)
 				message(request{"tools/call", "", "", "UnsupportedProtocolVersionError", ""}, refused.Messages[0])

@@ -11,18 +11,10 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 )
-
-func quote(t *testing.T, s string) string {
-	t.Helper()
-	b, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
 
 func TestAURIThatNamesNothingIsNotFound(t *testing.T) {
 	s := start(t)
@@ -60,7 +52,7 @@ func TestAURIThatNamesNothingIsNotFound(t *testing.T) {
 	for name, uri := range uris {
 		for version, code := range map[string]int{"2026-07-28": -32602, "2025-11-25": -32002} {
 			t.Run(name+" "+version, func(t *testing.T) {
-				a := s.ask(version, token, "resources/read", uri, `"uri":`+quote(t, uri))
+				a := s.ask(version, token, "resources/read", uri, `"uri":`+rawhttp.Quote(uri))
 				var data struct{ URI string }
 				if a.Error == nil || json.Unmarshal(a.Error.Data, &data, json.MatchCaseInsensitiveNames(true)) != nil {
 					t.Fatalf("status %d: %s", a.Status, a.Body)
@@ -82,7 +74,7 @@ func TestAURIVariableIsValidatedLikeAnArgument(t *testing.T) {
 			"invoices://9223372036854775808": "range", "invoices://%73tats": "type", "invoices://1%20OR%201%3D1": "type", "invoices://%2A": "type", "invoices://1,2": "duplicate",
 		} {
 			t.Run(uri+" "+version, func(t *testing.T) {
-				a := s.ask(version, token, "resources/read", uri, `"uri":`+quote(t, uri))
+				a := s.ask(version, token, "resources/read", uri, `"uri":`+rawhttp.Quote(uri))
 				var data struct {
 					URI    string       `json:"uri"`
 					Fields []fieldError `json:"fields"`

@@ -3,6 +3,8 @@ package hostile_test
 import (
 	"fmt"
 	"strings"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 func numbered(format string, n int) string {
@@ -50,9 +52,9 @@ var versionAttacks = []attack{
 	headed("no version header", "MCP-Protocol-Version"),
 	headed("another version in the header", "MCP-Protocol-Version", "MCP-Protocol-Version: 2025-11-25"),
 	headed("version header twice", "MCP-Protocol-Version", "MCP-Protocol-Version: 2026-07-28", "MCP-Protocol-Version: 2026-07-28"),
-	{name: "a version that does not exist", header: in(goodHeader, "MCP-Protocol-Version", "MCP-Protocol-Version: 2099-01-01"), body: strings.Replace(goodCall, "${meta}", strings.Replace(meta, "2026-07-28", "2099-01-01", 1), 1)},
-	{name: "a version that is a script", header: in(goodHeader, "MCP-Protocol-Version", "MCP-Protocol-Version: <script>"), body: strings.Replace(goodCall, "${meta}", strings.Replace(meta, "2026-07-28", "<script>", 1), 1)},
-	spoilt("a version that is a number", "${meta}", strings.Replace(meta, `"2026-07-28"`, "20260728", 1)),
+	{name: "a version that does not exist", header: in(goodHeader, "MCP-Protocol-Version", "MCP-Protocol-Version: 2099-01-01"), body: strings.Replace(goodCall, "${meta}", strings.Replace(rawhttp.Meta, "2026-07-28", "2099-01-01", 1), 1)},
+	{name: "a version that is a script", header: in(goodHeader, "MCP-Protocol-Version", "MCP-Protocol-Version: <script>"), body: strings.Replace(goodCall, "${meta}", strings.Replace(rawhttp.Meta, "2026-07-28", "<script>", 1), 1)},
+	spoilt("a version that is a number", "${meta}", strings.Replace(rawhttp.Meta, `"2026-07-28"`, "20260728", 1)),
 	spoilt("no _meta", ",${meta}", ""),
 	spoilt("no capabilities", "${meta}", `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`),
 	{name: "no _meta and an unknown version header", header: in(goodHeader, "MCP-Protocol-Version", "MCP-Protocol-Version: 1999-01-01"), body: strings.Replace(goodCall, ",${meta}", "", 1)},

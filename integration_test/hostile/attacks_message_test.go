@@ -1,6 +1,10 @@
 package hostile_test
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
+)
 
 // goodCall is what the attacks on messages spoil.
 const goodCall = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"note","arguments":{"title":"a"},${meta}}}`
@@ -83,7 +87,7 @@ var jsonAttacks = []attack{
 	spoilt("a request and a result", `"id":1`, `"id":1,"result":{}`),
 	message("a result that nobody asked for", `{"jsonrpc":"2.0","id":1,"result":{}}`),
 	spoilt("_meta as an array", "${meta}", `"_meta":[]`),
-	spoilt("_meta member in another case", "${meta}", strings.Replace(meta, "protocolVersion", "ProtocolVersion", 1)),
+	spoilt("_meta member in another case", "${meta}", strings.Replace(rawhttp.Meta, "protocolVersion", "ProtocolVersion", 1)),
 }
 
 var idAttacks = []attack{
@@ -110,7 +114,7 @@ var idAttacks = []attack{
 // members of _meta.
 func streamed(name, members string) attack {
 	a := tool(name, "steps", `{}`)
-	a.body = strings.Replace(a.body, "${meta}", strings.TrimSuffix(meta, "}")+","+members+"}", 1)
+	a.body = strings.Replace(a.body, "${meta}", strings.TrimSuffix(rawhttp.Meta, "}")+","+members+"}", 1)
 	return a
 }
 

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // Secrets, each in one kind of place, all ten characters and more so that
@@ -34,7 +36,7 @@ func canaryRequests(s *site, token, session string) []*httptest.ResponseRecorder
 	const id = `{"jsonrpc":"2.0","id":1,"method":`
 	both := func(method, name, params string) {
 		for _, mount := range []string{"/mcp", "/strict"} {
-			send(http.MethodPost, mount, modern(token, method, name), id+`"`+method+`","params":{`+params+`,`+meta+`}}`)
+			send(http.MethodPost, mount, rawhttp.Header(token, method, name), id+`"`+method+`","params":{`+params+`,`+rawhttp.Meta+`}}`)
 		}
 		send(http.MethodPost, "/mcp", dated(token, session), id+`"`+method+`","params":{`+params+`}}`)
 	}
@@ -62,19 +64,19 @@ func canaryRequests(s *site, token, session string) []*httptest.ResponseRecorder
 	both("tools/call", "note", `"name":"note","arguments":{"title":"`+argCanary+`","title":"`+argCanary+`"}`) // broken JSON
 	both("tools/call", "note", `"name":"note","arguments":{"title":"`+argCanary+`\ud800"}`)
 
-	note := id + `"tools/call","params":{"name":"note","arguments":{"title":"` + argCanary + `"},` + meta + `}}`
+	note := id + `"tools/call","params":{"name":"note","arguments":{"title":"` + argCanary + `"},` + rawhttp.Meta + `}}`
 	for _, header := range []string{"Mcp-Name", "Mcp-Method", "Mcp-Session-Id", "Mcp-Param-Region", "Content-Type", "Content-Encoding", "Accept", "Sec-Fetch-Site"} {
-		h := modern(token, "tools/call", "note")
+		h := rawhttp.Header(token, "tools/call", "note")
 		h.Set(header, headerCanary)
 		send(http.MethodPost, "/mcp", h, note)
 		send(http.MethodPost, "/mcp", dated(token, headerCanary), note)
 		send(http.MethodDelete, "/mcp", dated(token, headerCanary), "")
 	}
 	for _, bad := range []string{tokenCanary, tokenCanary + ".a.b", token + tokenCanary, strings.Repeat(tokenCanary, 1000)} {
-		send(http.MethodPost, "/mcp", modern(bad, "tools/call", "note"), note)
+		send(http.MethodPost, "/mcp", rawhttp.Header(bad, "tools/call", "note"), note)
 		send(http.MethodDelete, "/mcp", dated(bad, session), "")
 	}
-	send(http.MethodPost, "/mcp?access_token="+tokenCanary, modern("", "tools/call", "note"), note)
+	send(http.MethodPost, "/mcp?access_token="+tokenCanary, rawhttp.Header("", "tools/call", "note"), note)
 	return answers
 }
 

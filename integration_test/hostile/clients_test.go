@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // TestNoReplyReachesAnotherClient lets 200 clients, who number their requests
@@ -51,7 +53,7 @@ func TestNoReplyReachesAnotherClient(t *testing.T) {
 			}
 			word := fmt.Sprintf("word-%d-%d-", n, i)
 			params := fmt.Sprintf(`"name":"say","arguments":{"word":"%s","delay":%d}`, word, rand.IntN(20))
-			header, body := modern(token, "tools/call", "say"), `{"jsonrpc":"2.0","id":`+id+`,"method":"tools/call","params":{`+params+`,`+meta+`}}`
+			header, body := rawhttp.Header(token, "tools/call", "say"), `{"jsonrpc":"2.0","id":`+id+`,"method":"tools/call","params":{`+params+`,`+rawhttp.Meta+`}}`
 			if session != "" {
 				header, body = dated(token, session), `{"jsonrpc":"2.0","id":`+id+`,"method":"tools/call","params":{`+params+`}}`
 			}

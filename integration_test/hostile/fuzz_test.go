@@ -12,6 +12,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	official "github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // reply is an answer, as far as its form matters.
@@ -48,7 +50,7 @@ func sound(t *testing.T, w *httptest.ResponseRecorder) (r reply) {
 // the server accepts, it has understood like encoding/json, the most lenient
 // reader that may stand in front of it, and like the official SDK.
 func FuzzMessage(f *testing.F) {
-	vars := map[string]string{"meta": meta, "ann": "", "eve": ""}
+	vars := map[string]string{"meta": rawhttp.Meta, "ann": "", "eve": ""}
 	for _, group := range [][]attack{jsonAttacks, idAttacks, argumentAttacks[:12], encodingAttacks[8:]} {
 		for _, a := range group {
 			f.Add([]byte(expand(a.body, vars)))
@@ -64,7 +66,7 @@ func FuzzMessage(f *testing.F) {
 	session := s.session("/mcp", token)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		s.seen.take()
-		for _, header := range []http.Header{dated(token, session), modern(token, "tools/call", "note")} {
+		for _, header := range []http.Header{dated(token, session), rawhttp.Header(token, "tools/call", "note")} {
 			if strings.Contains(string(body), `"initialize"`) {
 				return // opens sessions, until there are no more
 			}
@@ -152,7 +154,7 @@ func equalJSON(t *testing.T, a []byte, b string) bool {
 // FuzzArguments calls a tool with any arguments: what it accepts fulfils its
 // rules, and what it refuses never names a value.
 func FuzzArguments(f *testing.F) {
-	vars := map[string]string{"meta": meta}
+	vars := map[string]string{"meta": rawhttp.Meta}
 	for _, a := range argumentAttacks {
 		_, rest, ok := strings.Cut(expand(strings.NewReplacer("${ann}", "", "${reader}", "").Replace(a.body), vars), `"name":"note","arguments":`)
 		if raw, _, ended := strings.Cut(rest, `,"_meta"`); ok && ended {

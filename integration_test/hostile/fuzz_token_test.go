@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // FuzzToken sends any Authorization header: only the one good token passes.
@@ -31,9 +33,9 @@ func FuzzToken(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, authorization string) {
-		h := modern("", "tools/call", "note")
+		h := rawhttp.Header("", "tools/call", "note")
 		h["Authorization"] = []string{authorization}
-		w := s.do(http.MethodPost, "/mcp", h, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"note","arguments":{"title":"a"},`+meta+`}}`)
+		w := s.do(http.MethodPost, "/mcp", h, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"note","arguments":{"title":"a"},`+rawhttp.Meta+`}}`)
 		scheme, token, _ := strings.Cut(authorization, " ")
 		may := strings.EqualFold(scheme, "Bearer") && known[strings.Trim(token, " ")]
 		switch {
@@ -66,7 +68,7 @@ func FuzzJWT(f *testing.F) {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(signed))
 		token := signed + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-		w := s.do(http.MethodPost, "/mcp", modern(token, "tools/call", "note"), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"note","arguments":{"title":"a"},`+meta+`}}`)
+		w := s.do(http.MethodPost, "/mcp", rawhttp.Header(token, "tools/call", "note"), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"note","arguments":{"title":"a"},`+rawhttp.Meta+`}}`)
 		if w.Code == http.StatusUnauthorized {
 			return
 		}

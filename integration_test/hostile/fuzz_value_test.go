@@ -12,16 +12,9 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-)
 
-func quote(t *testing.T, s string) string {
-	t.Helper()
-	b, err := json.Marshal(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b)
-}
+	"github.com/mcpecho/kit/integration_test/rawhttp"
+)
 
 // FuzzURI reads any URI: what reaches a handler stays below where it begins.
 func FuzzURI(f *testing.F) {
@@ -41,7 +34,7 @@ func FuzzURI(f *testing.F) {
 			return
 		}
 		for _, method := range []string{"resources/read", "resources/subscribe", "resources/unsubscribe"} {
-			w := s.do(http.MethodPost, "/mcp", dated(token, session), `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{"uri":`+quote(t, uri)+`}}`)
+			w := s.do(http.MethodPost, "/mcp", dated(token, session), `{"jsonrpc":"2.0","id":1,"method":"`+method+`","params":{"uri":`+rawhttp.Quote(uri)+`}}`)
 			sound(t, w)
 			_, _, _, values := s.seen.take()
 			for _, v := range values {
@@ -75,17 +68,17 @@ func FuzzHeaderValue(f *testing.F) {
 			return
 		}
 		accepts := func(name, field, arguments string, others ...string) bool {
-			h := modern(token, "tools/call", name)
+			h := rawhttp.Header(token, "tools/call", name)
 			for i := 0; i < len(others); i += 2 {
 				h[others[i]] = []string{others[i+1]}
 			}
 			h[field] = []string{value}
-			r := sound(t, s.do(http.MethodPost, "/mcp", h, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":`+quote(t, name)+`,"arguments":`+arguments+`,`+meta+`}}`))
+			r := sound(t, s.do(http.MethodPost, "/mcp", h, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":`+rawhttp.Quote(name)+`,"arguments":`+arguments+`,`+rawhttp.Meta+`}}`))
 			_, _, called, _ := s.seen.take()
 			return called && r.Result != nil
 		}
 		same := says(value) == "+"+argument
-		if got := accepts("region", "Mcp-Param-Region", `{"region":`+quote(t, argument)+`}`); got != same {
+		if got := accepts("region", "Mcp-Param-Region", `{"region":`+rawhttp.Quote(argument)+`}`); got != same {
 			t.Errorf("Mcp-Param-Region %q for %q: accepted %t", value, argument, got)
 		}
 		if argument == "note" || argument == "danger" { // a name is required, an empty one is none
@@ -175,7 +168,7 @@ func FuzzListCursor(f *testing.F) {
 		if !utf8.ValidString(cursor) {
 			return
 		}
-		r := sound(t, list(s, token, `"cursor":`+quote(t, cursor)+`,`))
+		r := sound(t, list(s, token, `"cursor":`+rawhttp.Quote(cursor)+`,`))
 		plain, err := base64.RawURLEncoding.DecodeString(cursor)
 		known := err == nil && strings.HasPrefix(string(plain), "tools:") && base64.RawURLEncoding.EncodeToString(plain) == cursor
 		if r.Result != nil && !known {

@@ -10,6 +10,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 var update = flag.Bool("update", false, "write the answers that the attacks get into testdata/*.golden")
@@ -130,7 +131,7 @@ func (s *site) vars() map[string]string {
 	ann := goodToken("ann")
 	parts := strings.Split(ann, ".")
 	vars := map[string]string{
-		"meta": meta, "ann": ann, "eve": goodToken("eve"), "reader": sign(hs256, key, claims("rea", invoices.ScopeRead)),
+		"meta": rawhttp.Meta, "ann": ann, "eve": goodToken("eve"), "reader": sign(hs256, key, claims("rea", invoices.ScopeRead)),
 		"alg none":            sign(jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, claims("ann", allScopes)),
 		"alg HS512":           sign(jwt.SigningMethodHS512, key, claims("ann", allScopes)),
 		"alg RS256":           sign(jwt.SigningMethodRS256, rsaKey(), claims("ann", allScopes)),

@@ -5,7 +5,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +18,8 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/logbuf"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
 	mw "github.com/mcpecho/kit/middleware"
 	"github.com/mcpecho/kit/store"
@@ -50,7 +51,7 @@ type site struct {
 	t        testing.TB
 	db       *gorm.DB
 	app      *echo.Echo
-	log      logBuffer
+	log      logbuf.Buffer
 	seen     recorder
 	gate     *gate
 	sessions store.Sessions // of /mcp
@@ -151,24 +152,9 @@ func (s *site) do(verb, target string, header http.Header, body string) *httptes
 	return w
 }
 
-const meta = `"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}`
-
-// modern is the header of a modern request of a method with a name, if any.
-func modern(token, method, name string) http.Header {
-	h := http.Header{"Content-Type": {"application/json"}, "Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {method}}
-	if token != "" {
-		h.Set("Authorization", "Bearer "+token)
-	}
-	if name != "" {
-		h.Set("Mcp-Name", name)
-	}
-	return h
-}
-
 // call calls a tool on the modern wire.
 func (s *site) call(token, tool, arguments string) *httptest.ResponseRecorder {
-	return s.do(http.MethodPost, "/mcp", modern(token, "tools/call", tool),
-		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+tool+`","arguments":`+arguments+`,`+meta+`}}`)
+	return s.do(http.MethodPost, "/mcp", rawhttp.Header(token, "tools/call", tool), rawhttp.Call(tool, arguments))
 }
 
 // dated is the header of a request in a session.
@@ -191,24 +177,4 @@ func (s *site) session(mount, token string) string {
 		s.t.Fatalf("no session: %d %s", w.Code, w.Body)
 	}
 	return id
-}
-
-// logBuffer collects what is logged.
-type logBuffer struct {
-	mu sync.Mutex
-	b  strings.Builder
-}
-
-var _ io.Writer = (*logBuffer)(nil)
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
 // handle is something that the server gives to a caller and takes back.
@@ -69,7 +71,7 @@ func cursors() []handle {
 }
 
 func list(s *site, token, cursor string) *httptest.ResponseRecorder {
-	return s.do(http.MethodPost, "/strict", modern(token, "tools/list", ""), `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+cursor+meta+`}}`)
+	return s.do(http.MethodPost, "/strict", rawhttp.Header(token, "tools/list", ""), `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{`+cursor+rawhttp.Meta+`}}`)
 }
 
 // whole is everything of an answer.
@@ -109,7 +111,7 @@ func TestARowOfAnotherIsAnsweredAsOneThatIsNotThere(t *testing.T) {
 	const foreign, missing = "1", "9" // of ann, of nobody
 	request := func(method, name, params string) func(token string) string {
 		return func(token string) string {
-			return whole(s.do(http.MethodPost, "/mcp", modern(token, method, name), `{"jsonrpc":"2.0","id":0,"method":"`+method+`","params":{`+params+`,`+meta+`}}`))
+			return whole(s.do(http.MethodPost, "/mcp", rawhttp.Header(token, method, name), `{"jsonrpc":"2.0","id":0,"method":"`+method+`","params":{`+params+`,`+rawhttp.Meta+`}}`))
 		}
 	}
 	session := s.session("/mcp", eve)
@@ -240,7 +242,7 @@ func TestAHiddenToolIsNotInAnyListOrHint(t *testing.T) {
 		t.Errorf("eve sees %s", all)
 	}
 	for _, near := range []string{"vault_lis", "vault_othe", "vault_list2", "vault.list"} {
-		w := s.do(http.MethodPost, "/strict", modern(eve, "tools/call", near), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+near+`",`+meta+`}}`)
+		w := s.do(http.MethodPost, "/strict", rawhttp.Header(eve, "tools/call", near), `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"`+near+`",`+rawhttp.Meta+`}}`)
 		if hint := strings.ReplaceAll(w.Body.String(), near, ""); strings.Contains(hint, "vault") {
 			t.Errorf("the hint for %s names a hidden tool: %s", near, w.Body)
 		}

@@ -17,7 +17,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"gorm.io/driver/mysql"
@@ -27,6 +26,7 @@ import (
 	"gorm.io/gorm/logger"
 
 	"github.com/mcpecho/kit/integration_test/dbtest"
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -81,7 +81,7 @@ func each(t *testing.T, test func(*testing.T, *env)) {
 	t.Helper()
 	dbtest.EachKind(t, parameters, func(t *testing.T, open func(testing.TB) *gorm.DB) {
 		t.Run("cells", func(t *testing.T) { test(t, newEnv(t, open(t), open(t))) })
-		eventually(t, "goroutines to end", func() bool { return running() == "" })
+		wait.Until(t, "goroutines to end", func() bool { return running() == "" })
 	})
 }
 
@@ -171,21 +171,11 @@ func identify(next echo.HandlerFunc) echo.HandlerFunc {
 // settled waits until nothing of a call is left: no request and no transaction.
 func (e *env) settled(t *testing.T) {
 	t.Helper()
-	eventually(t, "requests to end", func() bool { return e.serving.Load() == 0 })
+	wait.Until(t, "requests to end", func() bool { return e.serving.Load() == 0 })
 	for _, db := range []*gorm.DB{e.db, e.other} {
 		pool, err := db.DB()
 		must(t, err)
-		eventually(t, "connections to be given back", func() bool { return pool.Stats().InUse == 0 })
-	}
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			stacks := make([]byte, 1<<18)
-			t.Fatalf("waited too long for %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
-		}
+		wait.Until(t, "connections to be given back", func() bool { return pool.Stats().InUse == 0 })
 	}
 }
 

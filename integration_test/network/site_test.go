@@ -15,6 +15,8 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/integration_test/rawhttp"
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -82,7 +84,7 @@ func open(t testing.TB, change ...func(*mcpecho.Config)) *site {
 	s.srv.Mount(s.e.Group("/mcp"))
 	server := httptest.NewUnstartedServer(s.e)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	server.Listener = narrow{server.Listener}
+	server.Listener = rawhttp.Narrow(server.Listener)
 	server.Start()
 	t.Cleanup(server.Close)
 	s.addr = server.Listener.Addr().String()
@@ -92,17 +94,6 @@ func open(t testing.TB, change ...func(*mcpecho.Config)) *site {
 	s.client.CloseIdleConnections()
 	s.goroutine, s.heap = runtime.NumGoroutine(), heap()
 	return s
-}
-
-// narrow makes connections with small buffers.
-type narrow struct{ net.Listener }
-
-func (n narrow) Accept() (net.Conn, error) {
-	conn, err := n.Listener.Accept()
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetWriteBuffer(4096)
-	}
-	return conn, err
 }
 
 func heap() uint64 {
@@ -202,9 +193,9 @@ func (s *site) arrived(n int) {
 // goroutines and memory are what they were.
 func (s *site) settled(attacker string) {
 	s.t.Helper()
-	s.eventually("the attacker is served again", func() (string, bool) {
-		_, status, body := s.call(attacker)
-		return fmt.Sprint(status, body), status == http.StatusOK
+	wait.Until(s.t, "the attacker to be served again", func() bool {
+		_, status, _ := s.call(attacker)
+		return status == http.StatusOK
 	})
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -215,27 +206,11 @@ func (s *site) settled(attacker string) {
 		_ = conn.Close()
 	}
 	s.conns = nil
-	s.eventually("the goroutines end", func() (string, bool) {
+	wait.Until(s.t, fmt.Sprint("as few goroutines as the ", s.goroutine, " at the start"), func() bool {
 		s.client.CloseIdleConnections()
-		n := runtime.NumGoroutine()
-		return fmt.Sprint(n, " after ", s.goroutine), n <= s.goroutine+5
+		return runtime.NumGoroutine() <= s.goroutine+5
 	})
-	s.eventually("the memory is free", func() (string, bool) {
-		n := heap()
-		return fmt.Sprint(n>>10, " KiB after ", s.heap>>10), n < s.heap+4<<20
+	wait.Until(s.t, fmt.Sprint("as little memory as the ", s.heap>>10, " KiB at the start"), func() bool {
+		return heap() < s.heap+4<<20
 	})
-}
-
-func (s *site) eventually(what string, check func() (string, bool)) {
-	s.t.Helper()
-	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
-		state, ok := check()
-		if ok {
-			return
-		}
-		if time.Now().After(end) {
-			s.t.Errorf("it never happens that %s: %s", what, state)
-			return
-		}
-	}
 }

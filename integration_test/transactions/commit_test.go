@@ -15,6 +15,8 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/integration_test/dbtest"
+	"github.com/mcpecho/kit/integration_test/rawhttp"
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
@@ -100,7 +102,7 @@ func TestACommitWhoseAnswerIsLostIsAnUnknownOutcome(t *testing.T) {
 				equal(t, "type", failureType(t, c.Do("insert", named{"b"})), mcpecho.TypeUnknownOutcome)
 				equal(t, "runs", runs, 2)
 				equal(t, "after commit", hooks.Load(), 1)
-				eventually(t, "the row that nobody knew of", func() bool { return rows(t, direct, "name = ?", "b") == 1 })
+				wait.Until(t, "the row that nobody knew of", func() bool { return rows(t, direct, "name = ?", "b") == 1 })
 			})
 		}
 	}
@@ -194,30 +196,15 @@ func TestEveryCommittedRowHasItsHookWhenClientsLeaveAroundTheCommit(t *testing.T
 			}
 			cancel()
 		}
-		eventually(t, "the end of all calls", func() bool { return running.Load() == 0 })
+		wait.Until(t, "the end of all calls", func() bool { return running.Load() == 0 })
 		equal(t, "after commit", hooks.Load(), rows(t, db))
 		t.Logf("%d of %d committed", hooks.Load(), calls)
 	})
 }
 
 func request(ctx context.Context, url, name string) *http.Request {
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"insert","arguments":{"name":%q},"_meta":{`+
-		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},`+
-		`"io.modelcontextprotocol/clientInfo":{"name":"t","version":"1"}}}}`, name)
+	body := rawhttp.Call("insert", fmt.Sprintf(`{"name":%q}`, name))
 	r, _ := http.NewRequestWithContext(ctx, http.MethodPost, url+"/mcp", strings.NewReader(body))
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Accept", "application/json, text/event-stream")
-	r.Header.Set("MCP-Protocol-Version", "2026-07-28")
-	r.Header.Set("Mcp-Method", "tools/call")
-	r.Header.Set("Mcp-Name", "insert")
+	r.Header = rawhttp.Header("", "tools/call", "insert")
 	return r
-}
-
-func eventually(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatalf("%s: did not come within 10 s", what)
-		}
-	}
 }

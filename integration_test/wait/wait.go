@@ -1,0 +1,25 @@
+// Package wait lets a test wait for what must happen, instead of for a time in which it probably has
+// happened.
+package wait
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// patience is far above what anything takes on a busy machine: a test that reaches it has found
+// something that hangs.
+const patience = 30 * time.Second
+
+// Until returns when done does. It asks every millisecond, and fails the test with the stacks of all
+// goroutines after 30 seconds.
+func Until(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<18)
+			t.Fatalf("waited too long for %s\n%s", what, stacks[:runtime.Stack(stacks, true)])
+		}
+	}
+}
