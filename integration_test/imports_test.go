@@ -35,12 +35,13 @@ var mayImport = map[string][]string{
 	"internal/seal":     {},
 	"internal/sse":      {},
 	"internal/toon":     {"github.com/go-json-experiment/json"},
+	"mcpecho/content":   {"binding"},
 	"mcpecho": {"github.com/labstack/echo/v4", "gorm.io/gorm", "github.com/yosida95/uritemplate/v3",
 		"binding", "store", "internal/authn", "internal/capture", "internal/deadline", "internal/jsonrpc", "internal/narrow", "internal/native",
-		"internal/nearest", "internal/seal", "internal/sse", "internal/toon"},
+		"internal/nearest", "internal/seal", "internal/sse", "internal/toon", "mcpecho/content"},
 	"middleware": {"mcpecho", "filters", "ordering", "paginate", "binding", "store", "internal/authn", "internal/native",
 		"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "github.com/hashicorp/golang-lru/v2"},
-	"mcptest": {"mcpecho", "binding"},
+	"mcptest": {"mcpecho", "mcpecho/content", "binding"},
 }
 
 // free are the folders that may import everything.

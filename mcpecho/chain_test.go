@@ -9,6 +9,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // step is a named step that records that it ran.
@@ -186,7 +187,7 @@ func TestAnnotationsFollowTheKindUnlessStated(t *testing.T) {
 }
 
 func TestContentBlocksWhereTheyDoNotBelongAreRefused(t *testing.T) {
-	picture := func(*mcpecho.Call, none) (mcpecho.ImageContent, error) { return mcpecho.ImageContent{}, nil }
+	picture := func(*mcpecho.Call, none) (content.Image, error) { return content.Image{}, nil }
 	for want, spec := range map[string]*mcpecho.Spec{
 		"a resource answers with Contents":          mcpecho.Resource("x://y", picture),
 		"content blocks have no structured content": mcpecho.Service("x", picture, mcpecho.OutputSchema(true)),

@@ -222,7 +222,7 @@ func (t *entry) define(s *Server) (*Definition, error) {
 		}
 		def.Row, def.Result = row, t.spec.row
 	}
-	if t.kind == KindPrompt || def.Result.Implements(readerType) || isContents(def.Result) || isContent(def.Result) {
+	if t.kind == KindPrompt || def.Result.Implements(readerType) || isContents(def.Result) || isBlocks(def.Result) {
 		return def, nil // nothing that a JSON Schema describes
 	}
 	if def.Result.Kind() == reflect.Pointer && t.spec.row == nil {
@@ -310,7 +310,7 @@ func (t *entry) checkResult(set *settings, def *Definition) error {
 	switch {
 	case t.kind == KindPrompt && !isMessages(t.spec.out):
 		return fmt.Errorf("a prompt cannot render a %s: return a string, []string, Message or []Message", t.spec.out)
-	case t.surface == onResources && isContent(t.resultType()):
+	case t.surface == onResources && isBlocks(t.resultType()):
 		return errors.New("a resource answers with Contents, not with content blocks")
 	case t.surface == onTools && def.output == nil && (choose(set.structured, false) || choose(set.schema, false)):
 		return errors.New("content blocks have no structured content: leave StructuredContent and OutputSchema out")

@@ -138,25 +138,6 @@ func ExamplePrompt() {
 	// [friendly]
 }
 
-// A tool whose result type is Content answers with blocks of any kind.
-func ExampleContent() {
-	srv := mcpecho.New(mcpecho.Config{Name: "billing"})
-	srv.Add(mcpecho.Service("invoices.chart", func(*mcpecho.Call, struct{}) ([]mcpecho.Content, error) {
-		return []mcpecho.Content{
-			mcpecho.ImageContent{Data: []byte("\x89PNG..."), MIMEType: "image/png"},
-			mcpecho.TextContent{Text: "Amounts by month."},
-			mcpecho.ResourceLink{URI: "invoices://stats", Name: "stats"},
-		}, nil
-	}))
-	for _, block := range mcptest.New(inExample(), srv).Do("invoices.chart", nil).Content {
-		fmt.Println(block.Type, block.MIMEType+block.Text+block.URI)
-	}
-	// Output:
-	// image image/png
-	// text Amounts by month.
-	// resource_link invoices://stats
-}
-
 // Text says in a sentence what the structured content says in full.
 func ExampleText() {
 	srv := mcpecho.New(mcpecho.Config{Name: "billing"})

@@ -15,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // permission lets callers with a scope pass.
@@ -294,7 +295,7 @@ func TestAListEntryShowsWhatTheSpecSays(t *testing.T) {
 		mcpecho.Title("Title"), mcpecho.Describe("Words."), mcpecho.Meta("com.example/k", map[string]int{"v": 1}),
 		mcpecho.Icons(mcpecho.Icon{Src: "https://x.test/i.png", MIMEType: "image/png", Sizes: []string{"48x48"}, Theme: "dark"}, mcpecho.Icon{Src: "data:image/svg+xml;base64,PHN2Zy8+"}),
 	}
-	hint := mcpecho.Hint(mcpecho.Hints{Audience: []string{"user", "assistant"}, Priority: &half, LastModified: time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)})
+	hint := mcpecho.Hint(content.Hints{Audience: []string{"user", "assistant"}, Priority: &half, LastModified: time.Date(2026, 7, 28, 0, 0, 0, 0, time.UTC)})
 	b.srv.Add(mcpecho.Service("e", say(""), opts...), mcpecho.Prompt("e", say(""), opts...), mcpecho.Resource("e://x", say(""), append(opts, hint)...),
 		mcpecho.Resource("e://{pk}", func(*mcpecho.Call, byPK) (string, error) { return "", nil }, append(opts, hint)...))
 	const common = `"icons":[{"src":"https://x.test/i.png","mimeType":"image/png","sizes":["48x48"],"theme":"dark"},{"src":"data:image/svg+xml;base64,PHN2Zy8+"}],"_meta":{"com.example/k":{"v":1}}}]`

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
@@ -26,7 +28,7 @@ type settings struct {
 	inputSchema        []byte
 	nullable           bool
 	mimeType           string
-	hints              *Hints
+	hints              *content.Hints
 	completers         map[string]Completer
 	format             OutputFormat
 	summary            func(v any) ([]byte, error)
@@ -148,9 +150,9 @@ func Annotate(hints ...Annotation) Option {
 }
 
 // Hint sets the annotations of a resource: its audience and priority.
-func Hint(h Hints) Option {
+func Hint(h content.Hints) Option {
 	return optionFunc(func(s *settings) {
-		if err := h.check(); err != nil {
+		if err := h.Check(); err != nil {
 			s.errs = append(s.errs, err.Error())
 		}
 		s.hints = &h

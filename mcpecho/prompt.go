@@ -15,6 +15,7 @@ import (
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/nearest"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // Message is one message of a prompt.
@@ -23,7 +24,7 @@ type Message struct {
 	// Role is "user" or "assistant". Default: "user".
 	Role string
 	// Content is one block of any kind. Required.
-	Content Content
+	Content content.Block
 }
 
 // Prompt makes a spec of a function that renders messages for a model. In is
@@ -172,7 +173,7 @@ func (r *registry) near(kind listKind, name string) string {
 // wireMessage is a PromptMessage.
 type wireMessage struct {
 	Role    string       `json:"role"`
-	Content contentBlock `json:"content"`
+	Content content.Form `json:"content"`
 }
 
 var messageTypes = []reflect.Type{
@@ -186,10 +187,10 @@ func encodeMessages(v any, links bool) ([]byte, error) {
 	var messages []Message
 	switch v := v.(type) {
 	case string:
-		messages = []Message{{Content: TextContent{Text: v}}}
+		messages = []Message{{Content: content.Text{Text: v}}}
 	case []string:
 		for _, s := range v {
-			messages = append(messages, Message{Content: TextContent{Text: s}})
+			messages = append(messages, Message{Content: content.Text{Text: s}})
 		}
 	case Message:
 		messages = []Message{v}
@@ -212,11 +213,11 @@ func encodeMessages(v any, links bool) ([]byte, error) {
 		if m.Content == nil {
 			return nil, fmt.Errorf("mcpecho: message %d has no content", i)
 		}
-		block, err := m.Content.block()
+		form, err := content.FormOf(m.Content, links)
 		if err != nil {
 			return nil, err
 		}
-		out[i] = wireMessage{m.Role, block.known(links)}
+		out[i] = wireMessage{m.Role, form}
 	}
 	return binding.Marshal(out)
 }

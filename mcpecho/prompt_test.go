@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 type summariseIn struct {
@@ -27,7 +28,7 @@ func (b *bundle) prompt(name, arguments string) reply {
 }
 
 func TestAPromptRendersMessagesOfAnyKind(t *testing.T) {
-	text := func(s string) mcpecho.Content { return mcpecho.TextContent{Text: s} }
+	text := func(s string) content.Block { return content.Text{Text: s} }
 	half := 0.5
 	tests := map[string]struct {
 		spec *mcpecho.Spec
@@ -37,10 +38,10 @@ func TestAPromptRendersMessagesOfAnyKind(t *testing.T) {
 		"strings":   {mcpecho.Prompt("p", say([]string{"a", "b"})), `[{"role":"user","content":{"type":"text","text":"a"}},{"role":"user","content":{"type":"text","text":"b"}}]`},
 		"a message": {mcpecho.Prompt("p", say(mcpecho.Message{Role: "assistant", Content: text("ok")})), `[{"role":"assistant","content":{"type":"text","text":"ok"}}]`},
 		"messages": {mcpecho.Prompt("p", say([]mcpecho.Message{
-			{Content: mcpecho.ImageContent{Data: []byte("png"), MIMEType: "image/png"}},
-			{Content: mcpecho.AudioContent{Data: []byte("wav"), MIMEType: "audio/wav"}},
-			{Content: mcpecho.ResourceLink{URI: "w://1", Name: "one"}},
-			{Content: mcpecho.EmbeddedResource{Resource: mcpecho.Contents{URI: "w://1", Text: "x", MIMEType: "text/plain"}, Hints: &mcpecho.Hints{Audience: []string{"user"}, Priority: &half}}},
+			{Content: content.Image{Data: []byte("png"), MIMEType: "image/png"}},
+			{Content: content.Audio{Data: []byte("wav"), MIMEType: "audio/wav"}},
+			{Content: content.Link{URI: "w://1", Name: "one"}},
+			{Content: content.Embedded{Resource: content.Contents{URI: "w://1", Text: "x", MIMEType: "text/plain"}, Hints: &content.Hints{Audience: []string{"user"}, Priority: &half}}},
 		})), `[{"role":"user","content":{"type":"image","data":"cG5n","mimeType":"image/png"}},` +
 			`{"role":"user","content":{"type":"audio","data":"d2F2","mimeType":"audio/wav"}},` +
 			`{"role":"user","content":{"type":"resource_link","uri":"w://1","name":"one"}},` +
@@ -62,7 +63,7 @@ func TestAPromptRendersMessagesOfAnyKind(t *testing.T) {
 }
 
 func TestAPromptThatRendersNonsenseIsAnInternalError(t *testing.T) {
-	text := mcpecho.TextContent{Text: "dsn=secret"}
+	text := content.Text{Text: "dsn=secret"}
 	tests := map[string]func(*mcpecho.Call, none) (any, error){
 		"a number":         say[any](42),
 		"nothing":          say[any](nil),
@@ -71,7 +72,7 @@ func TestAPromptThatRendersNonsenseIsAnInternalError(t *testing.T) {
 		"no content":       say[any](mcpecho.Message{}),
 		"a system message": say[any](mcpecho.Message{Role: "system", Content: text}),
 		"not UTF-8":        say[any]("\xff"),
-		"a wrong image":    say[any](mcpecho.Message{Content: mcpecho.ImageContent{Data: []byte("x"), MIMEType: "text/html"}}),
+		"a wrong image":    say[any](mcpecho.Message{Content: content.Image{Data: []byte("x"), MIMEType: "text/html"}}),
 		"a struct":         say[any](struct{ DSN string }{"dsn=secret"}),
 		"an error":         func(*mcpecho.Call, none) (any, error) { return nil, errors.New("dsn=secret") },
 		"a panic":          func(*mcpecho.Call, none) (any, error) { panic("dsn=secret") },

@@ -11,20 +11,21 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/toon"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // rawJSON is JSON that is encoded already.
 type rawJSON = jsontext.Value
 
 var (
-	contentType  = reflect.TypeFor[Content]()
-	contentsType = reflect.TypeFor[Contents]()
+	blockType    = reflect.TypeFor[content.Block]()
+	contentsType = reflect.TypeFor[content.Contents]()
 	readerType   = reflect.TypeFor[io.Reader]()
 )
 
-// isContent says whether results of the type are content blocks.
-func isContent(t reflect.Type) bool {
-	return t.Implements(contentType) || t.Kind() == reflect.Slice && t.Elem().Implements(contentType)
+// isBlocks says whether results of the type are content blocks.
+func isBlocks(t reflect.Type) bool {
+	return t.Implements(blockType) || t.Kind() == reflect.Slice && t.Elem().Implements(blockType)
 }
 
 // isContents says whether results of the type are the contents of resources.
@@ -66,21 +67,21 @@ func (c *Call) encode(v any) (err error) {
 // encodeTool encodes structured content once. Its text form is made when the
 // reply is written, from the same bytes.
 func (c *Call) encodeTool(v any) (err error) {
-	if out := c.entry.spec.out; v == nil && out != nil && isContent(out) {
-		return errors.New("there is no content: return at least a TextContent")
+	if out := c.entry.spec.out; v == nil && out != nil && isBlocks(out) {
+		return errors.New("there is no content: return at least a content.Text")
 	}
 	switch v := v.(type) {
-	case Content:
-		c.answer.items, err = encodeBlocks([]Content{v}, c.exchange.links())
+	case content.Block:
+		c.answer.items, err = encodeBlocks([]content.Block{v}, c.exchange.links())
 		return err
-	case []Content:
+	case []content.Block:
 		c.answer.items, err = encodeBlocks(v, c.exchange.links())
 		return err
 	}
-	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(contentType) {
-		blocks := make([]Content, list.Len())
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(blockType) {
+		blocks := make([]content.Block, list.Len())
 		for i := range blocks {
-			blocks[i], _ = list.Index(i).Interface().(Content)
+			blocks[i], _ = list.Index(i).Interface().(content.Block)
 		}
 		c.answer.items, err = encodeBlocks(blocks, c.exchange.links())
 		return err
@@ -108,6 +109,28 @@ func (c *Call) encodeTool(v any) (err error) {
 		}
 	}
 	return nil
+}
+
+// encodeBlocks writes the content array of a tool result.
+func encodeBlocks(blocks []content.Block, links bool) ([]byte, error) {
+	forms := make([]content.Form, len(blocks))
+	for i, b := range blocks {
+		if b == nil {
+			return nil, fmt.Errorf("mcpecho: content %d is nil", i)
+		}
+		form, err := content.FormOf(b, links)
+		if err != nil {
+			return nil, err
+		}
+		forms[i] = form
+	}
+	return binding.Marshal(forms)
+}
+
+// links says whether the client knows links to resources, which are younger than the oldest
+// revision that is served. (specification 2025-06-18, changelog)
+func (x *exchange) links() bool {
+	return x.wire == modern || x.session.Protocol != "2025-03-26"
 }
 
 // OutputFormat is the form of the text block of a tool's answer. Structured
@@ -180,26 +203,26 @@ func (c *Call) encodeContents(v any) ([]byte, error) {
 		return nil, errNoContents
 	}
 	switch v := v.(type) {
-	case Contents:
+	case content.Contents:
 		return c.contents(v)
-	case []Contents:
+	case []content.Contents:
 		return c.contents(v...)
 	case string:
-		return c.contents(Contents{Text: v})
+		return c.contents(content.Contents{Text: v})
 	case []byte:
-		return c.contents(Contents{Blob: append([]byte{}, v...)})
+		return c.contents(content.Contents{Blob: append([]byte{}, v...)})
 	case io.Reader:
 		blob, err := c.readAll(v)
 		if err != nil {
 			return nil, err
 		}
-		return c.contents(Contents{Blob: blob})
+		return c.contents(content.Contents{Blob: blob})
 	}
 	body, err := binding.MarshalResult(v)
 	if err != nil {
 		return nil, err
 	}
-	return c.contents(Contents{Text: string(body)})
+	return c.contents(content.Contents{Text: string(body)})
 }
 
 // readAll reads a blob up to the limit of a result and closes what it can.
@@ -223,19 +246,9 @@ func (c *Call) readAll(r io.Reader) ([]byte, error) {
 
 var errNoContents = errors.New("a resource that exists has at least one Contents: return gorm.ErrRecordNotFound for one that does not")
 
-func (c *Call) contents(list ...Contents) ([]byte, error) {
+func (c *Call) contents(list ...content.Contents) ([]byte, error) {
 	if len(list) == 0 {
 		return nil, errNoContents
 	}
-	blocks := make([]contentsBlock, len(list))
-	for i, item := range list {
-		if item.URI == "" {
-			item.URI = c.uri
-		}
-		if item.MIMEType == "" {
-			item.MIMEType = c.entry.mimeType
-		}
-		blocks[i] = item.wire()
-	}
-	return binding.Marshal(blocks)
+	return content.MarshalContents(list, c.uri, c.entry.mimeType)
 }

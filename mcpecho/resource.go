@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // maxURIBytes bounds a URI before it is matched.
@@ -25,7 +26,7 @@ const maxURIBytes = 2 << 10
 // matches nothing.
 //
 // Out decides the contents: a string is text, []byte and io.Reader are binary,
-// [Contents] or a slice of them say it themselves, everything else is JSON.
+// [content.Contents] or a slice of them say it themselves, everything else is JSON.
 // [MIMEType] sets the type that clients see. To publish a [Selector] or
 // [Retrieve] with the steps it has, use [Spec.AsResource].
 func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
@@ -155,7 +156,7 @@ type resourceEntry struct {
 	Title       string         `json:"title,omitzero"`
 	Description string         `json:"description,omitzero"`
 	MIMEType    string         `json:"mimeType,omitzero"`
-	Annotations *Hints         `json:"annotations,omitzero"`
+	Annotations *content.Hints `json:"annotations,omitzero"`
 	Icons       []Icon         `json:"icons,omitempty"`
 	Meta        map[string]any `json:"_meta,omitempty"`
 }

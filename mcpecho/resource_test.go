@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 type byPK struct {
@@ -65,7 +66,7 @@ func TestWhatAResourceReturnsDecidesItsContents(t *testing.T) {
 		"empty reader": {spec: mcpecho.Resource("x://r", say(strings.NewReader(""))), mime: "application/octet-stream", member: "blob", holds: "", absent: "text"},
 		"struct":       {spec: mcpecho.Resource("x://r", say(point{3})), mime: "application/json", member: "text", holds: `{"x":3}`, absent: "blob"},
 		"nil slice":    {spec: mcpecho.Resource("x://r", say([]point(nil))), mime: "application/json", member: "text", holds: `[]`, absent: "blob"},
-		"contents":     {spec: mcpecho.Resource("x://r", say(mcpecho.Contents{Text: "a,b", MIMEType: "text/csv"})), mime: "text/csv", member: "text", holds: "a,b", absent: "blob"},
+		"contents":     {spec: mcpecho.Resource("x://r", say(content.Contents{Text: "a,b", MIMEType: "text/csv"})), mime: "text/csv", member: "text", holds: "a,b", absent: "blob"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +85,7 @@ func TestWhatAResourceReturnsDecidesItsContents(t *testing.T) {
 
 func TestAResourceMayHaveSeveralContents(t *testing.T) {
 	b := setup(t)
-	b.srv.Add(mcpecho.Resource("dir://all", say([]mcpecho.Contents{
+	b.srv.Add(mcpecho.Resource("dir://all", say([]content.Contents{
 		{URI: "dir://a", Text: "a"}, {URI: "dir://b", Blob: []byte("b"), MIMEType: "image/png"},
 	}), mcpecho.MIMEType("text/plain")))
 	r := b.read("dir://all")
@@ -146,12 +147,12 @@ func TestAReaderIsReadUpToTheResultLimitAndClosed(t *testing.T) {
 
 func TestAResourceThatReturnsNothingIsAMistakeOfTheProgram(t *testing.T) {
 	tests := map[string]*mcpecho.Spec{
-		"no contents":        mcpecho.Resource("x://r", say([]mcpecho.Contents{})),
-		"nil contents":       mcpecho.Resource("x://r", say([]mcpecho.Contents(nil))),
+		"no contents":        mcpecho.Resource("x://r", say([]content.Contents{})),
+		"nil contents":       mcpecho.Resource("x://r", say([]content.Contents(nil))),
 		"nil reader":         mcpecho.Resource("x://r", say(io.Reader(nil))),
 		"nil pointer":        mcpecho.Resource("x://r", say((*widget)(nil))),
 		"text is not UTF-8":  mcpecho.Resource("x://r", say("\xff")),
-		"contents not UTF-8": mcpecho.Resource("x://r", say(mcpecho.Contents{Text: "\xff"})),
+		"contents not UTF-8": mcpecho.Resource("x://r", say(content.Contents{Text: "\xff"})),
 		"a channel":          mcpecho.Resource("x://r", say(any(make(chan int)))),
 	}
 	for name, spec := range tests {
@@ -384,7 +385,7 @@ func TestAResourceThatCannotWorkIsRefusedAtAdd(t *testing.T) {
 		"tool options":              {mcpecho.Resource("x://r", say(""), mcpecho.Format(mcpecho.FormatTOON)), "are for tools"},
 		"completion on a fixed URI": {mcpecho.Resource("x://r", say(""), mcpecho.Complete("pk", nil)), "resource templates"},
 		"MIMEType on a tool":        {mcpecho.Service("t", say(""), mcpecho.MIMEType("text/plain")), "MIMEType is for resources"},
-		"an audience of nobody":     {mcpecho.Resource("x://r", say(""), mcpecho.Hint(mcpecho.Hints{Audience: []string{"robot"}})), "audience"},
+		"an audience of nobody":     {mcpecho.Resource("x://r", say(""), mcpecho.Hint(content.Hints{Audience: []string{"robot"}})), "audience"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

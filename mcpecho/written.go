@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // written is the error that the captured response of a call means: nil while nothing was written,
@@ -117,18 +118,18 @@ func (c *Call) takeMedia(media string, body []byte) error {
 		media = echo.MIMEOctetStream
 	}
 	if c.entry.surface == onResources {
-		return c.encode(Contents{Blob: body, MIMEType: media})
+		return c.encode(content.Contents{Blob: body, MIMEType: media})
 	}
 	if c.entry.output != nil {
 		return errMediaSchema
 	}
 	switch kind, _, _ := strings.Cut(media, "/"); kind {
 	case "image":
-		return c.encode(ImageContent{Data: body, MIMEType: media})
+		return c.encode(content.Image{Data: body, MIMEType: media})
 	case "audio":
-		return c.encode(AudioContent{Data: body, MIMEType: media})
+		return c.encode(content.Audio{Data: body, MIMEType: media})
 	}
-	return c.encode(EmbeddedResource{Resource: Contents{URI: "attachment:" + c.entry.name, Blob: body, MIMEType: media}})
+	return c.encode(content.Embedded{Resource: content.Contents{URI: "attachment:" + c.entry.name, Blob: body, MIMEType: media}})
 }
 
 // setEncoded takes JSON that no Go type vouches for: it is checked against the schema that clients

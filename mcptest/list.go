@@ -5,6 +5,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // Tool is one entry of tools/list.
@@ -27,7 +28,7 @@ type Resource struct {
 	Title       string         `json:"title"`
 	Description string         `json:"description"`
 	MIMEType    string         `json:"mimeType"`
-	Annotations *mcpecho.Hints `json:"annotations"`
+	Annotations *content.Hints `json:"annotations"`
 	Icons       []mcpecho.Icon `json:"icons"`
 	Meta        map[string]any `json:"_meta"`
 }

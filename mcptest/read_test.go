@@ -10,6 +10,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 	"github.com/mcpecho/kit/mcptest"
 )
 
@@ -37,17 +38,17 @@ func library(change ...func(*mcpecho.Config)) *mcpecho.Server {
 		})),
 		mcpecho.Prompt("review", func(_ *mcpecho.Call, in book) ([]mcpecho.Message, error) {
 			return []mcpecho.Message{
-				{Content: mcpecho.TextContent{Text: "Review " + in.Title}},
-				{Role: "assistant", Content: mcpecho.ImageContent{Data: pixel, MIMEType: "image/png"}},
+				{Content: content.Text{Text: "Review " + in.Title}},
+				{Role: "assistant", Content: content.Image{Data: pixel, MIMEType: "image/png"}},
 			}, nil
 		}, mcpecho.Describe("Review a book."), mcpecho.Complete("title", func(*mcpecho.Call, string, map[string]string) ([]string, error) {
 			return make([]string, 101), nil
 		})),
-		mcpecho.Service("mixed", func(*mcpecho.Call, struct{}) ([]mcpecho.Content, error) {
-			return []mcpecho.Content{
-				mcpecho.ImageContent{Data: pixel, MIMEType: "image/png"},
-				mcpecho.ResourceLink{URI: "lib://opening", Name: "opening"},
-				mcpecho.EmbeddedResource{Resource: mcpecho.Contents{URI: "lib://x", Text: "x"}},
+		mcpecho.Service("mixed", func(*mcpecho.Call, struct{}) ([]content.Block, error) {
+			return []content.Block{
+				content.Image{Data: pixel, MIMEType: "image/png"},
+				content.Link{URI: "lib://opening", Name: "opening"},
+				content.Embedded{Resource: content.Contents{URI: "lib://x", Text: "x"}},
 			}, nil
 		}),
 		mcpecho.Service("title", func(*mcpecho.Call, struct{}) (string, error) { return `"Emma"`, nil }),

@@ -6,22 +6,23 @@ import (
 	"image/png"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // contentTools answer with content blocks of each kind.
 func contentTools() []*mcpecho.Spec {
 	return []*mcpecho.Spec{
-		mcpecho.Service("test_image_content", func(*mcpecho.Call, none) (mcpecho.ImageContent, error) { return picture(), nil },
+		mcpecho.Service("test_image_content", func(*mcpecho.Call, none) (content.Image, error) { return picture(), nil },
 			mcpecho.Describe("Returns an image.")),
-		mcpecho.Service("test_audio_content", func(*mcpecho.Call, none) (mcpecho.AudioContent, error) {
-			return mcpecho.AudioContent{Data: silence, MIMEType: "audio/wav"}, nil
+		mcpecho.Service("test_audio_content", func(*mcpecho.Call, none) (content.Audio, error) {
+			return content.Audio{Data: silence, MIMEType: "audio/wav"}, nil
 		}, mcpecho.Describe("Returns a sound.")),
-		mcpecho.Service("test_embedded_resource", func(*mcpecho.Call, none) (mcpecho.EmbeddedResource, error) {
+		mcpecho.Service("test_embedded_resource", func(*mcpecho.Call, none) (content.Embedded, error) {
 			return embedded("test://embedded-resource", "text/plain", "This is an embedded resource content."), nil
 		}, mcpecho.Describe("Returns the contents of a resource.")),
-		mcpecho.Service("test_multiple_content_types", func(*mcpecho.Call, none) ([]mcpecho.Content, error) {
-			return []mcpecho.Content{
-				mcpecho.TextContent{Text: "Multiple content types test:"},
+		mcpecho.Service("test_multiple_content_types", func(*mcpecho.Call, none) ([]content.Block, error) {
+			return []content.Block{
+				content.Text{Text: "Multiple content types test:"},
 				picture(),
 				embedded("test://mixed-content-resource", "application/json", `{"test":"data","value":123}`),
 			}, nil
@@ -29,12 +30,12 @@ func contentTools() []*mcpecho.Spec {
 	}
 }
 
-func embedded(uri, mimeType, text string) mcpecho.EmbeddedResource {
-	return mcpecho.EmbeddedResource{Resource: mcpecho.Contents{URI: uri, MIMEType: mimeType, Text: text}}
+func embedded(uri, mimeType, text string) content.Embedded {
+	return content.Embedded{Resource: content.Contents{URI: uri, MIMEType: mimeType, Text: text}}
 }
 
-func picture() mcpecho.ImageContent {
-	return mcpecho.ImageContent{Data: pixel(), MIMEType: "image/png"}
+func picture() content.Image {
+	return content.Image{Data: pixel(), MIMEType: "image/png"}
 }
 
 // pixel is a PNG of one pixel.

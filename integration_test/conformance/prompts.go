@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 type twoArguments struct {
@@ -28,13 +29,13 @@ func prompts() []*mcpecho.Spec {
 		mcpecho.Prompt("test_prompt_with_embedded_resource", func(_ *mcpecho.Call, in embeddedArguments) ([]mcpecho.Message, error) {
 			return []mcpecho.Message{
 				{Content: embedded(in.ResourceURI, "text/plain", "Embedded resource content for testing.")},
-				{Content: mcpecho.TextContent{Text: "Please process the embedded resource above."}},
+				{Content: content.Text{Text: "Please process the embedded resource above."}},
 			}, nil
 		}, mcpecho.Describe("A prompt with the contents of a resource.")),
 		mcpecho.Prompt("test_prompt_with_image", func(*mcpecho.Call, none) ([]mcpecho.Message, error) {
 			return []mcpecho.Message{
 				{Content: picture()},
-				{Content: mcpecho.TextContent{Text: "Please analyze the image above."}},
+				{Content: content.Text{Text: "Please analyze the image above."}},
 			}, nil
 		}, mcpecho.Describe("A prompt with an image.")),
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/go-analyze/charts"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // ChartInput says what to draw.
@@ -16,17 +17,17 @@ type ChartInput struct {
 }
 
 // chart draws the amounts of the newest invoices, the oldest of them first.
-func chart(c *mcpecho.Call, in ChartInput) (mcpecho.ImageContent, error) {
+func chart(c *mcpecho.Call, in ChartInput) (content.Image, error) {
 	var rows []Invoice
 	if err := in.of(c.Narrowed(c.DB())).Order("created_at DESC, id DESC").Limit(in.Limit).Find(&rows).Error; err != nil {
-		return mcpecho.ImageContent{}, err
+		return content.Image{}, err
 	}
 	if len(rows) == 0 {
-		return mcpecho.ImageContent{}, mcpecho.Errorf("there are no invoices to draw")
+		return content.Image{}, mcpecho.Errorf("there are no invoices to draw")
 	}
 	slices.Reverse(rows)
 	png, err := bars(rows)
-	return mcpecho.ImageContent{Data: png, MIMEType: "image/png"}, err
+	return content.Image{Data: png, MIMEType: "image/png"}, err
 }
 
 // bars draws a bar chart as PNG.
