@@ -77,7 +77,7 @@ func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		if n.kind != structure {
+		if n.kind != kindStruct {
 			return nil, nil, fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct", part.Type)
 		}
 		if err := a.addPart(first+p, n.object); err != nil {

@@ -22,11 +22,11 @@ type bounds struct {
 
 // newBounds returns nil when the rules of n say more than bounds can.
 func newBounds(n *node, rules *ruleSet) *bounds {
-	for n.kind == pointer {
+	for n.kind == kindPointer {
 		n = n.elem
 	}
 	switch n.kind {
-	case text, integer, unsigned, float:
+	case kindText, kindInt, kindUint, kindFloat:
 	default:
 		return nil
 	}
@@ -42,20 +42,20 @@ func newBounds(n *node, rules *ruleSet) *bounds {
 	}
 	b := &bounds{maxLength: math.MaxInt, lo: math.MinInt64, hi: math.MaxInt64, min: math.Inf(-1), max: math.Inf(1)}
 	switch n.kind {
-	case text:
+	case kindText:
 		b.minLength, b.maxLength = deref(s.MinLength, 0), deref(s.MaxLength, math.MaxInt)
 		for _, word := range s.Enum {
 			b.words = append(b.words, word.(string))
 		}
 		return b
-	case integer, unsigned:
+	case kindInt, kindUint:
 		if s.Enum != nil {
 			return nil
 		}
 		b.lo = max(asInt(s.Minimum, 0, b.lo), asInt(s.ExclusiveMinimum, 1, b.lo))
 		b.hi = min(asInt(s.Maximum, 0, b.hi), asInt(s.ExclusiveMaximum, -1, b.hi))
 		return b
-	case float:
+	case kindFloat:
 		b.min, b.max = deref(s.Minimum, b.min), deref(s.Maximum, b.max)
 		if p := s.ExclusiveMinimum; p != nil && *p >= b.min {
 			b.min, b.above = *p, true

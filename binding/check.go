@@ -84,14 +84,14 @@ func (w *walker) report(f *field, at int64, suffix, rule, message string) {
 // valuePointer returns a pointer to the value to check, nil when it is null. A pointer costs no allocation, and the
 // validator looks behind it.
 func valuePointer(n *node, v reflect.Value) any {
-	if n.kind == optional {
+	if n.kind == kindOpt {
 		return v.Addr().Interface().(option).valuePtr()
 	}
 	return v.Addr().Interface()
 }
 
 func (n *node) hasMap() bool {
-	return n.kind == mapping || (n.kind == slice || n.kind == array) && n.elem.base().hasMap()
+	return n.kind == kindMap || (n.kind == kindSlice || n.kind == kindArray) && n.elem.base().hasMap()
 }
 
 // compileCross resolves the fields that a rule names.
@@ -123,11 +123,11 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		if k := o.fields[i].node.base().typ.Kind(); c.sameKind() && k != f.node.base().typ.Kind() {
 			return c, fmt.Errorf("its rule %q compares a %s with %s, which is a %s; give both the same type", r.text, f.node.base().typ.Kind(), name, k)
 		}
-		if !c.byPresence() && o.fields[i].node.kind == optional {
+		if !c.byPresence() && o.fields[i].node.kind == kindOpt {
 			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there", r.text, name)
 		}
 	}
-	if c.compares() && (f.node.base().kind == structure || f.node.base().typ.Kind() == reflect.Struct && f.node.base().typ != timeType) {
+	if c.compares() && (f.node.base().kind == kindStruct || f.node.base().typ.Kind() == reflect.Struct && f.node.base().typ != timeType) {
 		return c, fmt.Errorf("its rule %q cannot be checked on the struct %s", r.text, f.node.typ)
 	}
 	if c.byPresence() {

@@ -95,9 +95,9 @@ func (d *defaultValue) compile(f *field) error {
 		return err
 	}
 	switch f.node.kind {
-	case text, boolean, integer, unsigned, float:
+	case kindText, kindBool, kindInt, kindUint, kindFloat:
 		d.plain = holder.Field(0)
-	case custom:
+	case kindCustom:
 		if f.node.leaf == leafTime {
 			d.plain = holder.Field(0)
 		}

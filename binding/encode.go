@@ -125,7 +125,7 @@ func (e *inputEncoder) value(b []byte, v reflect.Value, place at, depth int) ([]
 		return e.value(b, reflect.ValueOf(p), place, depth)
 	}
 	switch {
-	case customJSON(v.Type()), place.node != nil && place.node.kind == anything: // nothing in it is an argument
+	case customJSON(v.Type()), place.node != nil && place.node.kind == kindAny: // nothing in it is an argument
 	case v.Kind() == reflect.Struct:
 		return e.structure(b, v, place, depth)
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8, v.Kind() == reflect.Array && v.Type().Elem().Kind() != reflect.Uint8:

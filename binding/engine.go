@@ -47,7 +47,7 @@ var ours = engine{validate, nonEmpty}
 func (b *builder) engineFor(f *field) engine {
 	n := f.node.base()
 	for rules := f.rules.elem; rules != nil && n.elem != nil; rules = rules.elem {
-		if n = n.elem.base(); rules.keys != nil && n.kind == structure {
+		if n = n.elem.base(); rules.keys != nil && n.kind == kindStruct {
 			return ours
 		}
 	}

@@ -25,10 +25,10 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 		if err != nil || g.tag.format != "emitnull" {
 			return plain, err
 		}
-		return &node{kind: pointer, typ: g.Type, elem: plain}, nil // may be null
+		return &node{kind: kindPointer, typ: g.Type, elem: plain}, nil // may be null
 	}
 	wrapper := wrapperOf(g)
-	n := &node{kind: formatted, typ: g.Type, tag: g.tag, elem: &node{kind: structure, typ: wrapper}, key: &node{typ: base}}
+	n := &node{kind: kindFormatted, typ: g.Type, tag: g.tag, elem: &node{kind: kindStruct, typ: wrapper}, key: &node{typ: base}}
 	if n.shape(b.output) == nil {
 		return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q; see the format options of the json package", where, g.Type, g.tag.options)
 	}

@@ -87,7 +87,7 @@ func (a *Args) joinFirst(h *handwritten) error {
 	if err != nil {
 		return err
 	}
-	if n.kind != structure {
+	if n.kind != kindStruct {
 		return fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct, or a map", first[0].Type)
 	}
 	for _, name := range h.names {

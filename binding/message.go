@@ -9,21 +9,21 @@ import (
 // want names what a value must be, for messages: "an integer".
 func (n *node) want() string {
 	switch n.kind {
-	case text:
+	case kindText:
 		return "a string"
-	case boolean:
+	case kindBool:
 		return "true or false"
-	case integer, unsigned:
+	case kindInt, kindUint:
 		return "an integer"
-	case float:
+	case kindFloat:
 		return "a number"
-	case structure, mapping:
+	case kindStruct, kindMap:
 		return "an object"
-	case slice, array:
+	case kindSlice, kindArray:
 		return "an array"
-	case pointer, optional:
+	case kindPointer, kindOpt:
 		return n.elem.want()
-	case custom:
+	case kindCustom:
 		switch n.leaf {
 		case leafNumber:
 			return "a number"
@@ -34,7 +34,7 @@ func (n *node) want() string {
 		case leafText:
 			return formOf(n.typ).want
 		}
-	case formatted:
+	case kindFormatted:
 		if s := n.shape(false); s.Format != "" {
 			return "a string in the form " + s.Format
 		} else if s.Type == "string" && s.Pattern != "" {
@@ -52,10 +52,10 @@ func (n *node) want() string {
 func (n *node) rangeText() string {
 	bits := n.typ.Bits()
 	switch n.kind {
-	case integer:
+	case kindInt:
 		limit := int64(1)<<(bits-1) - 1
 		return "between " + strconv.FormatInt(-limit-1, 10) + " and " + strconv.FormatInt(limit, 10)
-	case unsigned:
+	case kindUint:
 		return "between 0 and " + strconv.FormatUint(^uint64(0)>>(64-bits), 10)
 	}
 	return "a number that fits in " + strconv.Itoa(bits) + " bits"

@@ -17,32 +17,32 @@ import (
 type node struct {
 	kind      kind
 	typ       reflect.Type
-	elem      *node              // of slice, array, map, pointer, opt
-	key       *node              // of map
-	object    *object            // of structure
-	leaf      leaf               // of custom
+	elem      *node              // of a slice, array, map, pointer or Opt
+	key       *node              // of a map
+	object    *object            // of a struct
+	leaf      leaf               // of kindCustom
 	schema    *jsonschema.Schema // what the type itself says of its form, nil for most
-	tag       jsonTag            // of formatted: the options string and format
-	recursive bool               // a structure that contains itself
+	tag       jsonTag            // of kindFormatted: the options string and format
+	recursive bool               // a struct that contains itself
 }
 
 type kind uint8
 
 const (
-	text kind = iota + 1
-	boolean
-	integer
-	unsigned
-	float
-	custom    // decoded by its own methods, or by the json package
-	formatted // changed by the json options string or format
-	anything
-	structure
-	slice
-	array
-	mapping
-	pointer
-	optional
+	kindText kind = iota + 1
+	kindBool
+	kindInt
+	kindUint
+	kindFloat
+	kindCustom    // decoded by its own methods, or by the json package
+	kindFormatted // changed by the json options string or format
+	kindAny
+	kindStruct
+	kindSlice
+	kindArray
+	kindMap
+	kindPointer
+	kindOpt
 )
 
 // leaf tells custom types apart.
@@ -160,51 +160,51 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		return nil, fmt.Errorf("binding: %s: %w", where, err)
 	}
 	if slices.Contains(rawTypes, t) {
-		n.kind = anything
+		n.kind = kindAny
 		return n, nil
 	}
 	if t == durationType {
 		return nil, fmt.Errorf("binding: %s is a time.Duration, which has no JSON form of its own; use an integer field (for instance seconds), or a json tag such as `json:\"timeout,format:sec\"`", where)
 	}
 	if reflect.PointerTo(t).Implements(optionType) {
-		n.kind = optional
+		n.kind = kindOpt
 		return n, b.buildElem(n, reflect.New(t).Interface().(option).elem(), where)
 	}
 	if n.leaf = b.customLeaf(t); n.leaf != 0 {
-		n.kind = custom
+		n.kind = kindCustom
 		return n, nil
 	}
 	switch t.Kind() {
 	case reflect.String:
-		n.kind = text
+		n.kind = kindText
 	case reflect.Bool:
-		n.kind = boolean
+		n.kind = kindBool
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		n.kind = integer
+		n.kind = kindInt
 	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64, reflect.Uintptr:
-		n.kind = unsigned
+		n.kind = kindUint
 	case reflect.Float32, reflect.Float64:
-		n.kind = float
+		n.kind = kindFloat
 	case reflect.Interface:
 		if !b.output && t.NumMethod() > 0 {
 			return nil, fmt.Errorf("binding: %s is the interface %s, which cannot be decoded into; use a struct, or any", where, t)
 		}
-		n.kind = anything
+		n.kind = kindAny
 	case reflect.Struct:
-		n.kind = structure
+		n.kind = kindStruct
 		n.object = &object{byName: map[string]int{}} // fields that contain t again point at it
 		return n, b.buildObject(t, n.object)
 	case reflect.Slice:
-		n.kind = slice
+		n.kind = kindSlice
 		return n, b.buildElem(n, t.Elem(), where)
 	case reflect.Array:
-		n.kind = array
+		n.kind = kindArray
 		return n, b.buildElem(n, t.Elem(), where)
 	case reflect.Pointer:
-		n.kind = pointer
+		n.kind = kindPointer
 		return n, b.buildElem(n, t.Elem(), where)
 	case reflect.Map:
-		n.kind = mapping
+		n.kind = kindMap
 		return n, b.buildMap(n, t, where)
 	default:
 		return nil, fmt.Errorf("binding: %s has type %s, which JSON cannot hold; change its type or leave it out with `json:\"-\"`", where, t)
@@ -220,7 +220,7 @@ func (b *builder) closeCycle(n *node, where string) error {
 	}
 	found := false
 	for _, open := range b.open[start:] {
-		if open.kind == structure {
+		if open.kind == kindStruct {
 			open.recursive, found = true, true
 		}
 	}
@@ -235,7 +235,7 @@ func (b *builder) buildMap(n *node, t reflect.Type, where string) (err error) {
 		return err
 	}
 	switch n.key.kind {
-	case text, integer, unsigned, custom:
+	case kindText, kindInt, kindUint, kindCustom:
 		return b.buildElem(n, t.Elem(), where)
 	}
 	return fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys", where, t.Key())
@@ -318,7 +318,7 @@ func (b *builder) buildField(t reflect.Type, g goField) (field, error) {
 
 // base is the node behind pointers and Opt.
 func (n *node) base() *node {
-	for n.kind == pointer || n.kind == optional {
+	for n.kind == kindPointer || n.kind == kindOpt {
 		n = n.elem
 	}
 	return n
@@ -326,17 +326,17 @@ func (n *node) base() *node {
 
 // nullable reports whether the value may be null.
 func (n *node) nullable() bool {
-	return n.kind == anything || n.kind == optional || n.kind == pointer && n.elem.nullable()
+	return n.kind == kindAny || n.kind == kindOpt || n.kind == kindPointer && n.elem.nullable()
 }
 
 // isString reports whether the JSON form is always a string.
 func (n *node) isString() bool {
 	switch n.kind {
-	case text:
+	case kindText:
 		return true
-	case custom:
+	case kindCustom:
 		return n.leaf != leafJSON
-	case formatted:
+	case kindFormatted:
 		return n.shape(false).Type == "string"
 	}
 	return false

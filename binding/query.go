@@ -20,7 +20,7 @@ func (a *Args) Query(q url.Values) ([]byte, error) {
 			return
 		}
 		repeat := [][]string{values}
-		if n != nil && n.base().kind != slice && n.base().kind != array && n.base().kind != anything {
+		if n != nil && n.base().kind != kindSlice && n.base().kind != kindArray && n.base().kind != kindAny {
 			repeat = slices.Collect(slices.Chunk(values, 1)) // a scalar given twice is a duplicate name
 		}
 		for _, v := range repeat {
@@ -58,10 +58,10 @@ func (a *Args) Query(q url.Values) ([]byte, error) {
 
 func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 	if n == nil {
-		n = &node{kind: anything}
+		n = &node{kind: kindAny}
 	}
 	base := n.base()
-	if base.kind == slice || base.kind == array || len(values) > 1 {
+	if base.kind == kindSlice || base.kind == kindArray || len(values) > 1 {
 		if len(values) == 1 {
 			values = strings.FieldsFunc(values[0], func(r rune) bool { return r == ',' })
 		}
@@ -85,16 +85,16 @@ func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 	raw := jsontext.Value(value)
 	bare := false
 	switch base.kind {
-	case boolean:
+	case kindBool:
 		bare = value == "true" || value == "false"
-	case integer, unsigned, float:
+	case kindInt, kindUint, kindFloat:
 		bare = raw.Kind() == '0'
-	case structure, mapping:
+	case kindStruct, kindMap:
 		bare = raw.Kind() == '{'
-	case formatted:
+	case kindFormatted:
 		bare = !base.isString() && (raw.Kind() == '0' || raw.Kind() == '[')
 	}
-	if bare = bare || value == "null" && n.nullable() && !base.isString() && base.kind != anything; bare && raw.IsValid() {
+	if bare = bare || value == "null" && n.nullable() && !base.isString() && base.kind != kindAny; bare && raw.IsValid() {
 		return append(b, value...), nil
 	}
 	return jsontext.AppendQuote(b, value)

@@ -150,7 +150,7 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 		return "", nil
 	}
 	var parts []string
-	if s.required && n.kind == text {
+	if s.required && n.kind == kindText {
 		parts = append(parts, by.nonEmpty)
 	}
 	for _, r := range s.value {
@@ -158,9 +158,9 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 	}
 	if len(parts) > 0 {
 		switch {
-		case n.kind == anything:
+		case n.kind == kindAny:
 			return "", fmt.Errorf("its rule %q needs a concrete type; %s can hold anything", parts[0], n.typ)
-		case n.kind == structure || n.typ.Kind() == reflect.Struct && n.typ != timeType:
+		case n.kind == kindStruct || n.typ.Kind() == reflect.Struct && n.typ != timeType:
 			return "", fmt.Errorf("its rule %q cannot be checked on the struct %s; put rules on its fields, or use Part.Check", parts[0], n.typ)
 		}
 	}
@@ -172,7 +172,7 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 			return "", fmt.Errorf("its rule %q lists %s, which no %s is; list numbers", r.text, word, n.typ)
 		}
 		if r.name == "unique" && r.param == "" && n.elem != nil {
-			if e := n.elem.base(); !e.typ.Comparable() || e.kind == anything {
+			if e := n.elem.base(); !e.typ.Comparable() || e.kind == kindAny {
 				return "", fmt.Errorf("its rule unique needs elements that can be compared, not %s", e.typ)
 			}
 		}
@@ -183,16 +183,16 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 	if s.elem == nil {
 		return strings.Join(parts, ","), nil
 	}
-	if n.kind != slice && n.kind != array && n.kind != mapping {
+	if n.kind != kindSlice && n.kind != kindArray && n.kind != kindMap {
 		return "", fmt.Errorf("its rule dive needs a list or a map, not %s", n.typ)
 	}
-	if n.elem.kind == optional && s.elem.hasRules() {
+	if n.elem.kind == kindOpt && s.elem.hasRules() {
 		return "", fmt.Errorf("its rules behind dive cannot be checked on %s; use pointers or plain values", n.elem.typ)
 	}
 	var keys string
 	var err error
 	if s.elem.keys != nil {
-		if n.kind != mapping {
+		if n.kind != kindMap {
 			return "", fmt.Errorf("its rule keys needs a map, not %s", n.typ)
 		}
 		if keys, err = by.emit(s.elem.keys, n.key, false); err != nil {
@@ -223,9 +223,9 @@ func notOne(n *node, r rule) string {
 	for _, word := range choices(r.param) {
 		var err error
 		switch n.kind {
-		case integer:
+		case kindInt:
 			_, err = strconv.ParseInt(word, 10, n.typ.Bits())
-		case unsigned:
+		case kindUint:
 			_, err = strconv.ParseUint(word, 10, n.typ.Bits())
 		}
 		if err != nil {
@@ -240,7 +240,7 @@ func (by engine) single(s *ruleSet, n *node, lead string) (rules []rule) {
 	if s == nil || n == nil {
 		return nil
 	}
-	if s.required && n.kind == text {
+	if s.required && n.kind == kindText {
 		rules = append(rules, rule{name: nonEmpty, text: lead + by.nonEmpty})
 	}
 	for _, r := range s.value {
@@ -268,16 +268,16 @@ func sample(n *node, depth int) reflect.Value {
 		return v
 	}
 	switch n.kind {
-	case slice:
+	case kindSlice:
 		v.Set(reflect.Append(v, sample(n.elem, depth+1)))
-	case array:
+	case kindArray:
 		for i := range v.Len() {
 			v.Index(i).Set(sample(n.elem, depth+1))
 		}
-	case mapping:
+	case kindMap:
 		v.Set(reflect.MakeMap(n.typ))
 		v.SetMapIndex(reflect.New(n.key.typ).Elem(), sample(n.elem, depth+1))
-	case pointer:
+	case kindPointer:
 		v.Set(sample(n.elem, depth+1).Addr())
 	}
 	return v

@@ -14,7 +14,7 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 	if rules == nil {
 		return nil
 	}
-	if rules.required && n.kind == text {
+	if rules.required && n.kind == kindText {
 		raise(&s.MinLength, 1)
 	}
 	for _, r := range rules.value {
@@ -26,7 +26,7 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 		return notes
 	}
 	inner := s.Items
-	if n.kind == mapping {
+	if n.kind == kindMap {
 		inner = s.AdditionalProperties
 		if rules.elem.keys != nil {
 			if s.PropertyNames == nil {
@@ -42,7 +42,7 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 // applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so that of a number only the words can
 // be said that it may be.
 func applyKeyRules(s *jsonschema.Schema, key *node, rules *ruleSet) (notes []string) {
-	if key.kind != integer && key.kind != unsigned {
+	if key.kind != kindInt && key.kind != kindUint {
 		return applyRules(s, key, rules)
 	}
 	for _, r := range rules.value {
@@ -62,20 +62,20 @@ func applyKeyRules(s *jsonschema.Schema, key *node, rules *ruleSet) (notes []str
 
 func applyRule(s *jsonschema.Schema, n *node, r rule) bool {
 	switch n.kind {
-	case text:
+	case kindText:
 		return stringRule(s, r)
-	case integer, unsigned, float:
+	case kindInt, kindUint, kindFloat:
 		return numberRule(s, n, r)
-	case boolean:
+	case kindBool:
 		b, err := strconv.ParseBool(r.param)
 		if err != nil || r.name != "eq" && r.name != "ne" {
 			return false
 		}
 		setConst(s, b == (r.name == "eq"))
 		return true
-	case slice, array:
+	case kindSlice, kindArray:
 		return sizeRule(&s.MinItems, &s.MaxItems, r) || r.name == "unique" && uniqueRule(s, n, r)
-	case mapping:
+	case kindMap:
 		return sizeRule(&s.MinProperties, &s.MaxProperties, r)
 	}
 	return false
@@ -119,7 +119,7 @@ func sizeRule(minimum, maximum **int, r rule) bool {
 
 func uniqueRule(s *jsonschema.Schema, n *node, r rule) bool {
 	switch n.elem.base().kind {
-	case text, boolean, integer, unsigned, float:
+	case kindText, kindBool, kindInt, kindUint, kindFloat:
 		s.UniqueItems = r.param == ""
 	}
 	return s.UniqueItems
@@ -188,7 +188,7 @@ func stringRule(s *jsonschema.Schema, r rule) bool {
 func numberRule(s *jsonschema.Schema, n *node, r rule) bool {
 	if r.name == "oneof" {
 		s.Enum = enum(r.param, func(word string) (any, bool) {
-			if n.kind == unsigned {
+			if n.kind == kindUint {
 				u, err := strconv.ParseUint(word, 10, n.typ.Bits())
 				return u, err == nil && strconv.FormatUint(u, 10) == word
 			}
@@ -229,11 +229,11 @@ func numberRule(s *jsonschema.Schema, n *node, r rule) bool {
 
 // parseBound reads the parameter of a numeric rule as the validator does, and reports whether a schema can hold it.
 func parseBound(n *node, param string) (float64, bool) {
-	if n.kind == float {
+	if n.kind == kindFloat {
 		f, err := strconv.ParseFloat(param, n.typ.Bits())
 		return f, err == nil && n.typ.Bits() == 64 || err == nil && f == math.Trunc(f)
 	}
-	if n.kind == unsigned {
+	if n.kind == kindUint {
 		u, err := strconv.ParseUint(param, 0, 64)
 		return float64(u), err == nil && u <= 1<<53
 	}

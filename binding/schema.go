@@ -34,7 +34,7 @@ type generator struct {
 // root is the schema of n with its definitions; a recursive n is written out here and once more as a definition.
 func (g *generator) root(n *node) *jsonschema.Schema {
 	var s *jsonschema.Schema
-	if n.kind == structure && n.schema == nil {
+	if n.kind == kindStruct && n.schema == nil {
 		s = g.object(n.object)
 	} else {
 		s = g.schema(n)
@@ -48,37 +48,37 @@ func (g *generator) schema(n *node) *jsonschema.Schema {
 		return n.schema.CloneSchemas()
 	}
 	switch n.kind {
-	case text:
+	case kindText:
 		return &jsonschema.Schema{Type: "string"}
-	case boolean:
+	case kindBool:
 		return &jsonschema.Schema{Type: "boolean"}
-	case integer, unsigned:
+	case kindInt, kindUint:
 		return integerSchema(n)
-	case float:
+	case kindFloat:
 		return &jsonschema.Schema{Type: "number"}
-	case custom:
+	case kindCustom:
 		return g.leaf(n)
-	case formatted:
+	case kindFormatted:
 		return n.shape(g.output)
-	case structure:
+	case kindStruct:
 		if n.recursive {
 			return g.reference(n)
 		}
 		return g.object(n.object)
-	case slice:
+	case kindSlice:
 		return &jsonschema.Schema{Type: "array", Items: g.schema(n.elem)}
-	case array:
+	case kindArray:
 		size := n.typ.Len()
 		return &jsonschema.Schema{Type: "array", Items: g.schema(n.elem), MinItems: &size, MaxItems: jsonschema.Ptr(size)}
-	case mapping:
+	case kindMap:
 		s := &jsonschema.Schema{Type: "object", AdditionalProperties: g.schema(n.elem)}
-		if n.key.kind == integer || n.key.kind == unsigned {
+		if n.key.kind == kindInt || n.key.kind == kindUint {
 			s.PropertyNames = &jsonschema.Schema{Pattern: integerPattern}
 		}
 		return s
-	case optional:
+	case kindOpt:
 		return orNull(g.schema(n.elem))
-	case pointer:
+	case kindPointer:
 		if g.output {
 			return orNull(g.schema(n.elem))
 		}
@@ -112,7 +112,7 @@ func (g *generator) leaf(n *node) *jsonschema.Schema {
 func integerSchema(n *node) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "integer"}
 	bits := n.typ.Bits()
-	if n.kind == unsigned {
+	if n.kind == kindUint {
 		s.Minimum = jsonschema.Ptr(0.0)
 		if bits < 64 {
 			s.Maximum = jsonschema.Ptr(math.Ldexp(1, bits) - 1)
@@ -140,7 +140,7 @@ func (g *generator) object(o *object) *jsonschema.Schema {
 	}
 	if o.fallback != nil {
 		s.AdditionalProperties = nil
-		if o.fallback.kind == mapping {
+		if o.fallback.kind == kindMap {
 			s.AdditionalProperties = g.schema(o.fallback.elem)
 		}
 	}
@@ -158,7 +158,7 @@ func (g *generator) property(f *field) *jsonschema.Schema {
 			notes = append(notes, r.text)
 		}
 		describe(s, f.doc, notes)
-		if f.node.nullable() && f.node.base().kind != anything {
+		if f.node.nullable() && f.node.base().kind != kindAny {
 			s = orNull(s)
 		}
 		if f.def != nil {

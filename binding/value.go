@@ -15,7 +15,7 @@ import (
 func (w *walker) value(n *node, v reflect.Value) error {
 	got := w.dec.PeekKind()
 	switch n.kind {
-	case text:
+	case kindText:
 		if got != '"' {
 			return w.wrongType("a string")
 		}
@@ -26,7 +26,7 @@ func (w *walker) value(n *node, v reflect.Value) error {
 			w.checkText(s)
 		}
 		return err
-	case boolean:
+	case kindBool:
 		if got != 't' && got != 'f' {
 			return w.wrongType("true or false")
 		}
@@ -35,12 +35,12 @@ func (w *walker) value(n *node, v reflect.Value) error {
 			v.SetBool(token.Bool())
 		}
 		return err
-	case integer, unsigned, float:
+	case kindInt, kindUint, kindFloat:
 		if got != '0' {
 			return w.wrongType(n.want())
 		}
 		return w.number(n, v)
-	case pointer:
+	case kindPointer:
 		if got == 'n' && !n.elem.nullable() {
 			return w.wrongType(n.want())
 		}
@@ -48,25 +48,25 @@ func (w *walker) value(n *node, v reflect.Value) error {
 			v.Set(reflect.New(n.elem.typ))
 		}
 		return w.value(n.elem, v.Elem())
-	case optional:
+	case kindOpt:
 		o := v.Addr().Interface().(option)
 		if got == 'n' {
 			o.setNull()
 			return w.dec.SkipValue()
 		}
 		return w.value(n.elem, reflect.ValueOf(o.setValue()).Elem())
-	case structure:
+	case kindStruct:
 		if got != '{' {
 			return w.wrongType(n.want())
 		}
 		root := [1]reflect.Value{v}
 		return w.object(n.object, root[:])
-	case slice, array:
+	case kindSlice, kindArray:
 		if got != '[' {
 			return w.wrongType(n.want())
 		}
 		return w.list(n, v)
-	case mapping:
+	case kindMap:
 		if got != '{' {
 			return w.wrongType(n.want())
 		}
@@ -83,14 +83,14 @@ func (w *walker) number(n *node, v reflect.Value) error {
 	}
 	bits := n.typ.Bits()
 	switch n.kind {
-	case integer:
+	case kindInt:
 		i, err := strconv.ParseInt(string(raw), 10, bits)
 		if err != nil {
 			w.badNumber(n, raw, err)
 			return nil
 		}
 		v.SetInt(i)
-	case unsigned:
+	case kindUint:
 		u, err := strconv.ParseUint(string(raw), 10, bits)
 		if err != nil {
 			if raw[0] == '-' {
@@ -132,7 +132,7 @@ func (w *walker) list(n *node, v reflect.Value) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
-	if n.kind == slice {
+	if n.kind == kindSlice {
 		v.Set(reflect.MakeSlice(n.typ, 0, 0))
 	}
 	w.path = append(w.path, step{})
@@ -140,7 +140,7 @@ func (w *walker) list(n *node, v reflect.Value) error {
 	count := 0
 	for ; w.dec.PeekKind() != ']'; count++ {
 		w.path[last] = step{index: count}
-		if n.kind == slice {
+		if n.kind == kindSlice {
 			if count == v.Cap() {
 				v.Grow(1)
 			}
@@ -159,7 +159,7 @@ func (w *walker) list(n *node, v reflect.Value) error {
 	if _, err := w.dec.ReadToken(); err != nil {
 		return err
 	}
-	if n.kind == array && count != v.Len() {
+	if n.kind == kindArray && count != v.Len() {
 		w.fail("len", "must have "+plural(strconv.Itoa(v.Len()), "item"))
 	}
 	return nil
@@ -184,7 +184,7 @@ func (w *walker) entries(n *node, v reflect.Value) error {
 		w.path[last] = step{name: name, index: -1, key: true}
 		w.checkText(name)
 		key := reflect.New(n.key.typ).Elem()
-		if n.key.kind == text {
+		if n.key.kind == kindText {
 			key.SetString(name)
 		} else if quoted, err := jsontext.AppendQuote(nil, name); err != nil {
 			return err
@@ -211,7 +211,7 @@ func (w *walker) entries(n *node, v reflect.Value) error {
 
 // leaf decodes a value that the json package, or the type itself, knows best.
 func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
-	if got == 'n' && n.kind != anything {
+	if got == 'n' && n.kind != kindAny {
 		return w.wrongType(n.want())
 	}
 	if n.leaf == leafNumber && got != '0' {
@@ -233,7 +233,7 @@ func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 	switch {
 	case n.leaf == leafNumber:
 		v.SetString(string(raw))
-	case n.kind == formatted:
+	case n.kind == kindFormatted:
 		err = n.decodeFormatted(raw, v)
 	default:
 		err = json.Unmarshal(raw, v.Addr().Interface(), decodeOptions)
