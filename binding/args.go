@@ -132,6 +132,15 @@ func (a *Args) addPart(p int, o *object) error {
 	return nil
 }
 
+// Names lists the declared arguments in declaration order.
+func (a *Args) Names() []string {
+	names := make([]string, len(a.object.fields))
+	for i := range a.object.fields {
+		names[i] = a.object.fields[i].name
+	}
+	return names
+}
+
 // Schema returns the JSON Schema of the arguments as compact JSON: an object that lists its properties in the order of
 // declaration and allows no others. The caller must not change it.
 func (a *Args) Schema() []byte { return a.schema }
@@ -178,24 +187,6 @@ func (a *Args) DecodeContext(ctx context.Context, data []byte, dst ...any) error
 	return failed
 }
 
-// arguments reads data, which must be an object.
-func (w *walker) arguments(data []byte, o *object, roots []reflect.Value) {
-	w.top, w.roots = o, roots
-	w.read(data, nil)
-}
-
-func (w *walker) readArguments() error {
-	if w.dec.PeekKind() != '{' {
-		return w.notObject()
-	}
-	return w.object(w.top, w.roots)
-}
-
-func (w *walker) notObject() error {
-	w.fail("type", "the arguments must be a JSON object")
-	return w.dec.SkipValue()
-}
-
 // check runs the checks of each part whose fields hold no error: its own, then that of its type.
 func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 	if w.stop != nil || w.failures > len(w.errs) {
@@ -224,19 +215,6 @@ func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 		}
 	}
 	return failed
-}
-
-// position finds where the argument at the head of path stood in the document.
-func (w *walker) position(path string) int64 {
-	if end := strings.IndexAny(path, ".["); end >= 0 {
-		path = path[:end]
-	}
-	i, ok := w.top.byName[path]
-	seen := w.seen[:len(w.top.fields)] // the outermost object was the last to use it
-	if !ok || seen[i] == 0 {
-		return atEnd
-	}
-	return max(seen[i], -seen[i])
 }
 
 var compiled sync.Map // reflect.Type to func() (*Args, error)

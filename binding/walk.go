@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/go-json-experiment/json"
@@ -97,6 +98,24 @@ func (w *walker) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return w.next()
 }
 
+// arguments reads data, which must be an object.
+func (w *walker) arguments(data []byte, o *object, roots []reflect.Value) {
+	w.top, w.roots = o, roots
+	w.read(data, nil)
+}
+
+func (w *walker) readArguments() error {
+	if w.dec.PeekKind() != '{' {
+		return w.notObject()
+	}
+	return w.object(w.top, w.roots)
+}
+
+func (w *walker) notObject() error {
+	w.fail("type", "the arguments must be a JSON object")
+	return w.dec.SkipValue()
+}
+
 // result turns what was found into an *Error, or nil.
 func (w *walker) result() error {
 	if w.stop != nil {
@@ -156,6 +175,19 @@ func (w *walker) part() int {
 		return w.top.fields[i].part
 	}
 	return w.rest
+}
+
+// position finds where the argument at the head of path stood in the document.
+func (w *walker) position(path string) int64 {
+	if end := strings.IndexAny(path, ".["); end >= 0 {
+		path = path[:end]
+	}
+	i, ok := w.top.byName[path]
+	seen := w.seen[:len(w.top.fields)] // the outermost object was the last to use it
+	if !ok || seen[i] == 0 {
+		return atEnd
+	}
+	return max(seen[i], -seen[i])
 }
 
 func (w *walker) pathText() string {
