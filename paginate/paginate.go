@@ -20,7 +20,8 @@ import (
 type Config struct {
 	// Limit is the number of rows of a page when the caller names none. Default 20, or MaxLimit when that is less.
 	Limit int
-	// MaxLimit is the number of rows above which a page is cut: a caller who asks for more gets MaxLimit. Default 100.
+	// MaxLimit is the most rows of a page: a caller who asks for more gets this many. Default 100, or
+	// Limit when that is more.
 	MaxLimit int
 	// Keyset continues with cursors instead of page numbers.
 	Keyset bool
@@ -72,7 +73,7 @@ func Compile(cfg Config) (*Paginator, error) {
 		return nil, fmt.Errorf("paginate: Limit %d and MaxLimit %d must be positive; 0 means the default", cfg.Limit, cfg.MaxLimit)
 	}
 	if cfg.MaxLimit == 0 {
-		cfg.MaxLimit = 100
+		cfg.MaxLimit = max(cfg.Limit, 100)
 	}
 	if cfg.Limit == 0 {
 		cfg.Limit = min(20, cfg.MaxLimit)
@@ -137,7 +138,10 @@ func (p *Paginator) Part() binding.Part {
 	}
 }
 
-// normalise puts defaults in and lowers limit; page is nil with Keyset.
+// normalise fills in what the caller left out and lowers a limit above the maximum; page is nil with
+// Keyset. Part.Check calls it, so that a bad value is reported together with the other bad
+// arguments, and Run calls it again, because an Input need not come from binding: there is no query
+// without a LIMIT.
 func (p *Paginator) normalise(page, limit **int) (bad []binding.FieldError) {
 	check := func(name string, v **int, fallback int) {
 		switch {

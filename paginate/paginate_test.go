@@ -96,7 +96,7 @@ func TestCompileNamesTheMistake(t *testing.T) {
 	}{
 		"negative limit":    {paginate.Config{Limit: -1}, "Limit -1 and MaxLimit 0 must be positive"},
 		"negative maximum":  {paginate.Config{MaxLimit: -5}, "must be positive"},
-		"above the maximum": {paginate.Config{Limit: 200}, "Limit 200 is above MaxLimit 100; raise MaxLimit or lower Limit"},
+		"above the maximum": {paginate.Config{Limit: 200, MaxLimit: 100}, "Limit 200 is above MaxLimit 100; raise MaxLimit or lower Limit"},
 		"no row":            {paginate.Config{Keyset: true}, "Keyset needs Config.Row"},
 		"no primary key":    {paginate.Config{Keyset: true, Row: noKey}, "a schema with a primary key"},
 	}
@@ -123,6 +123,7 @@ func TestArgumentsOfNumberedPages(t *testing.T) {
 		"nothing":              {paginate.Config{}, `{}`, 1, 20, ""},
 		"both":                 {paginate.Config{}, `{"page":3,"limit":7}`, 3, 7, ""},
 		"configured default":   {paginate.Config{Limit: 5}, `{}`, 1, 5, ""},
+		"high default":         {paginate.Config{Limit: 200}, `{"limit":1000}`, 1, 200, ""},
 		"low maximum":          {paginate.Config{MaxLimit: 10}, `{}`, 1, 10, ""},
 		"maximum":              {paginate.Config{}, `{"limit":100}`, 1, 100, ""},
 		"above the maximum":    {paginate.Config{}, `{"limit":100000}`, 1, 100, ""},
