@@ -76,7 +76,7 @@ func (r *Response) Drop() {
 func (r *Response) DropHeaders() { r.header = nil }
 
 // Close ends the writing: what comes later is dropped. The functions that middlewares have registered
-// with Before and After of the response run now if nothing was written.
+// with Before of the response run now if nothing was written.
 func (r *Response) Close() {
 	r.closed.Store(true)
 	if !r.Echo.Committed {
