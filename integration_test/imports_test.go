@@ -29,16 +29,19 @@ var mayImport = map[string][]string{
 	"internal/narrow":   {"gorm.io/gorm"},
 	"internal/authn":    {"github.com/labstack/echo/v4"},
 	"internal/capture":  {"github.com/labstack/echo/v4"},
+	"internal/caught":   {},
 	"internal/deadline": {},
 	"internal/native":   {},
 	"internal/nearest":  {},
 	"internal/seal":     {},
 	"internal/sse":      {},
 	"internal/toon":     {"github.com/go-json-experiment/json"},
-	"mcpecho/content":   {"binding"},
+	"internal/wire": {"github.com/labstack/echo/v4", "github.com/go-json-experiment/json", "store",
+		"internal/authn", "internal/capture", "internal/caught", "internal/jsonrpc", "internal/sse"},
+	"mcpecho/content": {"binding"},
 	"mcpecho": {"github.com/labstack/echo/v4", "gorm.io/gorm", "github.com/yosida95/uritemplate/v3",
-		"binding", "store", "internal/authn", "internal/capture", "internal/deadline", "internal/jsonrpc", "internal/narrow", "internal/native",
-		"internal/nearest", "internal/seal", "internal/sse", "internal/toon", "mcpecho/content"},
+		"binding", "store", "internal/authn", "internal/capture", "internal/caught", "internal/deadline", "internal/jsonrpc", "internal/narrow",
+		"internal/native", "internal/nearest", "internal/seal", "internal/toon", "internal/wire", "mcpecho/content"},
 	"middleware": {"mcpecho", "filters", "ordering", "paginate", "binding", "store", "internal/authn", "internal/native",
 		"github.com/golang-jwt/jwt/v5", "github.com/MicahParks/keyfunc/v3", "github.com/MicahParks/jwkset", "github.com/hashicorp/golang-lru/v2"},
 	"mcptest": {"mcpecho", "mcpecho/content", "binding"},
@@ -110,6 +113,29 @@ func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
 				t.Errorf("%s imports %s, which is not below it", name, imported)
 			}
 		}
+	}
+}
+
+// A transport that is not HTTP is to be a second file beside the first, not a second engine.
+func TestTheDoorKnowsNetHTTPInOneFile(t *testing.T) {
+	files, err := filepath.Glob("../internal/wire/*.go")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	var know []string
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range file.Imports {
+			if !strings.HasSuffix(path, "_test.go") && i.Path.Value == `"net/http"` {
+				know = append(know, filepath.Base(path))
+			}
+		}
+	}
+	if !slices.Equal(know, []string{"http.go"}) {
+		t.Errorf("%q know net/http: what an exchange needs of its transport is a method of peer", know)
 	}
 }
 

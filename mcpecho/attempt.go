@@ -20,9 +20,7 @@ func (c *Call) Mark() (rewind func() error) {
 		c.answer.outcomes = maps.Clone(answer.outcomes)
 		rewindCapture()
 		c.SetResponse(response)
-		if n := c.exchange.notify.Load(); n != nil && n != over {
-			n.forget()
-		}
+		c.exchange.ForgetProgress()
 		if decoded {
 			return c.decode()
 		}

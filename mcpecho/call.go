@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/deadline"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // Call is one MCP call: the live [echo.Context] of its HTTP request plus what
@@ -55,7 +56,7 @@ type Call struct {
 // on as a whole, so that nothing can be forgotten.
 type inherited struct {
 	server    *Server
-	exchange  *exchange
+	exchange  *wire.Exchange
 	principal *Principal
 	tx        *database // nil: Config.DB
 	rows      []rowRule // narrowings and row permissions of the calls around
@@ -167,10 +168,7 @@ func (c *Call) Principal() *Principal { return c.principal }
 // ClientCapabilities is the raw JSON of what the client has declared that it
 // can do: in this request on the modern wire, in initialize on the dated one.
 func (c *Call) ClientCapabilities() []byte {
-	if c.exchange.wire == modern {
-		return bytes.Clone(c.exchange.meta.ClientCapabilities) // equal requests share what was decoded
-	}
-	return bytes.Clone(c.exchange.session.Capabilities)
+	return bytes.Clone(c.exchange.Capabilities()) // equal requests share what was decoded
 }
 
 // URI is what a resource is being read at, "" in other calls.

@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/internal/caught"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // commit sends COMMIT. Its error says whether the database has refused, or nobody knows.
@@ -71,7 +74,7 @@ func (c *Call) awaitCommit(tx gorm.TxCommitter, cancel context.CancelFunc) error
 func commitSafely(tx gorm.TxCommitter) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &panicked{v, debug.Stack()}
+			err = &caught.Panic{Value: v, Stack: debug.Stack()}
 		}
 	}()
 	return tx.Commit()
@@ -131,8 +134,8 @@ func withCommitted(members map[string]any) map[string]any {
 // explain says what the client of the call sees of an error.
 func (c *Call) explain(err error) failure {
 	f := c.named(explain(err, c.server.cfg.DB))
-	if c.exchange.stopped.Load() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*panicked)) {
-		f = explain(errStopped, nil) // the database says that it was interrupted
+	if c.exchange.Stopped() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*caught.Panic)) {
+		f = explain(wire.ErrStopped, nil) // the database says that it was interrupted
 	}
 	if c.committed.Load() {
 		f = f.afterCommit()

@@ -18,6 +18,7 @@ import (
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/narrow"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // maxCompletions is how many values one reply may hold.
@@ -224,26 +225,23 @@ func (p *completing) hasNUL() bool {
 
 // complete serves completion/complete.
 // (specification 2026-07-28, server/utilities/completion)
-func (x *exchange) complete() error {
-	registry := x.server.registry.Load()
-	if !registry.completes() {
-		return x.methodNotFound()
-	}
+func (s *Server) complete(x *wire.Exchange) error {
+	registry := s.registry.Load()
 	var params completing
-	if err := json.Unmarshal(x.msg.Params, &params); err != nil {
+	if err := json.Unmarshal(x.Message.Params, &params); err != nil {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "completion/complete needs params with ref {type, name or uri} and argument {name, value}, all strings"}
 	}
 	if params.hasNUL() {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "an argument must not contain the character U+0000"}
 	}
-	e, err := x.completable(registry, &params)
+	e, err := s.completable(registry, &params)
 	if err != nil {
 		return err
 	}
-	c := x.newCall(e, nil)
+	c := s.newCall(x, e, nil)
 	completer, ok := e.completers[params.Argument.Name]
 	if !ok {
-		return x.unlessHidden(c, &Error{Code: jsonrpc.InvalidParams, Message: "this argument has no completion",
+		return c.unlessHidden(&Error{Code: jsonrpc.InvalidParams, Message: "this argument has no completion",
 			Data: map[string]any{"completable": e.completable()}})
 	}
 	var values []string
@@ -253,7 +251,7 @@ func (x *exchange) complete() error {
 	}
 	err = c.run(e.guards, nil)
 	if err != nil {
-		return x.failEntry(c, err)
+		return c.failEntry(err)
 	}
 	more := len(values) > maxCompletions
 	if more {
@@ -264,24 +262,19 @@ func (x *exchange) complete() error {
 		HasMore bool     `json:"hasMore"`
 	}
 	if c.answer.items, err = binding.Marshal(completion{values, more}); err != nil {
-		return x.failEntry(c, err)
+		return c.failEntry(err)
 	}
-	return x.reply(c, "completion", registry.resultTail)
-}
-
-// completes says whether anything has a completer.
-func (r *registry) completes() bool {
-	return slices.ContainsFunc(r.order, func(e *entry) bool { return len(e.completers) > 0 })
+	return c.reply("completion", registry.resultTail)
 }
 
 // completable finds the prompt or resource template that a ref names.
-func (x *exchange) completable(registry *registry, params *completing) (*entry, error) {
+func (s *Server) completable(registry *registry, params *completing) (*entry, error) {
 	switch params.Ref.Type {
 	case "ref/prompt":
 		if e, ok := registry.prompts[params.Ref.Name]; ok {
 			return e, nil
 		}
-		return nil, x.unknown(prompts, params.Ref.Name)
+		return nil, s.unknown(prompts, params.Ref.Name)
 	case "ref/resource":
 		i := slices.IndexFunc(registry.lists[templates], func(e *entry) bool { return e.spec.uri == params.Ref.URI })
 		if i >= 0 {

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // entry is a spec as one server runs it: everything that can be worked out
@@ -39,7 +40,7 @@ type entry struct {
 	args     *binding.Args
 	parts    []reflect.Type
 	models   []*schema.Schema
-	headers  []headerParam
+	headers  []wire.Param
 	nullable bool
 
 	// output is nil for an entry without structured content.
@@ -62,7 +63,7 @@ type entry struct {
 
 	unbounded, untransacted, unnarrowed, discloses string // the reasons
 
-	listed [2][]byte // the list entry for each wire
+	listed [wire.Count][]byte // the list entry for each wire
 }
 
 // newEntry compiles a spec. The caller holds the server's mutex.
@@ -197,7 +198,7 @@ func (t *entry) compileArguments(set *settings, def *Definition) (err error) {
 		t.parts = append(t.parts, p.Type)
 	}
 	if t.surface == onTools {
-		if t.headers, err = headerParams(t.args.Schema()); err != nil {
+		if t.headers, err = wire.Params(t.args.Schema()); err != nil {
 			return err
 		}
 	}
@@ -351,25 +352,12 @@ func isAnything(s *jsonschema.Schema) bool {
 	return err == nil && (string(b) == "{}" || string(b) == "true")
 }
 
-// toolEntry is the form of a tool in tools/list.
-// (specification 2026-07-28, server/tools, section Tool)
-type toolEntry struct {
-	Name         string          `json:"name"`
-	Title        string          `json:"title,omitzero"`
-	Description  string          `json:"description,omitzero"`
-	InputSchema  rawJSON         `json:"inputSchema"`
-	OutputSchema rawJSON         `json:"outputSchema,omitzero"`
-	Annotations  map[string]bool `json:"annotations,omitempty"`
-	Icons        []Icon          `json:"icons,omitempty"`
-	Meta         map[string]any  `json:"_meta,omitempty"`
-}
-
 func (t *entry) encodeListed(set *settings, output *jsonschema.Schema) (err error) {
-	for w := range t.listed {
+	for i, w := range wire.All {
 		var form any
 		switch t.surface {
 		case onTools:
-			form, err = t.toolEntry(set, output, wire(w))
+			form, err = t.toolEntry(set, output, w)
 		case onResources:
 			form = t.resourceEntry(set)
 		default:
@@ -378,34 +366,9 @@ func (t *entry) encodeListed(set *settings, output *jsonschema.Schema) (err erro
 		if err != nil {
 			return err
 		}
-		if t.listed[w], err = binding.Marshal(form); err != nil {
+		if t.listed[i], err = binding.Marshal(form); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (t *entry) toolEntry(set *settings, output *jsonschema.Schema, w wire) (toolEntry, error) {
-	e := toolEntry{
-		Name: t.listedAs, Title: set.title, Description: set.description,
-		InputSchema: t.args.Schema(), Annotations: t.hints, Icons: set.icons, Meta: set.meta,
-	}
-	if output == nil || (w == dated && !t.object) {
-		return e, nil
-	}
-	schema, err := binding.MarshalSchema(output)
-	e.OutputSchema = schema
-	return e, err
-}
-
-// annotations derives the hints from the kind; explicit ones win.
-func (t *entry) annotations(explicit []Annotation, readOnly bool) map[string]bool {
-	hints := map[string]bool{"readOnlyHint": readOnly || t.kind != KindService}
-	for _, a := range explicit {
-		hints[a.key] = a.value
-	}
-	if _, stated := hints["destructiveHint"]; !stated && !hints["readOnlyHint"] {
-		hints["destructiveHint"] = true
-	}
-	return hints
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // Error is a protocol error: the client gets it as a JSON-RPC error instead
@@ -33,9 +34,6 @@ type Error struct {
 	Data any
 	// Internal, optional, is only logged.
 	Internal error
-
-	status int    // HTTP status when it does not follow from Code
-	reason string // one word for the log
 }
 
 func (e *Error) Error() string {
@@ -116,6 +114,7 @@ type failure struct {
 // be nil, translates the errors of its driver.
 func explain(err error, db *gorm.DB) failure {
 	var (
+		door  *wire.Refusal
 		rpc   *Error
 		bad   *binding.Error
 		tool  *ToolError
@@ -123,7 +122,9 @@ func explain(err error, db *gorm.DB) failure {
 	)
 	switch {
 	case errors.As(err, &rpc):
-		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data, reason: rpc.reason}
+		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data}
+	case errors.As(err, &door):
+		return refused(door)
 	case errors.As(err, &bad):
 		return failure{typ: TypeValidation, message: summary(bad), fields: bad.Fields}
 	case errors.As(err, &tool):
@@ -277,16 +278,19 @@ func (e *Error) httpStatus() int {
 	case jsonrpc.HeaderMismatch, jsonrpc.MissingCapability, jsonrpc.UnsupportedVersion:
 		return http.StatusBadRequest
 	}
-	if e.status != 0 {
-		return e.status
-	}
 	return http.StatusOK
 }
 
-// refuse is an Error with an HTTP status of its own. reason is the one word
-// by which an operator finds and counts such refusals in the log.
-func refuse(status, code int, reason, message string) error {
-	return &Error{Code: code, Message: message, status: status, reason: reason}
+// refused is what the door says itself.
+func refused(r *wire.Refusal) failure {
+	f := failure{status: r.Status, code: r.Code, message: r.Message, reason: r.Reason}
+	if f.status == 0 {
+		f.status = http.StatusOK
+	}
+	if r.Data != nil {
+		f.data = r.Data
+	}
+	return f
 }
 
 // reasons names the codes that have one meaning.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/native"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // marked adds, behind the steps that decide who may call, one that remembers that they have let the
@@ -38,19 +39,19 @@ func (c *Call) hidden() bool {
 // unknown is the answer to what does not exist, in place of this call's.
 func (c *Call) unknown() error {
 	x := c.exchange
-	if x.stopped.Load() {
-		return errStopped // whoever waited for it elsewhere is told the same
+	if x.Stopped() {
+		return wire.ErrStopped // whoever waited for it elsewhere is told the same
 	}
 	switch c.entry.surface {
 	case onTools:
-		return x.unknown(tools, c.entry.listedAs)
+		return c.server.unknown(tools, c.entry.listedAs)
 	case onPrompts:
-		return x.unknown(prompts, c.entry.listedAs)
+		return c.server.unknown(prompts, c.entry.listedAs)
 	}
-	if x.msg.Method == "completion/complete" {
+	if x.Message.Method == "completion/complete" {
 		return errNoTemplate()
 	}
-	return x.notFound(c.uri)
+	return notFound(x, c.uri)
 }
 
 func errNoTemplate() error {
@@ -58,19 +59,19 @@ func errNoTemplate() error {
 }
 
 // hide logs why a call was refused, and answers as if there were nothing to call.
-func (x *exchange) hide(c *Call, err error) error {
-	x.log(c, c.explain(err), err)
-	return x.sendError(c, explain(c.unknown(), nil).asProtocolError())
+func (c *Call) hide(err error) error {
+	c.logFailure(c.explain(err), err)
+	return c.fail(explain(c.unknown(), nil).asProtocolError())
 }
 
 // unlessHidden is an error that says something about an entry before its permission steps were
 // asked, or the answer to an unknown name where they refuse.
-func (x *exchange) unlessHidden(c *Call, err error) error {
+func (c *Call) unlessHidden(err error) error {
 	if !c.hidden() {
 		return err
 	}
-	if refused := x.permit(c); refused != nil {
-		x.log(c, c.explain(refused), refused)
+	if refused := c.permit(); refused != nil {
+		c.logFailure(c.explain(refused), refused)
 		return c.unknown()
 	}
 	return err
@@ -78,19 +79,19 @@ func (x *exchange) unlessHidden(c *Call, err error) error {
 
 // eachResource calls read with what can be read at a URI, the best first, until it returns false: one
 // that the caller may not know of does not stand in front of another.
-func (x *exchange) eachResource(uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
-	r := x.server.registry.Load()
+func (s *Server) eachResource(x *wire.Exchange, uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
+	r := s.registry.Load()
 	for from := 0; ; {
 		e, values, next := r.resource(uri, from)
 		switch {
-		case e == nil && x.stopped.Load(): // while a permission of a hidden one was asked
-			return errStopped
+		case e == nil && x.Stopped(): // while a permission of a hidden one was asked
+			return wire.ErrStopped
 		case e == nil:
-			return x.notFound(uri)
+			return notFound(x, uri)
 		}
 		arguments, err := e.args.Query(values)
 		if err != nil {
-			return x.notFound(uri)
+			return notFound(x, uri)
 		}
 		if hidden, err := read(e, arguments); !hidden {
 			return err

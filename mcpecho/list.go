@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // listKind is one of the four lists.
@@ -56,7 +57,7 @@ type views struct {
 
 type viewKey struct {
 	kind    listKind
-	wire    wire
+	wire    int
 	visible string // a bit set
 }
 
@@ -83,11 +84,11 @@ func (v *views) get(key viewKey, encode func() view) view {
 
 // list serves the four list methods with pages that were encoded before.
 // (specification 2026-07-28, server/utilities/pagination and caching)
-func list(kind listKind) func(*exchange) error {
-	return func(x *exchange) error {
+func list(kind listKind) func(*Server, *wire.Exchange) error {
+	return func(s *Server, x *wire.Exchange) error {
 		cursor := ""
-		if x.msg.Cursor != nil && string(x.msg.Cursor) != "null" {
-			b, ok := jsonrpc.Unquote(x.msg.Cursor)
+		if x.Message.Cursor != nil && string(x.Message.Cursor) != "null" {
+			b, ok := jsonrpc.Unquote(x.Message.Cursor)
 			if !ok {
 				return &Error{Code: jsonrpc.InvalidParams, Message: "params.cursor must be a string"}
 			}
@@ -95,22 +96,22 @@ func list(kind listKind) func(*exchange) error {
 				return errCursor()
 			}
 		}
-		r := x.server.registry.Load()
+		r := s.registry.Load()
 		var v view
-		if x.server.cfg.HideForbidden {
+		if s.cfg.HideForbidden {
 			var c *Call
 			var err error
-			if v, c, err = x.filtered(r, kind); err != nil {
-				return x.failEntry(c, err)
+			if v, c, err = s.filtered(x, r, kind); err != nil {
+				return c.failEntry(err)
 			}
 		} else {
-			v = r.list(kind, x.wire)
+			v = r.list(kind, x.Wire)
 		}
 		result := v.find(cursor)
 		if result == nil {
 			return errCursor()
 		}
-		return x.result(result)
+		return x.Result(result)
 	}
 }
 
@@ -120,10 +121,10 @@ func errCursor() error {
 
 // filtered is the view of a caller who sees what it may call. One call asks the permission steps of
 // every entry in turn, as calls inside it.
-func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
+func (s *Server) filtered(x *wire.Exchange, r *registry, kind listKind) (view, *Call, error) {
 	entries := r.lists[kind]
 	visible := make([]byte, (len(entries)+7)/8)
-	c := x.newCall(x.server.listing[kind].Load(), nil)
+	c := s.newCall(x, s.listing[kind].Load(), nil)
 	c.muted = true
 	c.suggest = func(echo.Context) error {
 		for i, e := range entries {
@@ -139,8 +140,8 @@ func (x *exchange) filtered(r *registry, kind listKind) (view, *Call, error) {
 		return nil, c, err
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
-	return r.views.get(viewKey{kind, x.wire, string(visible)}, func() view {
-		return r.encodeView(x.server.cfg, kind, x.wire, "private", sees)
+	return r.views.get(viewKey{kind, x.Wire.Index(), string(visible)}, func() view {
+		return r.encodeView(s.cfg, kind, x.Wire, "private", sees)
 	}), c, nil
 }
 
@@ -179,7 +180,7 @@ func (c *Call) permitted() bool {
 	var refusal *Error
 	if !errors.As(err, &refusal) {
 		if f := explain(err, c.server.cfg.DB); f.ref != "" {
-			c.exchange.log(c, f, err)
+			c.logFailure(f, err)
 		}
 	}
 	return false
@@ -187,7 +188,7 @@ func (c *Call) permitted() bool {
 
 // permit runs the steps that decide whether a caller may use an entry. They
 // send no notifications: what asks is not a call of the entry.
-func (x *exchange) permit(c *Call) error {
+func (c *Call) permit() error {
 	c.muted = true
 	if err := c.run(c.entry.permits, nil); err != nil || c.passed.Load() || !c.entry.guarded() {
 		return err
@@ -196,7 +197,7 @@ func (x *exchange) permit(c *Call) error {
 }
 
 // encodeView writes the pages of a list.
-func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, sees func(i int) bool) view {
+func (r *registry) encodeView(cfg Config, kind listKind, w wire.Wire, scope string, sees func(i int) bool) view {
 	var entries []*entry
 	for i, e := range r.lists[kind] {
 		if sees == nil || sees(i) {
@@ -206,16 +207,12 @@ func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, s
 	var v view
 	for cursor := ""; ; {
 		n := min(len(entries), cfg.ListPageSize)
-		b := []byte(`{`)
-		if w == modern {
-			b = append(b, `"resultType":"complete",`...)
-		}
-		b = fmt.Appendf(b, `%q:[`, lists[kind].member)
+		b := fmt.Appendf(w.AppendOpening(nil), `%q:[`, lists[kind].member)
 		for i, e := range entries[:n] {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(b, e.listed[w]...)
+			b = append(b, e.listed[w.Index()]...)
 		}
 		b = append(b, ']')
 		next := ""
@@ -223,12 +220,8 @@ func (r *registry) encodeView(cfg Config, kind listKind, w wire, scope string, s
 			next = base64.RawURLEncoding.EncodeToString([]byte(lists[kind].member + ":" + entries[n-1].label()))
 			b = fmt.Appendf(b, `,"nextCursor":%q`, next)
 		}
-		if w == modern {
-			b = fmt.Appendf(b, `,"ttlMs":%d,"cacheScope":%q%s`, cfg.ListTTL.Milliseconds(), scope, r.resultTail)
-		} else {
-			b = append(b, '}')
-		}
-		v = append(v, page{cursor, b})
+		v = append(v, page{cursor, w.AppendClosing(b, fmt.Appendf(nil, `,"ttlMs":%d,"cacheScope":%q%s`,
+			cfg.ListTTL.Milliseconds(), scope, r.resultTail))})
 		if next == "" {
 			return v
 		}

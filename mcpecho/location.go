@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/yosida95/uritemplate/v3"
+
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // location is the compiled URI of a resource. A URI that is asked for is compared with the literal
@@ -35,11 +37,11 @@ type group struct {
 
 func newLocation(raw string) (*location, error) {
 	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > maxURIBytes {
-		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", clip(raw, 100))
+		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", wire.Clip(raw, 100))
 	}
 	template, err := uritemplate.New(raw)
 	if err != nil {
-		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
+		return nil, fmt.Errorf("URI template %q: %w", wire.Clip(raw, 100), err)
 	}
 	if len(template.Varnames()) == 0 {
 		return &location{}, nil
@@ -55,7 +57,7 @@ func newLocation(raw string) (*location, error) {
 	}
 	l.pattern, err = regexp.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("URI template %q: %w", clip(raw, 100), err)
+		return nil, fmt.Errorf("URI template %q: %w", wire.Clip(raw, 100), err)
 	}
 	return l, nil
 }

@@ -6,30 +6,33 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/caught"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
-// log records a refusal or failure: details that the client does not see at
-// level error, what the client was told at level info. c is nil for a message
-// that did not become a call.
-func (x *exchange) log(c *Call, f failure, err error) {
-	ctx := x.request.Context()
-	x.ec.Set(loggedKey, true)
-	subject := x.subject()
+// logFailure records a failure of a call.
+func (c *Call) logFailure(f failure, err error) { c.server.logFailure(c.exchange, c, f, err) }
+
+// logFailure records a refusal or failure: details that the client does not see at level error, what
+// the client was told at level info. c is nil for a message that did not become a call.
+func (s *Server) logFailure(x *wire.Exchange, c *Call, f failure, err error) {
+	ctx := x.Context()
+	x.Echo.Set(loggedKey, true)
+	subject := subjectOf(x)
 	if c != nil {
-		subject = slog.String("spec", clip(c.entry.name, 128))
+		subject = slog.String("spec", wire.Clip(c.entry.name, 128))
 	}
 	attrs := []slog.Attr{subject}
-	if p := x.principal; p != nil {
+	if p, _ := x.Owner.(*Principal); p != nil {
 		attrs = append(attrs, slog.String("principal", p.Subject))
 	}
 	if advice := hint(err); advice != "" {
 		attrs = append(attrs, slog.String("hint", advice))
 	}
-	hide := x.masks(c)
+	hide := masks(x, c)
 	if f.ref == "" {
 		message := f.message
 		if c != nil || f.reason == "" { // else it is a text of the server about the request itself
@@ -39,15 +42,23 @@ func (x *exchange) log(c *Call, f failure, err error) {
 		if cause := causeOf(err); cause != nil {
 			attrs = append(attrs, slog.String("cause", logText(cause, hide)))
 		}
-		x.server.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
+		s.cfg.Logger.LogAttrs(ctx, slog.LevelInfo, "mcpecho: refused", attrs...)
 		return
 	}
 	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", logText(err, hide)))
-	var p *panicked
+	var p *caught.Panic
 	if errors.As(err, &p) {
-		attrs = append(attrs, slog.String("stack", string(p.stack)))
+		attrs = append(attrs, slog.String("stack", string(p.Stack)))
 	}
-	x.server.cfg.Logger.LogAttrs(ctx, slog.LevelError, "mcpecho: internal error", attrs...)
+	s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "mcpecho: internal error", attrs...)
+}
+
+// subjectOf is what the log says of a message that did not become a call.
+func subjectOf(x *wire.Exchange) slog.Attr {
+	if x.Message.Method == "" { // refused before it was read
+		return slog.String("http_method", wire.Clip(x.Echo.Request().Method, 32))
+	}
+	return slog.String("method", wire.Clip(x.Message.Method, 128))
 }
 
 // causeOf is what stands behind an answer, nil when the answer says it all.
@@ -56,6 +67,8 @@ func causeOf(err error) error {
 	case *binding.Error:
 		return nil
 	case *Error:
+		return e.Internal
+	case *wire.Refusal:
 		return e.Internal
 	case *echo.HTTPError:
 		return e.Internal
@@ -77,9 +90,9 @@ func logText(err error, hide func(string) string) string {
 	if err == nil {
 		return ""
 	}
-	var p *panicked
+	var p *caught.Panic
 	if errors.As(err, &p) {
-		if cause, ok := p.value.(error); ok { // its own text would hide what it wraps
+		if cause, ok := p.Value.(error); ok { // its own text would hide what it wraps
 			return "panic: " + logText(cause, hide)
 		}
 	}
@@ -108,31 +121,6 @@ var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([
 
 // raisedText finds those in the application's own words, see [driverError.safe].
 var raisedText = regexp.MustCompile(`\(SQLSTATE P0001\)|Error 1644 \(|Error [0-9]{4} \(45000\): `)
-
-// appendValues adds the strings and numbers in a JSON text, but not the names
-// of members.
-func appendValues(values []string, raw []byte) []string {
-	if len(raw) == 0 {
-		return values
-	}
-	d := jsontext.NewDecoder(strings.NewReader(string(raw)))
-	for len(values) < maxMasked {
-		token, err := d.ReadToken()
-		if err != nil {
-			return values
-		}
-		if kind := token.Kind(); kind != '"' && kind != '0' {
-			continue
-		}
-		if outer, n := d.StackIndex(d.StackDepth()); outer == '{' && n%2 == 1 {
-			continue // a name
-		}
-		if s := token.String(); len(s) >= minMasked {
-			values = append(values, s)
-		}
-	}
-	return values
-}
 
 // loggedKey says in an [echo.Context] that the log has the refusal of its request.
 const loggedKey = "mcpecho.logged"

@@ -3,16 +3,17 @@ package mcpecho
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/authn"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // minMasked is the length in bytes from which a value is taken out of a log.
@@ -28,18 +29,18 @@ const maxSearched = 32 << 20
 // maxToken bounds a token that is searched for: no authentication of ours accepts a longer one.
 const maxToken = 8 << 10
 
-// subject is what the log says of a message that did not become a call.
-func (x *exchange) subject() slog.Attr {
-	if x.msg.Method == "" { // refused before it was read
-		return slog.String("http_method", clip(x.request.Method, 32))
-	}
-	return slog.String("method", clip(x.msg.Method, 128))
-}
+// masks is [masks] of the call.
+func (c *Call) masks() func(string) string { return masks(c.exchange, c) }
 
 // masks returns a function that takes the argument values of a call, and the token that came with
 // it, out of a text: applications put them into errors. The values are looked for when there is a
 // text, each by itself: a table of all of them costs the square of what a client may send.
-func (x *exchange) masks(c *Call) func(string) string {
+func masks(x *wire.Exchange, c *Call) func(string) string {
+	return mask(func() []string { return masked(x, c) })
+}
+
+// mask returns a function that takes values out of a text. They are listed when there is a text.
+func mask(list func() []string) func(string) string {
 	var values []string
 	known := false
 	return func(text string) string {
@@ -47,7 +48,7 @@ func (x *exchange) masks(c *Call) func(string) string {
 			return text
 		}
 		if !known {
-			known, values = true, x.masked(c)
+			known, values = true, list()
 		}
 		if len(values) >= maxMasked {
 			return "[a text about a call with too many values to take them out of it]"
@@ -80,14 +81,14 @@ func without(values []string, text string) string {
 
 // masked lists what is taken out of the texts about a call, the longest first: one value may be part
 // of another.
-func (x *exchange) masked(c *Call) []string {
-	values := x.tokens()
-	sources := [][]byte{x.msg.Arguments}
-	if c != nil && !bytes.Equal(c.arguments, x.msg.Arguments) {
+func masked(x *wire.Exchange, c *Call) []string {
+	values := tokens(x.Header(echo.HeaderAuthorization), x.Echo)
+	sources := [][]byte{x.Message.Arguments}
+	if c != nil && !bytes.Equal(c.arguments, x.Message.Arguments) {
 		sources = append(sources, c.arguments)
 	}
-	if x.msg.Method == "completion/complete" {
-		sources = append(sources, jsonrpc.Member(x.msg.Params, "argument"), jsonrpc.Member(x.msg.Params, "context"))
+	if x.Message.Method == "completion/complete" {
+		sources = append(sources, jsonrpc.Member(x.Message.Params, "argument"), jsonrpc.Member(x.Message.Params, "context"))
 	}
 	for _, source := range sources {
 		values = appendValues(values, source)
@@ -97,12 +98,12 @@ func (x *exchange) masked(c *Call) []string {
 }
 
 // tokens lists the token of a request as it was sent, and as it would stand in a URL.
-func (x *exchange) tokens() (found []string) {
-	token := strings.TrimSpace(x.request.Header.Get(echo.HeaderAuthorization))
+func tokens(authorization string, ec echo.Context) (found []string) {
+	token := strings.TrimSpace(authorization)
 	if scheme := strings.IndexAny(token, " \t"); scheme >= 0 {
 		token = strings.TrimSpace(token[scheme:])
 	}
-	for _, t := range []string{token, authn.TokenFrom(x.ec)} {
+	for _, t := range []string{token, authn.TokenFrom(ec)} {
 		if len(t) < minMasked || len(t) > maxToken {
 			continue
 		}
@@ -114,4 +115,29 @@ func (x *exchange) tokens() (found []string) {
 		}
 	}
 	return found
+}
+
+// appendValues adds the strings and numbers in a JSON text, but not the names
+// of members.
+func appendValues(values []string, raw []byte) []string {
+	if len(raw) == 0 {
+		return values
+	}
+	d := jsontext.NewDecoder(strings.NewReader(string(raw)))
+	for len(values) < maxMasked {
+		token, err := d.ReadToken()
+		if err != nil {
+			return values
+		}
+		if kind := token.Kind(); kind != '"' && kind != '0' {
+			continue
+		}
+		if outer, n := d.StackIndex(d.StackDepth()); outer == '{' && n%2 == 1 {
+			continue // a name
+		}
+		if s := token.String(); len(s) >= minMasked {
+			values = append(values, s)
+		}
+	}
+	return values
 }

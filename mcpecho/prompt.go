@@ -15,6 +15,7 @@ import (
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/nearest"
+	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
@@ -83,29 +84,29 @@ func (t *entry) promptEntry(set *settings) (promptEntry, error) {
 
 // getPrompt serves prompts/get.
 // (specification 2026-07-28, server/prompts, section Getting a Prompt)
-func (x *exchange) getPrompt() error {
-	name, ok := jsonrpc.Text(x.msg.Name)
+func (s *Server) getPrompt(x *wire.Exchange) error {
+	name, ok := jsonrpc.Text(x.Message.Name)
 	if !ok {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "params.name must be a string: the name of a prompt"}
 	}
-	registry := x.server.registry.Load()
+	registry := s.registry.Load()
 	e, ok := registry.prompts[name]
 	if !ok {
-		return x.unknown(prompts, name)
+		return s.unknown(prompts, name)
 	}
-	c, sent := x.newCall(e, nil), map[string]string{}
-	if x.msg.Arguments != nil && string(x.msg.Arguments) != "null" {
-		if err := json.Unmarshal(x.msg.Arguments, &sent); err != nil || x.msg.Arguments[0] != '{' {
-			return x.unlessHidden(c, &Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"})
+	c, sent := s.newCall(x, e, nil), map[string]string{}
+	if x.Message.Arguments != nil && string(x.Message.Arguments) != "null" {
+		if err := json.Unmarshal(x.Message.Arguments, &sent); err != nil || x.Message.Arguments[0] != '{' {
+			return c.unlessHidden(&Error{Code: jsonrpc.InvalidParams, Message: "params.arguments must be an object of strings"})
 		}
 	}
 	if err := c.setStrings(sent); err != nil {
-		return x.unlessHidden(c, err)
+		return c.unlessHidden(err)
 	}
 	if err := c.execute(e.handler); err != nil {
-		return x.failPrompt(c, err)
+		return c.failPrompt(err)
 	}
-	return x.reply(c, "messages", registry.resultTail)
+	return c.reply("messages", registry.resultTail)
 }
 
 // setStrings takes arguments that are strings on the wire.
@@ -123,10 +124,10 @@ func (c *Call) setStrings(sent map[string]string) error {
 }
 
 // failPrompt names the missing arguments apart from the wrong ones.
-func (x *exchange) failPrompt(c *Call, err error) error {
+func (c *Call) failPrompt(err error) error {
 	var bad *binding.Error
 	if !errors.As(err, &bad) {
-		return x.failEntry(c, err)
+		return c.failEntry(err)
 	}
 	data := map[string]any{"fields": bad.Fields}
 	var missing []string
@@ -138,16 +139,16 @@ func (x *exchange) failPrompt(c *Call, err error) error {
 	if missing != nil {
 		data["missing"] = missing
 	}
-	return x.failEntry(c, &Error{Code: jsonrpc.InvalidParams, Message: summary(bad), Data: data})
+	return c.failEntry(&Error{Code: jsonrpc.InvalidParams, Message: summary(bad), Data: data})
 }
 
 // unknown is the answer to a name that does not exist. A name of the program is refused like any
 // other, so that a gateway that denies a tool by its listed name cannot be walked past; both it and
 // a near name are told the listed one, unless the list hides entries from the caller.
-func (x *exchange) unknown(kind listKind, name string) error {
-	r := x.server.registry.Load()
-	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(clip(name, 128))
-	if !x.server.cfg.HideForbidden {
+func (s *Server) unknown(kind listKind, name string) error {
+	r := s.registry.Load()
+	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(wire.Clip(name, 128))
+	if !s.cfg.HideForbidden {
 		if e, ok := r.written[kind][name]; ok {
 			message += "; it is listed as " + strconv.Quote(e.listedAs)
 		} else if near := r.near(kind, name); near != "" {

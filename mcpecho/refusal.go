@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 const refusalKey = "mcpecho.refusal"
@@ -43,9 +45,11 @@ func (s *Server) logRefusal(ec echo.Context, err error) {
 	if !ok {
 		return
 	}
-	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("http_method", clip(ec.Request().Method, 32)), slog.String("reason", r.reason)}
+	level, attrs := slog.LevelInfo, []slog.Attr{slog.String("http_method", wire.Clip(ec.Request().Method, 32)), slog.String("reason", r.reason)}
 	if r.cause != nil {
-		level, attrs = slog.LevelError, append(attrs, slog.String("cause", clip(logText(r.cause, s.exchange(ec).masks(nil)), 1<<10)))
+		level, attrs = slog.LevelError, append(attrs, slog.String("cause", wire.Clip(logText(r.cause, mask(func() []string {
+			return tokens(ec.Request().Header.Get(echo.HeaderAuthorization), ec)
+		})), 1<<10)))
 	}
 	s.cfg.Logger.LogAttrs(ec.Request().Context(), level, "mcpecho: refused", attrs...)
 }

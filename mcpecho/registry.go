@@ -7,6 +7,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/nearest"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // registry is the set of entries at one moment. It never changes once it is in use: a new one takes
@@ -25,9 +26,11 @@ type registry struct {
 	fixed   map[string]*entry            // resources by URI
 	written [listKinds]map[string]*entry // tools and prompts by the names of the program, where they differ
 
-	pages [listKinds][2]pages // of unfiltered lists, for each wire
-	views views               // of filtered ones
-	hints [listKinds]hints    // for names that do not exist
+	completes bool // something has a completer
+
+	pages [listKinds][wire.Count]pages // of unfiltered lists, for each wire
+	views views                        // of filtered ones
+	hints [listKinds]hints             // for names that do not exist
 
 	discover   []byte // result of server/discover
 	initialize []byte // result of initialize from capabilities on
@@ -85,6 +88,7 @@ func (r *registry) prepare() {
 		case resources:
 			r.fixed[e.spec.uri] = e
 		}
+		r.completes = r.completes || len(e.completers) > 0
 		if e.name != e.listedAs {
 			r.written[kind][e.name] = e
 		}
@@ -94,8 +98,8 @@ func (r *registry) prepare() {
 }
 
 // list is the unfiltered list of a kind on a wire.
-func (r *registry) list(kind listKind, w wire) view {
-	p := &r.pages[kind][w]
+func (r *registry) list(kind listKind, w wire.Wire) view {
+	p := &r.pages[kind][w.Index()]
 	p.once.Do(func() { p.view = r.encodeView(*r.cfg, kind, w, "public", nil) })
 	return p.view
 }
@@ -150,35 +154,30 @@ func (r *registry) encode(cfg *Config) {
 	capabilities := `"capabilities":` + r.capabilities()
 	r.initialize = fmt.Appendf(nil, `%s,"serverInfo":%s%s}`, capabilities, info, instructions)
 	r.discover = fmt.Appendf(nil, `{"resultType":"complete","supportedVersions":%s,%s%s,"ttlMs":%d,"cacheScope":"public",%s}`,
-		mustMarshal(modernVersions), capabilities, instructions, cfg.ListTTL.Milliseconds(), meta)
+		mustMarshal(wire.Modern.Versions()), capabilities, instructions, cfg.ListTTL.Milliseconds(), meta)
 }
 
 // capabilities tells clients which methods are worth calling. It promises
 // nothing that is not served.
 func (r *registry) capabilities() string {
 	c := map[string]struct{}{"logging": {}, "tools": {}}
-	if r.serves(resources) {
+	if r.hasResources() {
 		c["resources"] = struct{}{}
 	}
-	if r.serves(prompts) {
+	if r.hasPrompts() {
 		c["prompts"] = struct{}{}
 	}
-	if r.completes() {
+	if r.hasCompletions() {
 		c["completions"] = struct{}{}
 	}
 	return string(mustMarshal(c))
 }
 
-// serves says whether the methods of a list exist: those of tools always do.
-func (r *registry) serves(kind listKind) bool {
-	switch kind {
-	case resources, templates:
-		return len(r.lists[resources])+len(r.lists[templates]) > 0
-	case prompts:
-		return len(r.lists[prompts]) > 0
-	}
-	return true
-}
+func (r *registry) hasResources() bool { return len(r.lists[resources])+len(r.lists[templates]) > 0 }
+
+func (r *registry) hasPrompts() bool { return len(r.lists[prompts]) > 0 }
+
+func (r *registry) hasCompletions() bool { return r.completes }
 
 // serverInfo is an Implementation. (specification 2026-07-28, schema)
 type serverInfo struct {

@@ -52,7 +52,7 @@ func (c *Call) encode(v any) (err error) {
 	case onResources:
 		c.answer.items, err = c.encodeContents(v)
 	default:
-		c.answer.items, err = encodeMessages(v, c.exchange.links())
+		c.answer.items, err = encodeMessages(v, c.exchange.Links())
 	}
 	if err != nil {
 		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
@@ -72,10 +72,10 @@ func (c *Call) encodeTool(v any) (err error) {
 	}
 	switch v := v.(type) {
 	case content.Block:
-		c.answer.items, err = encodeBlocks([]content.Block{v}, c.exchange.links())
+		c.answer.items, err = encodeBlocks([]content.Block{v}, c.exchange.Links())
 		return err
 	case []content.Block:
-		c.answer.items, err = encodeBlocks(v, c.exchange.links())
+		c.answer.items, err = encodeBlocks(v, c.exchange.Links())
 		return err
 	}
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(blockType) {
@@ -83,7 +83,7 @@ func (c *Call) encodeTool(v any) (err error) {
 		for i := range blocks {
 			blocks[i], _ = list.Index(i).Interface().(content.Block)
 		}
-		c.answer.items, err = encodeBlocks(blocks, c.exchange.links())
+		c.answer.items, err = encodeBlocks(blocks, c.exchange.Links())
 		return err
 	}
 	if c.answer.structured, err = binding.MarshalResult(v); err != nil {
@@ -125,12 +125,6 @@ func encodeBlocks(blocks []content.Block, links bool) ([]byte, error) {
 		forms[i] = form
 	}
 	return binding.Marshal(forms)
-}
-
-// links says whether the client knows links to resources, which are younger than the oldest
-// revision that is served. (specification 2025-06-18, changelog)
-func (x *exchange) links() bool {
-	return x.wire == modern || x.session.Protocol != "2025-03-26"
 }
 
 // OutputFormat is the form of the text block of a tool's answer. Structured

@@ -11,6 +11,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
@@ -92,9 +93,9 @@ func requiredBy(args *binding.Args) []string {
 	return schema.Required
 }
 
-// uri is the params.uri of a request.
-func (x *exchange) uri() (string, error) {
-	uri, ok := jsonrpc.Text(x.msg.URI)
+// uriOf is the params.uri of a request.
+func uriOf(x *wire.Exchange) (string, error) {
+	uri, ok := jsonrpc.Text(x.Message.URI)
 	if !ok {
 		return "", &Error{Code: jsonrpc.InvalidParams, Message: "params.uri must be a string"}
 	}
@@ -104,47 +105,46 @@ func (x *exchange) uri() (string, error) {
 // notFound is the answer to a URI that nothing is read at.
 // (specification 2026-07-28, server/resources, section Error Handling; the
 // revisions before it have a code of their own)
-func (x *exchange) notFound(uri string) error {
-	e := &Error{Code: jsonrpc.InvalidParams, Message: "Resource not found", Data: map[string]any{"uri": clip(uri, maxURIBytes)}}
-	if x.wire == dated {
-		e.Code = jsonrpc.ResourceNotFound
+func notFound(x *wire.Exchange, uri string) error {
+	return &Error{
+		Code: x.Wire.ResourceNotFound(), Message: "Resource not found",
+		Data: map[string]any{"uri": wire.Clip(uri, maxURIBytes)},
 	}
-	return e
 }
 
 // readResource serves resources/read.
 // (specification 2026-07-28, server/resources, section Reading Resources)
-func (x *exchange) readResource() error {
-	uri, err := x.uri()
+func (s *Server) readResource(x *wire.Exchange) error {
+	uri, err := uriOf(x)
 	if err != nil {
 		return err
 	}
-	return x.eachResource(uri, func(e *entry, arguments []byte) (hidden bool, err error) {
-		c := x.newCall(e, arguments)
+	return s.eachResource(x, uri, func(e *entry, arguments []byte) (hidden bool, err error) {
+		c := s.newCall(x, e, arguments)
 		c.uri = uri
 		if err := c.execute(e.handler); err != nil {
-			if c.hidden() && !x.gone() {
-				x.log(c, c.explain(err), err)
+			if c.hidden() && !x.Gone() {
+				c.logFailure(c.explain(err), err)
 				return true, nil
 			}
-			return false, x.failResource(c, err)
+			return false, c.failResource(err)
 		}
-		return false, x.reply(c, "contents", x.server.registry.Load().readTail)
+		return false, c.reply("contents", s.registry.Load().readTail)
 	})
 }
 
 // failResource gives the causes that mean that the resource does not exist
 // their protocol code.
-func (x *exchange) failResource(c *Call, err error) error {
+func (c *Call) failResource(err error) error {
 	var bad *binding.Error
 	switch {
-	case explain(err, x.server.cfg.DB).typ == TypeNotFound:
-		return x.failEntry(c, x.notFound(c.uri))
+	case explain(err, c.server.cfg.DB).typ == TypeNotFound:
+		return c.failEntry(notFound(c.exchange, c.uri))
 	case errors.As(err, &bad):
-		return x.failEntry(c, &Error{Code: jsonrpc.InvalidParams, Message: summary(bad),
-			Data: map[string]any{"uri": clip(c.uri, maxURIBytes), "fields": bad.Fields}})
+		return c.failEntry(&Error{Code: jsonrpc.InvalidParams, Message: summary(bad),
+			Data: map[string]any{"uri": wire.Clip(c.uri, maxURIBytes), "fields": bad.Fields}})
 	}
-	return x.failEntry(c, err)
+	return c.failEntry(err)
 }
 
 // resourceEntry is the form of a resource, or of a template, in its list.

@@ -11,16 +11,10 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/capture"
+	"github.com/mcpecho/kit/internal/caught"
 	"github.com/mcpecho/kit/internal/native"
+	"github.com/mcpecho/kit/internal/wire"
 )
-
-// panicked is a recovered panic on its way to the log.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprint("panic: ", p.value) }
 
 var errNoResult = errors.New("mcpecho: the chain ended without a result: a step neither called its successor nor set one")
 
@@ -30,10 +24,11 @@ const maxDepth = 16
 var errTooDeep = fmt.Errorf("mcpecho: calls are nested more than %d deep", maxDepth)
 
 // newCall begins the call of a message.
-func (x *exchange) newCall(e *entry, arguments []byte) *Call {
+func (s *Server) newCall(x *wire.Exchange, e *entry, arguments []byte) *Call {
+	principal, _ := x.Owner.(*Principal)
 	return &Call{
-		Context: x.ec, entry: e, arguments: arguments,
-		inherited: inherited{server: x.server, exchange: x, principal: x.principal},
+		Context: x.Echo, entry: e, arguments: arguments,
+		inherited: inherited{server: s, exchange: x, principal: principal},
 	}
 }
 
@@ -79,10 +74,10 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	request, response := c.Request(), c.Context.Response()
 	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
 	if c.depth == 0 {
-		if err := c.server.inflight.begin(c.exchange, &c.deadline); err != nil {
+		if err := c.exchange.Begin(&c.deadline); err != nil {
 			return err
 		}
-		defer c.server.inflight.end(c.exchange)
+		defer c.exchange.End()
 	}
 	c.ctx = callContext{&c.deadline, c}
 	c.SetRequest(request.WithContext(&c.ctx))
@@ -99,7 +94,7 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	}()
 	err = c.runChain(chain, conclude)
 	c.closeResponse()
-	if _, panicking := errors.AsType[*panicked](err); err != nil && !panicking && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
+	if _, panicking := errors.AsType[*caught.Panic](err); err != nil && !panicking && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
 		return errors.Join(err, context.DeadlineExceeded) // a driver may say "interrupted" instead
 	}
 	return err
@@ -111,24 +106,24 @@ func (c *Call) closeResponse() {
 	var err error
 	defer func() {
 		if err != nil && c.exchange != nil {
-			c.exchange.log(c, c.explain(err), err)
+			c.logFailure(c.explain(err), err)
 		}
 	}()
-	defer recovered(&err)
+	defer caught.Into(&err)
 	c.capture.Close()
 }
 
 // handHeadersOn gives what steps have set to the response around, that of the client at last.
 func (c *Call) handHeadersOn() {
 	if c.depth == 0 {
-		c.exchange.headers.mu.Lock()
-		defer c.exchange.headers.mu.Unlock()
+		c.exchange.Headers.Lock()
+		defer c.exchange.Headers.Unlock()
 	}
 	c.capture.HandHeadersOn()
 }
 
 func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err error) {
-	defer recovered(&err)
+	defer caught.Into(&err)
 	if err = chain(c); err == nil {
 		err = c.outcome()
 	}
@@ -242,5 +237,15 @@ func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 			return err
 		}
 		return next(ec)
+	}
+}
+
+// publishHeaders shows what steps have set so far to an event stream that may begin.
+func (c *Call) publishHeaders() {
+	for call := c; call != nil; call = call.parent {
+		if h := call.capture.Headers(); h != nil {
+			c.exchange.Headers.Publish(h)
+			return
+		}
 	}
 }

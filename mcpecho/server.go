@@ -9,6 +9,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/mcpecho/kit/internal/seal"
+	"github.com/mcpecho/kit/internal/wire"
 )
 
 // Server is an MCP server inside an Echo application. It is safe for
@@ -19,8 +20,7 @@ type Server struct {
 	models   sync.Map // gorm's cache of parsed models
 	registry current
 	listing  [listKinds]atomic.Pointer[entry] // what filtered lists run as
-	inflight inflight
-	load     load
+	door     *wire.Door
 
 	mu       sync.Mutex // guards what follows, the steps of groups, and every change of registry
 	steps    []Step
@@ -40,7 +40,7 @@ func New(cfg Config) *Server {
 		panic("mcpecho: Config.Keys: " + err.Error())
 	}
 	s := &Server{cfg: cfg.withDefaults(), sealer: ring, taken: map[place]*entry{}}
-	s.load.max = s.cfg.MaxInFlight
+	s.door = s.newDoor()
 	s.registry.store(&s.cfg, nil)
 	s.compileListing()
 	return s

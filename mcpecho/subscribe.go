@@ -8,6 +8,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/store"
 )
 
@@ -17,16 +18,16 @@ const maxSubscriptions = 100
 
 // subscribe remembers in the session which resource the client watches.
 // (specification 2025-11-25, server/resources, section Subscriptions)
-func (x *exchange) subscribe() error {
-	uri, err := x.uri()
+func (s *Server) subscribe(x *wire.Exchange) error {
+	uri, err := uriOf(x)
 	if err != nil {
 		return err
 	}
-	err = x.eachResource(uri, func(e *entry, arguments []byte) (hidden bool, err error) {
-		c := x.newCall(e, arguments)
+	err = s.eachResource(x, uri, func(e *entry, arguments []byte) (hidden bool, err error) {
+		c := s.newCall(x, e, arguments)
 		c.uri = uri
-		if err = x.admit(c); err != nil && c.hidden() {
-			x.log(c, c.explain(err), err)
+		if err = c.admit(); err != nil && c.hidden() {
+			c.logFailure(c.explain(err), err)
 			return true, nil
 		}
 		return false, err
@@ -35,23 +36,23 @@ func (x *exchange) subscribe() error {
 		return err
 	}
 	full, watched := false, digestOf(uri)
-	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+	err = x.UpdateSession(func(s *store.Session) {
 		known := slices.Contains(s.Subscriptions, watched)
 		if full = !known && len(s.Subscriptions) >= maxSubscriptions; !known && !full {
 			s.Subscriptions = append(slices.Clip(s.Subscriptions), watched)
 		}
 	})
 	if err != nil {
-		return errSessionStore(err)
+		return err
 	}
 	if full {
 		return &Error{Code: http.StatusTooManyRequests, Message: fmt.Sprintf("a session watches at most %d resources: unsubscribe from one first", maxSubscriptions)}
 	}
-	return x.result([]byte("{}"))
+	return x.Result([]byte("{}"))
 }
 
 // admit runs the steps that decide who may read an entry, and how often.
-func (x *exchange) admit(c *Call) error {
+func (c *Call) admit() error {
 	c.muted = true
 	admitted := false
 	c.suggest = func(echo.Context) error {
@@ -65,19 +66,19 @@ func (x *exchange) admit(c *Call) error {
 }
 
 // unsubscribe is the end of subscribe. It says nothing about what was watched.
-func (x *exchange) unsubscribe() error {
-	uri, err := x.uri()
+func (s *Server) unsubscribe(x *wire.Exchange) error {
+	uri, err := uriOf(x)
 	if err != nil {
 		return err
 	}
 	watched := digestOf(uri)
-	err = x.server.cfg.Sessions.Update(x.request.Context(), x.session.ID, func(s *store.Session) {
+	err = x.UpdateSession(func(s *store.Session) {
 		s.Subscriptions = slices.DeleteFunc(slices.Clone(s.Subscriptions), func(d store.Digest) bool { return d == watched })
 	})
 	if err != nil {
-		return errSessionStore(err)
+		return err
 	}
-	return x.result([]byte("{}"))
+	return x.Result([]byte("{}"))
 }
 
 // digestOf is what a session keeps of a URI that it watches.

@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 
 	"gorm.io/gorm"
+
+	"github.com/mcpecho/kit/internal/caught"
 )
 
 // Transaction runs fn in a database transaction: [Call.DB] is the transaction meanwhile. It has
@@ -270,7 +272,7 @@ func (c *Call) runHook(h hook, others []hook) {
 		switch {
 		case v != nil:
 			c.server.cfg.Logger.Error("mcpecho: an AfterCommit function panicked",
-				slog.String("spec", c.entry.name), slog.String("panic", logText(&panicked{value: v}, c.exchange.masks(c))), slog.String("stack", string(debug.Stack())))
+				slog.String("spec", c.entry.name), slog.String("panic", logText(&caught.Panic{Value: v}, c.masks())), slog.String("stack", string(debug.Stack())))
 		case !returned: // runtime.Goexit
 			c.runHooks(others)
 			c.runAfterCommit()

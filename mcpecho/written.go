@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
@@ -35,9 +36,9 @@ func (c *Call) written() error {
 		return err
 	case status < 400:
 		return &ToolError{Message: "the call was redirected elsewhere, which is not possible here",
-			Internal: fmt.Errorf("mcpecho: status %d to %s", status, clip(c.Response().Header().Get(echo.HeaderLocation), 200))}
+			Internal: fmt.Errorf("mcpecho: status %d to %s", status, wire.Clip(c.Response().Header().Get(echo.HeaderLocation), 200))}
 	case status >= 500:
-		return echo.NewHTTPError(status).SetInternal(fmt.Errorf("mcpecho: status %d was written: %s", status, clip(string(body), 1000)))
+		return echo.NewHTTPError(status).SetInternal(fmt.Errorf("mcpecho: status %d was written: %s", status, wire.Clip(string(body), 1000)))
 	}
 	answer := &echo.HTTPError{Code: status, Message: messageOf(status, c.capture.ContentType(), body)}
 	if seconds, err := strconv.Atoi(c.Response().Header().Get(echo.HeaderRetryAfter)); err == nil && seconds > 0 && status == http.StatusTooManyRequests {

@@ -1,4 +1,4 @@
-package mcpecho
+package wire
 
 import (
 	"fmt"
@@ -12,10 +12,10 @@ import (
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
-// headerParam is an argument that clients of the modern wire repeat in a
+// Param is an argument that clients of the modern wire repeat in a
 // header, so that proxies can route by it.
 // (specification 2026-07-28, server/tools, section x-mcp-header)
-type headerParam struct {
+type Param struct {
 	path   []string // of property names
 	header string   // canonical
 	typ    string   // string, integer or boolean
@@ -23,11 +23,11 @@ type headerParam struct {
 
 const headerKeyword = "x-mcp-header"
 
-// headerParams finds the annotated properties of an input schema and checks
+// Params finds the annotated properties of an input schema and checks
 // the rules that clients hold a tool to: one bad annotation makes them drop
 // the whole tool.
-func headerParams(schema []byte) ([]headerParam, error) {
-	var found []headerParam
+func Params(schema []byte) ([]Param, error) {
+	var found []Param
 	total, err := countKeyword(schema)
 	if err != nil || total == 0 {
 		return nil, err
@@ -49,7 +49,7 @@ func headerParams(schema []byte) ([]headerParam, error) {
 }
 
 // reachable walks the chains of properties from the root.
-func reachable(schema jsontext.Value, path []string, found *[]headerParam) error {
+func reachable(schema jsontext.Value, path []string, found *[]Param) error {
 	var s struct {
 		Properties map[string]jsontext.Value `json:"properties"`
 	}
@@ -79,7 +79,7 @@ func reachable(schema jsontext.Value, path []string, found *[]headerParam) error
 			if json.Unmarshal(p.Type, &typ) != nil || (typ != "string" && typ != "integer" && typ != "boolean") {
 				return fmt.Errorf("%s of %s must be on a string, integer or boolean", headerKeyword, strings.Join(here, "."))
 			}
-			*found = append(*found, headerParam{here, textproto.CanonicalMIMEHeaderKey("Mcp-Param-" + header), typ})
+			*found = append(*found, Param{here, textproto.CanonicalMIMEHeaderKey("Mcp-Param-" + header), typ})
 		}
 		if err := reachable(property, here, found); err != nil {
 			return err
@@ -124,34 +124,26 @@ func isToken(s string) bool {
 	})
 }
 
-// checkParams compares the Mcp-Param headers of a tool call with its
-// arguments.
-// (specification 2026-07-28, basic/transports/streamable-http, section Server
-// Behavior for Custom Headers)
-func (x *exchange) checkParams(e *entry) error {
-	if x.wire != modern {
+// check compares the header of an argument with the argument.
+func (p Param) check(x *Exchange) error {
+	value := x.Message.Arguments
+	for _, name := range p.path {
+		value = jsonrpc.Member(value, name)
+	}
+	sent, single := x.one(p.header)
+	present := x.peer.header(p.header) != nil
+	if !single {
+		return mismatch("repeated " + p.header + " header")
+	}
+	if value == nil || value[0] == 'n' {
+		if present {
+			return mismatch("the " + p.header + " header is for an argument that is not in the body")
+		}
 		return nil
 	}
-	for _, p := range e.headers {
-		value := x.msg.Arguments
-		for _, name := range p.path {
-			value = jsonrpc.Member(value, name)
-		}
-		sent, single := one(x.request.Header, p.header)
-		_, present := x.request.Header[p.header]
-		if !single {
-			return mismatch("repeated " + p.header + " header")
-		}
-		if value == nil || value[0] == 'n' {
-			if present {
-				return mismatch("the " + p.header + " header is for an argument that is not in the body")
-			}
-			continue
-		}
-		text, ok := decodeHeader(sent)
-		if !present || !ok || !p.equal(text, value) {
-			return mismatch("the " + p.header + " header is not the argument " + strings.Join(p.path, ".") + " of the body")
-		}
+	text, ok := decodeHeader(sent)
+	if !present || !ok || !p.equal(text, value) {
+		return mismatch("the " + p.header + " header is not the argument " + strings.Join(p.path, ".") + " of the body")
 	}
 	return nil
 }
@@ -167,7 +159,7 @@ func decimal(s string) (*big.Rat, bool) {
 
 // equal compares a header value with a JSON value: integers by value, others
 // by text.
-func (p headerParam) equal(header string, value []byte) bool {
+func (p Param) equal(header string, value []byte) bool {
 	if text, ok := jsonrpc.Unquote(value); ok {
 		return header == string(text)
 	}

@@ -1,13 +1,9 @@
-package mcpecho
+package wire
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"net/netip"
 	"sync"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
@@ -20,7 +16,7 @@ type load struct {
 	places   share
 	nobodys  share // of the places, those of anonymous callers
 	callers  map[caller]*share
-	serving  *exchange     // the messages being served, as a list
+	serving  *Exchange     // the messages being served, as a list
 	draining bool          // no request is let in any more
 	stopped  bool          // no call is begun any more
 	empty    chan struct{} // closed when draining and nothing is in progress
@@ -35,10 +31,10 @@ const (
 	phases
 )
 
-// caller is who a place is counted for: a principal, or the network of an anonymous caller.
+// caller is who a place is counted for: an owner, or the network of an anonymous caller.
 type caller struct {
-	principal string
-	network   netip.Prefix
+	owner   string
+	network netip.Prefix
 }
 
 // share is the places of one caller.
@@ -49,51 +45,27 @@ type slot struct {
 	own        *share
 	anonymous  bool
 	phase      phase
-	stop       ender     // ends the call that runs
-	prev, next *exchange // in the list of those being served
+	stop       Ender     // ends the call that runs
+	prev, next *Exchange // in the list of those being served
 }
 
 var (
-	errOverloaded = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "overloaded", "too many requests in progress, try again")
-	errShare      = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "share", "too many of your requests are in progress: wait for their replies")
-	errDraining   = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "draining", "the server is shutting down, try again elsewhere")
-	errStopped    = refuse(http.StatusServiceUnavailable, jsonrpc.InternalError, "stopped", "the server is shutting down and has stopped the call, try again elsewhere")
+	errOverloaded = refuse(serviceUnavailable, jsonrpc.InternalError, "overloaded", "too many requests in progress, try again")
+	errShare      = refuse(serviceUnavailable, jsonrpc.InternalError, "share", "too many of your requests are in progress: wait for their replies")
+	errDraining   = refuse(serviceUnavailable, jsonrpc.InternalError, "draining", "the server is shutting down, try again elsewhere")
+	ErrStopped    = refuse(serviceUnavailable, jsonrpc.InternalError, "stopped", "the server is shutting down and has stopped the call, try again elsewhere")
 )
 
 // caller is who the request is counted for.
-func (x *exchange) caller() caller {
-	if x.principal != nil {
-		return caller{principal: x.principal.Key()}
+func (x *Exchange) caller() caller {
+	if key := x.Owner.Key(); key != "" {
+		return caller{owner: key}
 	}
-	return caller{network: networkOf(x.ec)}
-}
-
-// Network is where the request of the call comes from, as one client cannot change it at will: an
-// IPv4 address or an IPv6 /64 network. It is the peer of the connection, or behind a proxy what
-// [echo.Echo.IPExtractor] finds: without one no header is believed, [echo.Context.RealIP] believes
-// all. It is the zero Prefix where there is no address, as in calls that Go code makes.
-func (c *Call) Network() netip.Prefix { return networkOf(c) }
-
-// networkOf is [Call.Network] of a request that is no call yet.
-func networkOf(ec echo.Context) netip.Prefix {
-	var addr netip.Addr
-	if e := ec.Echo(); e != nil && e.IPExtractor != nil {
-		addr, _ = netip.ParseAddr(ec.RealIP())
-	} else {
-		peer, _ := netip.ParseAddrPort(ec.Request().RemoteAddr)
-		addr = peer.Addr()
-	}
-	addr = addr.Unmap().WithZone("")
-	bits := 32
-	if addr.Is6() {
-		bits = 64
-	}
-	network, _ := addr.Prefix(bits) // whoever has no address is in one network too
-	return network
+	return caller{network: x.peer.network()}
 }
 
 // enter gives a request a place to read its body in.
-func (l *load) enter(x *exchange) error {
+func (l *load) enter(x *Exchange) error {
 	who := x.caller()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +76,7 @@ func (l *load) enter(x *exchange) error {
 	if own == nil {
 		own = l.admit(who)
 	}
-	x.slot = slot{own: own, anonymous: who.principal == ""}
+	x.slot = slot{own: own, anonymous: who.owner == ""}
 	if err := l.take(x, reading); err != nil {
 		x.slot = slot{}
 		return err
@@ -133,7 +105,7 @@ func (l *load) admit(who caller) *share {
 
 // take takes a place: one caller holds at most a quarter of them, and all anonymous ones at most
 // half, because who has no name may have many addresses.
-func (l *load) take(x *exchange, p phase) error {
+func (l *load) take(x *Exchange, p phase) error {
 	switch {
 	case x.slot.own[p] >= (l.max+3)/4:
 		return errShare
@@ -144,7 +116,7 @@ func (l *load) take(x *exchange, p phase) error {
 	return nil
 }
 
-func (l *load) count(x *exchange, p phase, n int) {
+func (l *load) count(x *Exchange, p phase, n int) {
 	x.slot.own[p] += n
 	l.places[p] += n
 	if x.slot.anonymous {
@@ -153,7 +125,7 @@ func (l *load) count(x *exchange, p phase, n int) {
 }
 
 // serve moves a request whose body has been read to those that are served.
-func (l *load) serve(x *exchange) error {
+func (l *load) serve(x *Exchange) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.take(x, serving); err != nil {
@@ -169,12 +141,12 @@ func (l *load) serve(x *exchange) error {
 }
 
 // give gives a place back.
-func (l *load) give(x *exchange) {
+func (l *load) give(x *Exchange) {
 	l.count(x, x.slot.phase, -1)
 }
 
 // leave ends what enter and serve began.
-func (l *load) leave(x *exchange) {
+func (l *load) leave(x *Exchange) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.give(x)
@@ -195,11 +167,11 @@ func (l *load) leave(x *exchange) {
 }
 
 // begin notes how to end the call that an exchange begins.
-func (l *load) begin(x *exchange, stop ender) error {
+func (l *load) begin(x *Exchange, stop Ender) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
-		return errStopped
+		return ErrStopped
 	}
 	x.slot.stop = stop
 	return nil
@@ -213,14 +185,14 @@ func (l *load) refuses() bool {
 }
 
 // stop returns what ends the call of an exchange.
-func (l *load) stop(x *exchange) ender {
+func (l *load) stop(x *Exchange) Ender {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return x.slot.stop
 }
 
 // stopAll returns what ends every call that runs, and lets no other begin.
-func (l *load) stopAll() (stops []ender) {
+func (l *load) stopAll() (stops []Ender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = true
@@ -233,17 +205,11 @@ func (l *load) stopAll() (stops []ender) {
 	return stops
 }
 
-// ErrShutdown is the cause, as [context.Cause] gives it, that a call was ended with because
-// [Server.Shutdown] could not wait for it any longer.
-var ErrShutdown = errors.New("mcpecho: the server was shut down before the call had ended")
-
-// Shutdown refuses new requests with status 503 and waits until those in
-// progress have been answered, or ctx ends; then it returns ctx's error, and
-// the calls that still run are ended with the cause [ErrShutdown]. Call
-// it before echo.Echo.Shutdown, so that a balancer sees the server leave, and
-// close the database after both. A second call waits as well.
-func (s *Server) Shutdown(ctx context.Context) error {
-	l := &s.load
+// Shutdown refuses new requests with status 503 and waits until those in progress have been answered,
+// or ctx ends; then it returns false, and the calls that still run are ended with the cause. A second
+// call waits as well.
+func (d *Door) Shutdown(ctx context.Context, cause error) (empty bool) {
+	l := &d.load
 	l.mu.Lock()
 	if !l.draining {
 		l.draining, l.empty = true, make(chan struct{})
@@ -254,11 +220,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	l.mu.Unlock()
 	select {
 	case <-l.empty:
-		return nil
+		return true
 	case <-ctx.Done():
 		for _, stop := range l.stopAll() {
-			stop.End(ErrShutdown)
+			stop.End(cause)
 		}
-		return errors.Join(errors.New("mcpecho: requests were still in progress at shutdown"), ctx.Err())
+		return false
 	}
 }

@@ -1,0 +1,28 @@
+// Package wire is the door of an MCP server: it turns HTTP requests into exchanges, hands each
+// to the application behind it, and writes what comes back, as one JSON message or as events.
+//
+// It knows no tool, no step and no database. So two sentences hold because of what can be imported
+// here: what a guard refuses has cost no look at a token, and nothing of a message reaches the
+// application before its wire is negotiated.
+//
+// # One message
+//
+// The files follow a request:
+//
+//	http.go      takes it: the verbs, bodies and replies with their time; all of net/http is here
+//	guard.go     refuses what needs no identity to be refused: hosts, origins, media types
+//	load.go      counts who is inside, and ends everybody at a shutdown
+//	body.go      reads a body, at most so many bytes before and after decompression
+//	exchange.go  serves the message from there to the application
+//	wire.go      tells which wire it is on; modern.go and dated.go are the two
+//	mirror.go    compares headers with the body, param.go those of arguments
+//	session.go   the sessions of dated clients
+//	cancel.go    begins and ends what a client or a shutdown can stop
+//	reply.go     writes results and errors in the form of the wire
+//	notifier.go  sends notifications before the reply, which turns it into an event stream
+//
+// # Another transport
+//
+// An [Exchange] knows its client as a peer, an interface of a few methods. http.go has the one for
+// net/http; a transport by lines is another file beside it.
+package wire
