@@ -30,6 +30,7 @@ type Args struct {
 	engine engine
 	object *object // the fields of all parts
 	schema []byte
+	needed []string     // the arguments that the schema requires
 	hand   *handwritten // nil when the schema is generated
 }
 
@@ -50,6 +51,7 @@ func (c Compiler) Compile(parts ...Part) (*Args, error) {
 	if _, err := root.Resolve(nil); err != nil {
 		return nil, fmt.Errorf("binding: the schema of %s is not valid: %w", parts[0].Type, err)
 	}
+	a.needed = root.Required
 	a.schema, err = MarshalSchema(root)
 	return a, err
 }
@@ -140,6 +142,10 @@ func (a *Args) Names() []string {
 	}
 	return names
 }
+
+// Required lists the arguments that every call must have, as the schema does. The caller must not
+// change it.
+func (a *Args) Required() []string { return a.needed }
 
 // Schema returns the JSON Schema of the arguments as compact JSON: an object that lists its properties in the order of
 // declaration and allows no others. The caller must not change it.

@@ -73,6 +73,7 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 			return nil, fmt.Errorf("binding: the argument %q is claimed by the schema and by a later part; rename one of them", name)
 		}
 	}
+	a.needed = slices.Concat(h.required, extra.Required)
 	a.schema, err = mergeSchema(schema, extra, g.defs)
 	return a, err
 }

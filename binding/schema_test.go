@@ -2,10 +2,12 @@ package binding_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json"
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/mcpecho/kit/binding"
 )
@@ -228,5 +230,49 @@ func TestHandWrittenSchemaIsRefusedWhen(t *testing.T) {
 	_, err := binding.CompileWithSchema([]byte(`{"type":"object","properties":{"x":{}}}`), binding.Part{Type: reflect.TypeFor[line]()})
 	if err == nil || !strings.Contains(err.Error(), `"x"`) {
 		t.Errorf("a property without a field: %v", err)
+	}
+}
+
+func TestRequiredIsWhatTheSchemaRequires(t *testing.T) {
+	type in struct {
+		B string `json:"b" validate:"required"`
+		A string `json:"a" validate:"required"`
+		C string `json:"c"`
+		D int    `json:"d" default:"1"`
+	}
+	type step struct {
+		Page int `json:"page" validate:"required"`
+		Of   int `json:"of"`
+	}
+	parts := []binding.Part{{Type: reflect.TypeFor[in]()}, {Type: reflect.TypeFor[step]()}}
+	generated, err := binding.Compile(parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, err := binding.CompileWithSchema([]byte(`{"type":"object","properties":{"a":{},"b":{},"c":{},"d":{}},"required":["c","a"]}`), parts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	optional, err := binding.Compile(binding.Part{Type: reflect.TypeFor[struct {
+		A string `json:"a"`
+	}]()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		args *binding.Args
+		want []string
+	}{
+		"generated": {generated, []string{"b", "a", "page"}}, "written": {written, []string{"c", "a", "page"}}, "none": {optional, nil},
+	} {
+		var schema struct {
+			Required []string `json:"required"`
+		}
+		if err := json.Unmarshal(tt.args.Schema(), &schema); err != nil {
+			t.Fatal(err)
+		}
+		if got := tt.args.Required(); !slices.Equal(got, tt.want) || !slices.Equal(got, schema.Required) {
+			t.Errorf("%s: %v, want %v, and the schema says %v", name, got, tt.want, schema.Required)
+		}
 	}
 }

@@ -60,15 +60,11 @@ func (t *entry) promptEntry(set *settings) (promptEntry, error) {
 	e := promptEntry{Name: t.listedAs, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
 	var schema struct {
 		Properties map[string]jsontext.Value `json:"properties"`
-		Required   []string                  `json:"required"`
 	}
 	if err := json.Unmarshal(t.args.Schema(), &schema); err != nil {
 		return e, err
 	}
-	required := map[string]bool{}
-	for _, name := range schema.Required {
-		required[name] = true
-	}
+	required := t.args.Required()
 	for _, name := range t.args.Names() {
 		var property struct {
 			Title       string `json:"title"`
@@ -77,7 +73,7 @@ func (t *entry) promptEntry(set *settings) (promptEntry, error) {
 		if err := json.Unmarshal(schema.Properties[name], &property); err != nil {
 			return e, err
 		}
-		e.Arguments = append(e.Arguments, promptArgument{name, property.Title, property.Description, required[name]})
+		e.Arguments = append(e.Arguments, promptArgument{name, property.Title, property.Description, slices.Contains(required, name)})
 	}
 	return e, nil
 }
