@@ -29,7 +29,7 @@ run: ## start the invoicing example (ADDR=localhost:8080 DB=invoices.db)
 	go run ./example/invoicing -addr $(ADDR) -db $(DB)
 
 bench: ## benchmarks, with allocations
-	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./internal/nearest ./internal/toon ./store ./middleware
+	go test -run '^$$' -bench . -benchmem ./mcpecho ./binding ./internal/jsonrpc ./internal/location ./internal/nearest ./internal/toon ./store ./middleware
 
 FUZZTIME ?= 30s
 DIFFERENTIAL_TIME ?= 5m

@@ -298,7 +298,7 @@ func (t *entry) completable() []string {
 
 // checkCompleters makes sure that each completer is for an argument.
 func (t *entry) checkCompleters() error {
-	if len(t.completers) > 0 && t.kind != KindPrompt && (t.location == nil || t.location.template == nil) {
+	if len(t.completers) > 0 && t.kind != KindPrompt && (t.location == nil || t.location.Fixed()) {
 		return fmt.Errorf("completion is for prompts and resource templates")
 	}
 	names := t.args.Names()

@@ -42,8 +42,8 @@
 //	dispatch.go     the method table; list.go, resource.go, prompt.go and completion.go have the
 //	                methods beside tools/call
 //	registry.go     what is served at one moment; entry.go is one spec as a server runs it
-//	names.go        how entries are listed; location.go finds a resource by its URI; hidden.go
-//	                answers as if an entry did not exist
+//	names.go        how entries are listed; hidden.go finds a resource by its URI (internal/location),
+//	                and answers as if an entry did not exist
 //	call.go         what the chain works on; run.go runs it, whatever middlewares do
 //	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
 //	database.go     which database a call has

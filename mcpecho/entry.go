@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/location"
 	"github.com/mcpecho/kit/internal/wire"
 )
 
@@ -52,7 +53,7 @@ type entry struct {
 	format     OutputFormat
 	summary    func(v any) ([]byte, error)
 
-	location   *location // of a resource
+	location   *location.Location // of a resource
 	mimeType   string
 	completers map[string]Completer
 	links      map[*link]*entry
@@ -93,7 +94,7 @@ func (t *entry) listKind() listKind {
 		return prompts
 	case t.surface == onTools:
 		return tools
-	case t.location.template != nil:
+	case !t.location.Fixed():
 		return templates
 	}
 	return resources
@@ -157,7 +158,7 @@ func (t *entry) settle(s *Server, set *settings) (err error) {
 			t.name = joinName(t.group.prefix, set.name)
 		}
 		t.listedAs = t.name
-		t.location, err = newLocation(t.spec.uri)
+		t.location, err = location.New(t.spec.uri)
 		return err
 	}
 	if set.name != "" {
@@ -203,7 +204,7 @@ func (t *entry) compileArguments(set *settings, def *Definition) (err error) {
 		}
 	}
 	if t.location != nil {
-		if err := t.location.checkArguments(t.args); err != nil {
+		if err := checkVariables(t.location.Vars(), t.args); err != nil {
 			return err
 		}
 	}

@@ -111,7 +111,7 @@ func (r *registry) resource(uri string, from int) (found *entry, values url.Valu
 	}
 	list := r.lists[templates]
 	for i := max(from, 1); i <= len(list); i++ {
-		if values, ok := list[i-1].location.match(uri); ok {
+		if values, ok := list[i-1].location.Match(uri); ok {
 			return list[i-1], values, i + 1
 		}
 	}

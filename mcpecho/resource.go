@@ -5,18 +5,16 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/location"
 	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // maxURIBytes bounds a URI before it is matched.
-const maxURIBytes = 2 << 10
+const maxURIBytes = location.MaxBytes
 
 // Resource makes a spec of something to read at a URI. uriTemplate is a fixed
 // URI or an RFC 6570 template, as "invoices://{pk}", whose variables are the
@@ -56,41 +54,21 @@ func MIMEType(t string) Option {
 	return optionFunc(func(s *settings) { s.mimeType = t })
 }
 
-// isScheme is the syntax of a URI scheme. (RFC 3986, section 3.1)
-func isScheme(s string) bool {
-	for i, r := range s {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && (i == 0 || !(r >= '0' && r <= '9' || strings.ContainsRune("+-.", r))) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// checkArguments makes sure that every variable is an argument, and that no
-// argument is required which no URI can give.
-func (l *location) checkArguments(args *binding.Args) error {
+// checkVariables makes sure that every variable of a URI template is an argument, and that no argument
+// is required which no URI can give.
+func checkVariables(vars []string, args *binding.Args) error {
 	names := args.Names()
-	for _, v := range l.vars {
+	for _, v := range vars {
 		if !slices.Contains(names, v) {
 			return fmt.Errorf("URI variable {%s} is not an argument of the spec", v)
 		}
 	}
-	for _, name := range requiredBy(args) {
-		if !slices.Contains(l.vars, name) {
+	for _, name := range args.Required() {
+		if !slices.Contains(vars, name) {
 			return fmt.Errorf("argument %q is required: put {%s} into the URI, or make it optional", name, name)
 		}
 	}
 	return nil
-}
-
-// requiredBy lists the arguments that every call must have.
-func requiredBy(args *binding.Args) []string {
-	var schema struct {
-		Required []string `json:"required"`
-	}
-	_ = json.Unmarshal(args.Schema(), &schema) // it has compiled, so it is an object
-	return schema.Required
 }
 
 // uriOf is the params.uri of a request.
@@ -166,7 +144,7 @@ func (t *entry) resourceEntry(set *settings) resourceEntry {
 		Name: t.name, Title: set.title, Description: set.description, MIMEType: t.mimeType,
 		Annotations: set.hints, Icons: set.icons, Meta: set.meta,
 	}
-	if t.location.template == nil {
+	if t.location.Fixed() {
 		e.URI = t.spec.uri
 	} else {
 		e.URITemplate = t.spec.uri

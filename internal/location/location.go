@@ -1,4 +1,4 @@
-package mcpecho
+package location
 
 import (
 	"fmt"
@@ -9,18 +9,17 @@ import (
 	"unicode/utf8"
 
 	"github.com/yosida95/uritemplate/v3"
-
-	"github.com/mcpecho/kit/internal/wire"
 )
 
-// location is the compiled URI of a resource. A URI that is asked for is compared with the literal
-// ends of a template first, and then with one regular expression, whose time is linear. The matcher
-// of package uritemplate takes microseconds for each byte, and copies for it all values that it has
-// found so far, before any limit of a caller applies: so what only it takes apart is bounded.
-type location struct {
+// MaxBytes is the length of the longest URI that New takes. Callers of Match refuse longer ones before
+// they compare them with any template.
+const MaxBytes = 2 << 10
+
+// Location is a compiled URI or URI template. It is immutable and safe for concurrent use.
+type Location struct {
 	template       *uritemplate.Template // nil for a fixed URI
 	vars           []string
-	prefix, suffix string
+	prefix, suffix string // the literal ends of a template; the prefix is all of a fixed URI
 	pattern        *regexp.Regexp
 	loose          *regexp.Regexp // what package uritemplate may match
 	groups         []group
@@ -35,18 +34,20 @@ type group struct {
 	query bool // the whole of a form-style query, to be checked and not a value
 }
 
-func newLocation(raw string) (*location, error) {
-	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > maxURIBytes {
-		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", wire.Clip(raw, 100))
+// New compiles a URI or an RFC 6570 template. It returns an error for one that has no scheme or more
+// than MaxBytes, and for a template that the RFC does not know.
+func New(raw string) (*Location, error) {
+	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > MaxBytes {
+		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", short(raw))
 	}
 	template, err := uritemplate.New(raw)
 	if err != nil {
-		return nil, fmt.Errorf("URI template %q: %w", wire.Clip(raw, 100), err)
+		return nil, fmt.Errorf("URI template %q: %w", short(raw), err)
 	}
 	if len(template.Varnames()) == 0 {
-		return &location{}, nil
+		return &Location{prefix: raw}, nil
 	}
-	l := &location{
+	l := &Location{
 		template: template, vars: template.Varnames(), paths: map[string]bool{}, adjacent: strings.Contains(raw, "}{"),
 		prefix: raw[:strings.IndexByte(raw, '{')], suffix: raw[strings.LastIndexByte(raw, '}')+1:],
 	}
@@ -57,9 +58,28 @@ func newLocation(raw string) (*location, error) {
 	}
 	l.pattern, err = regexp.Compile(pattern)
 	if err != nil {
-		return nil, fmt.Errorf("URI template %q: %w", wire.Clip(raw, 100), err)
+		return nil, fmt.Errorf("URI template %q: %w", short(raw), err)
 	}
 	return l, nil
+}
+
+// isScheme is the syntax of a URI scheme. (RFC 3986, section 3.1)
+func isScheme(s string) bool {
+	for i, r := range s {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || !(r >= '0' && r <= '9' || strings.ContainsRune("+-.", r))) {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// short bounds a URI that an error repeats.
+func short(uri string) string {
+	if len(uri) > 100 {
+		return strings.ToValidUTF8(uri[:100], "") + "…"
+	}
+	return uri
 }
 
 // What the value of a variable is made of. (RFC 6570, section 2.1; RFC 3986, section 2)
@@ -70,7 +90,7 @@ const (
 
 // compile makes the pattern of a template that has been parsed before, and notes its groups.
 // (RFC 6570, section 3.2)
-func (l *location) compile(raw string) string {
+func (l *Location) compile(raw string) string {
 	var b strings.Builder
 	b.WriteString(`^`)
 	for raw != "" {
@@ -87,7 +107,7 @@ func (l *location) compile(raw string) string {
 	return b.String()
 }
 
-func (l *location) compileExpression(b *strings.Builder, expression string) {
+func (l *Location) compileExpression(b *strings.Builder, expression string) {
 	operator := expression[0]
 	if strings.IndexByte("+#./;?&", operator) >= 0 {
 		expression = expression[1:]
@@ -116,7 +136,7 @@ func (l *location) compileExpression(b *strings.Builder, expression string) {
 }
 
 // compileNamed is values with their names, each of which may be missing.
-func (l *location) compileNamed(b *strings.Builder, operator byte, names []string) {
+func (l *Location) compileNamed(b *strings.Builder, operator byte, names []string) {
 	separators, assign := `[?&]`, `=`
 	if operator == ';' {
 		separators, assign = `;`, `=?`
@@ -130,9 +150,19 @@ func (l *location) compileNamed(b *strings.Builder, operator byte, names []strin
 	b.WriteString(`)`)
 }
 
-// match extracts the variables of a URI. Values that are paths where a name
-// is expected do not match: whatever a handler builds of them stays inside.
-func (l *location) match(uri string) (url.Values, bool) {
+// Vars are the names of the variables, in the order in which they first occur; none of a fixed URI.
+// The caller must not change them.
+func (l *Location) Vars() []string { return l.vars }
+
+// Fixed says whether the URI has no variables.
+func (l *Location) Fixed() bool { return l.template == nil }
+
+// Match extracts the variables of a URI; a fixed one matches itself. Values that are paths where a
+// name is expected do not match: whatever a handler builds of them stays inside.
+func (l *Location) Match(uri string) (url.Values, bool) {
+	if l.Fixed() {
+		return url.Values{}, uri == l.prefix
+	}
 	if len(uri) < len(l.prefix)+len(l.suffix) || !strings.HasPrefix(uri, l.prefix) || !strings.HasSuffix(uri, l.suffix) {
 		return nil, false
 	}
@@ -148,7 +178,7 @@ func (l *location) match(uri string) (url.Values, bool) {
 }
 
 // extract returns nil when the URI does not match.
-func (l *location) extract(uri string) url.Values {
+func (l *Location) extract(uri string) url.Values {
 	if l.slow || l.adjacent && strings.Contains(uri, ",") {
 		return l.extractSlowly(uri)
 	}
@@ -182,7 +212,7 @@ func (l *location) extract(uri string) url.Values {
 
 // parts are the values that a text holds: of a list they are separated by commas, which a path may
 // have too.
-func (l *location) parts(name, text string) iter.Seq[string] {
+func (l *Location) parts(name, text string) iter.Seq[string] {
 	if l.paths[name] {
 		return func(yield func(string) bool) { yield(text) }
 	}
@@ -197,7 +227,7 @@ const (
 
 // extractSlowly is for templates that have prefixes or several names in one expression, and for lists
 // that no text separates from what follows.
-func (l *location) extractSlowly(uri string) url.Values {
+func (l *Location) extractSlowly(uri string) url.Values {
 	if len(uri) > maxSlowBytes || strings.Count(uri, ",") > maxSlowCommas || !l.loose.MatchString(uri) {
 		return nil
 	}

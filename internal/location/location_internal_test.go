@@ -1,4 +1,4 @@
-package mcpecho
+package location
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func TestAPatternFindsWhatTheMatcherOfTheTemplateFinds(t *testing.T) {
 			}
 			raw += "}" + pick("", "/", "/x", "-")
 		}
-		l, err := newLocation(raw)
+		l, err := New(raw)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,12 +50,12 @@ func TestAPatternFindsWhatTheMatcherOfTheTemplateFinds(t *testing.T) {
 }
 
 func TestAURIWithManyCommasIsMatchedInLinearTimeOrNotAtAll(t *testing.T) {
-	commas := strings.Repeat("a,", maxURIBytes/2-20)
+	commas := strings.Repeat("a,", MaxBytes/2-20)
 	for template, matches := range map[string]bool{
 		"s://{x}": true, "s://{x*}": true, "s://{x}/end": true, "s://{+x}": true, "s://a{?x,y}": true,
 		"s://{x:3}": false, "s://{x}{y}": false, "s://a{?x*}": false, "s://{x,y}": false,
 	} {
-		l, err := newLocation(template)
+		l, err := New(template)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -65,75 +65,37 @@ func TestAURIWithManyCommasIsMatchedInLinearTimeOrNotAtAll(t *testing.T) {
 		}
 		uri = strings.Replace(uri, "{y}", "", 1)
 		var values map[string][]string
-		n := testing.AllocsPerRun(1, func() { values, _ = l.match(uri) })
-		if (values != nil) != matches || n > 4*maxURIBytes { // a matcher that copies makes a million
+		n := testing.AllocsPerRun(1, func() { values, _ = l.Match(uri) })
+		if (values != nil) != matches || n > 4*MaxBytes { // a matcher that copies makes a million
 			t.Errorf("%s: %d values with %v allocations", template, len(values["x"]), n)
 		}
 	}
-	l, err := newLocation("s://{x,y}")
+	l, err := New("s://{x,y}")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := l.match("s://a,b"); !ok {
+	if _, ok := l.Match("s://a,b"); !ok {
 		t.Error("a short list does not match")
-	}
-}
-
-// costly is a URI of the greatest length and templates that it is compared with to its end.
-func costly(t testing.TB, n int) (*registry, string) {
-	r := &registry{}
-	for i := range n {
-		l, err := newLocation(fmt.Sprintf("s://{+a}/%d/{+b}", i))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.lists[templates] = append(r.lists[templates], &entry{location: l})
-	}
-	return r, "s://" + strings.Repeat("ab/", maxURIBytes/3-2)
-}
-
-func TestMatchingAURICostsTheSameMemoryAtAnyLength(t *testing.T) {
-	if raceDetector {
-		t.Skip("the race detector makes pools forget, so allocations say nothing")
-	}
-	r, long := costly(t, 20)
-	for _, uri := range []string{long[:50], long, long + long} {
-		if n := testing.AllocsPerRun(10, func() {
-			if e, _, _ := r.resource(uri, 0); e != nil {
-				t.Fatal("it matches")
-			}
-		}); n > 20 {
-			t.Errorf("%d bytes: %v allocations", len(uri), n)
-		}
 	}
 }
 
 func TestAURIIsNotComparedWithTemplatesOfOtherEnds(t *testing.T) {
 	for template, uri := range map[string]string{"s://a/{x}": "s://b/1", "s://{x}/end": "s://a/ends", "s://{x}/s://": "s://"} {
-		l, err := newLocation(template)
+		l, err := New(template)
 		if err != nil {
 			t.Fatal(err)
 		}
 		l.pattern = nil // it would be looked at
-		if _, ok := l.match(uri); ok {
+		if _, ok := l.Match(uri); ok {
 			t.Errorf("%s matches %s", uri, template)
 		}
-	}
-}
-
-// BenchmarkATemplateThatDoesNotMatch is the cost of one more template for the longest URI.
-func BenchmarkATemplateThatDoesNotMatch(b *testing.B) {
-	r, uri := costly(b, 1)
-	b.ReportAllocs()
-	for b.Loop() {
-		r.resource(uri, 0)
 	}
 }
 
 // BenchmarkAURIOfCommas is the cost of a template for the longest URI of nothing else.
 func BenchmarkAURIOfCommas(b *testing.B) {
 	for _, template := range []string{"s://{x}/1", "s://{x}{y}/1", "s://{x,y}/1"} {
-		l, err := newLocation(template)
+		l, err := New(template)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -141,7 +103,7 @@ func BenchmarkAURIOfCommas(b *testing.B) {
 			b.Run(fmt.Sprintf("%s of %d bytes", template, len(uri)), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					l.match(uri)
+					l.Match(uri)
 				}
 			})
 		}
