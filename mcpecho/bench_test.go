@@ -11,6 +11,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -23,9 +24,10 @@ type addOut struct {
 	Sum int64 `json:"sum"`
 }
 
-// benchServer has n tools, the first of which adds two numbers.
-func benchServer(n int) *echo.Echo {
+// benchServer has n tools, the first of which adds two numbers. Each has the steps.
+func benchServer(n int, steps ...mcpecho.Step) *echo.Echo {
 	srv := mcpecho.New(mcpecho.Config{Name: "bench", Logger: slog.New(slog.DiscardHandler)})
+	srv.Use(steps...)
 	srv.Add(mcpecho.Service("add", func(_ *mcpecho.Call, in addIn) (addOut, error) {
 		return addOut{in.A + in.B}, nil
 	}, mcpecho.Describe("Add two numbers.")))
@@ -122,6 +124,32 @@ func BenchmarkTrivialTool(b *testing.B) {
 		})
 		b.Run(fmt.Sprintf("dated/tools=%d", tools), func(b *testing.B) {
 			benchmark(b, e, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2}}}`, session(b, e))
+		})
+	}
+}
+
+// BenchmarkFunc is what ten steps cost that do nothing with the call: written out as Echo
+// middlewares, and made by mcpecho.Func.
+func BenchmarkFunc(b *testing.B) {
+	for name, nothing := range map[string]echo.MiddlewareFunc{
+		"by hand": func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(ec echo.Context) error {
+				if mcpecho.CallFrom(ec) == nil {
+					return echo.ErrInternalServerError
+				}
+				return next(ec)
+			}
+		},
+		"Func": mcpecho.Func(func(_ *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error { return next(ec) }),
+	} {
+		steps := make([]mcpecho.Step, 10)
+		for i := range steps {
+			steps[i] = mcpecho.Step{Name: fmt.Sprint("nothing", i), Func: nothing, Native: native.Step()}
+		}
+		e := benchServer(1, steps...)
+		b.Run(name, func(b *testing.B) {
+			benchmark(b, e, `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"add","arguments":{"a":1,"b":2},`+benchMeta+`}}`,
+				modernHeaders("tools/call", "add"))
 		})
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -174,11 +175,11 @@ func TestCompletionRevealsNothingThatAReadWouldRefuse(t *testing.T) {
 	b := setup(t)
 	b.seed(1)
 	asked := 0
-	limited := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error {
+	limited := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		if asked++; asked > 1 {
 			return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "slow down"}
 		}
-		return next()
+		return next(ec)
 	})}
 	type in struct {
 		Name string `json:"name" validate:"required"`

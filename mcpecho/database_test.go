@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
@@ -102,9 +103,9 @@ func TestTheLogExplainsAStoreThatWaitsForTheTransactionOfItsCall(t *testing.T) {
 func TestADatabaseThatIsSetInsideOfATransactionOnItJoinsTheTransaction(t *testing.T) {
 	b := setup(t)
 	tenant := b.db.Session(&gorm.Session{})
-	b.srv.Use(mcpecho.Named("tenant", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	b.srv.Use(mcpecho.Named("tenant", mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		defer c.SetDB(tenant)()
-		return next()
+		return next(ec)
 	})))
 	type input = struct {
 		Name string `json:"name" validate:"required"`

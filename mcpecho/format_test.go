@@ -111,11 +111,11 @@ func TestTextIsTheSummaryInstead(t *testing.T) {
 	type badge struct {
 		Label string `json:"label"`
 	}
-	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		if err := c.Serialize(func(v any) (any, error) { return badge{v.(widget).Name}, nil }); err != nil {
 			return err
 		}
-		return next()
+		return next(ec)
 	})}
 	b.srv.Add(
 		mcpecho.Service("mapped", say(widget{Name: "x"}), label, name, mcpecho.OutputSchema(false), mcpecho.Format(mcpecho.FormatTOON)),
@@ -213,10 +213,10 @@ func TestTheTextOfAPageIsSummarisedByItsRows(t *testing.T) {
 	}
 	b := setup(t)
 	b.seed(3)
-	envelope := mcpecho.Step{Name: "paginate", Stage: mcpecho.StagePaginate, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	envelope := mcpecho.Step{Name: "paginate", Stage: mcpecho.StagePaginate, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		c.SetQuery(c.Query().Limit(2))
 		c.SetEnvelope(func(rows, _ any) (any, error) { return page{rows.([]widget)}, nil })
-		return next()
+		return next(ec)
 	})}
 	b.srv.Add(mcpecho.Selector[widget]("list", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB().Order("id"), nil },
 		envelope, mcpecho.Text(func(w []widget) string { return fmt.Sprint(len(w), " widgets") })))

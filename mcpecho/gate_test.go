@@ -215,15 +215,15 @@ func TestASuccessorThatIsKeptDoesNotEnterTheNextAttempt(t *testing.T) {
 	b := setup(t)
 	var kept func() error
 	attempts, ran := 0, 0
-	twice := mcpecho.Step{Name: "twice", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	twice := mcpecho.Step{Name: "twice", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		rewind := c.Mark()
-		if next() == nil {
+		if next(ec) == nil {
 			return nil
 		}
 		if err := rewind(); err != nil {
 			return err
 		}
-		return next()
+		return next(ec)
 	})}
 	foreign := mcpecho.Named("foreign", func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
@@ -246,15 +246,15 @@ func TestASuccessorThatIsKeptDoesNotEnterTheNextAttempt(t *testing.T) {
 func TestAPartOfAChainInsideOfAnotherDoesNotWaitForItself(t *testing.T) {
 	b := setup(t)
 	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
-	settles := mcpecho.Step{Name: "settles", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-		if err := next(); err != nil {
+	settles := mcpecho.Step{Name: "settles", Stage: mcpecho.StageTransaction, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		if err := next(ec); err != nil {
 			return err
 		}
 		return c.Settle()
 	})}
 	b.srv.Add(mcpecho.Service("w", func(*mcpecho.Call, none) (string, error) { return "", nil },
 		mcpecho.Named("outer", pass), settles, mcpecho.Step{Name: "stamp", Stage: mcpecho.StageSerialize, Func: pass},
-		mcpecho.After("settles", mcpecho.Named("cache", mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult("cached"); return nil })))))
+		mcpecho.After("settles", mcpecho.Named("cache", mcpecho.Func(func(c *mcpecho.Call, _ echo.Context, _ echo.HandlerFunc) error { c.SetResult("cached"); return nil })))))
 	if r := b.call("w", `{}`); r.text() != "cached" {
 		t.Error(r.Body)
 	}

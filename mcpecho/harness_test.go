@@ -208,7 +208,9 @@ func insert(c *mcpecho.Call, in struct {
 func transaction() mcpecho.Step {
 	return mcpecho.Step{
 		Name: "transaction", Stage: mcpecho.StageTransaction, Kinds: mcpecho.KindService,
-		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.Transaction(nil, next) }),
+		Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			return c.Transaction(nil, func() error { return next(ec) })
+		}),
 	}
 }
 

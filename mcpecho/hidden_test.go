@@ -18,10 +18,10 @@ import (
 func hiding(t *testing.T) *bundle {
 	t.Helper()
 	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true })
-	talks := mcpecho.Step{Name: "talks", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	talks := mcpecho.Step{Name: "talks", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		c.Progress(1, 2, "here")
 		c.Response().Header().Set("X-Observed", "yes")
-		return next()
+		return next(ec)
 	})}
 	foreign := mcpecho.Step{Name: "foreign", Stage: mcpecho.StagePermissions, Func: func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
@@ -132,11 +132,11 @@ func TestWhatHidesFromSomeIsServedToOthers(t *testing.T) {
 func TestALimitOfTheServerCountsAFilteredListOnce(t *testing.T) {
 	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true })
 	asked, left := 0, 2
-	b.srv.Use(mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	b.srv.Use(mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		if left--; left < 0 {
 			return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "too many calls of " + c.Name(), RetryAfter: 1500e6}
 		}
-		return next()
+		return next(ec)
 	})})
 	for i := range 20 {
 		b.srv.Add(mcpecho.Service(fmt.Sprint("t", i), say(""), mcpecho.Step{Name: "ask", Stage: mcpecho.StagePermissions, Func: counting(&asked)}))

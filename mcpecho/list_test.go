@@ -22,12 +22,12 @@ import (
 func permission(scope string) mcpecho.Step {
 	return mcpecho.Step{
 		Name: "permission", Stage: mcpecho.StagePermissions,
-		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			if !c.Principal().HasScope(scope) {
 				c.Response().Header().Set("WWW-Authenticate", `Bearer scope="`+scope+`"`)
 				return &mcpecho.Error{Code: http.StatusForbidden, Message: "no"}
 			}
-			return next()
+			return next(ec)
 		}),
 	}
 }
@@ -217,10 +217,10 @@ func TestAFilteredListIsJudgedByEveryKindOfPermission(t *testing.T) {
 		mcpecho.Service("panics", say(""), at(mcpecho.StagePermissions, func(echo.HandlerFunc) echo.HandlerFunc {
 			return func(echo.Context) error { panic("dsn=secret") }
 		})),
-		mcpecho.Service("speaks", say(""), at(mcpecho.StagePermissions, mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		mcpecho.Service("speaks", say(""), at(mcpecho.StagePermissions, mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			c.Log(mcpecho.LogEmergency, "who is there")
 			c.Progress(1, 2, "")
-			return next()
+			return next(ec)
 		}))),
 	)
 	if all, _ := b.walk("tools/list", "tools"); fmt.Sprint(all) != "[open speaks]" || ran != 0 {

@@ -64,23 +64,20 @@ func (d *Definition) PermitRows(row reflect.Type, check func(c *Call, row any) e
 	}
 	d.rules = append(d.rules, rule)
 	must := d.Row == nil && !d.inherited
-	d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			c := CallFrom(ec)
-			if c.answer.found {
-				own := rule
-				own.call = c
-				if err := c.checkRows([]rowRule{own}, c.answer.fetched); err != nil {
-					return err
-				}
+	d.Func = Func(func(c *Call, ec echo.Context, next echo.HandlerFunc) error {
+		if c.answer.found {
+			own := rule
+			own.call = c
+			if err := c.checkRows([]rowRule{own}, c.answer.fetched); err != nil {
+				return err
 			}
-			if must && !c.hasChecked(row) {
-				return fmt.Errorf("mcpecho: %s has succeeded without a checked row: "+
-					"give each %s that it changes to Call.CheckRow", c.entry.name, row)
-			}
-			return next(ec)
 		}
-	}
+		if must && !c.hasChecked(row) {
+			return fmt.Errorf("mcpecho: %s has succeeded without a checked row: "+
+				"give each %s that it changes to Call.CheckRow", c.entry.name, row)
+		}
+		return next(ec)
+	})
 	return nil
 }
 

@@ -168,7 +168,7 @@ func TestPlainFunctionsInASequenceUseTheTransactionOfTheirOwnStep(t *testing.T) 
 
 func TestTheGuardsOfTheStepsGuardTheSequence(t *testing.T) {
 	ran := 0
-	limit := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error { ran++; return next() })}
+	limit := mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error { ran++; return next(ec) })}
 	create := mcpecho.Service("w.create", createWidget, permission("w:create"))
 	grow := mcpecho.Service("w.grow", resizeWidget, permission("w:grow"), limit)
 	for _, filtered := range []bool{false, true} {

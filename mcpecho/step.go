@@ -129,11 +129,20 @@ func Guard(name string, mw echo.MiddlewareFunc) Step {
 	return Step{Name: name, Stage: StagePermissions, Func: mw}
 }
 
-// Func adapts a function over [Call] to an Echo middleware. Outside of an MCP
-// call the middleware answers with an error that says so.
-func Func(f func(c *Call, next func() error) error) echo.MiddlewareFunc {
+// Func makes an Echo middleware of a function that gets the call too:
+//
+//	audit := mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+//		err := next(ec)
+//		slog.InfoContext(c.Ctx(), "called", "tool", c.Name(), "failed", err != nil)
+//		return err
+//	})
+//
+// ec is what the step before passed on; next is given ec, as in every Echo middleware. Outside of an
+// MCP call the middleware answers with an error that says so. The steps of package middleware are
+// made by it: it allocates nothing for a call.
+func Func(f func(c *Call, ec echo.Context, next echo.HandlerFunc) error) echo.MiddlewareFunc {
 	if f == nil {
-		return nil // which Add refuses, as a step without Func
+		return nil // Add refuses a step without a Func
 	}
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
@@ -141,7 +150,7 @@ func Func(f func(c *Call, next func() error) error) echo.MiddlewareFunc {
 			if c == nil {
 				return errNoCall
 			}
-			return f(c, func() error { return next(ec) })
+			return f(c, ec, next)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
+
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -12,11 +14,11 @@ func TestASubscriptionIsChargedByTheLimitsOfItsResource(t *testing.T) {
 	b := setup(t)
 	left := 2
 	b.srv.Add(mcpecho.Resource("x://{pk}", func(*mcpecho.Call, byPK) (string, error) { return "", nil },
-		mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error {
+		mcpecho.Step{Name: "limit", Stage: mcpecho.StageRateLimit, Func: mcpecho.Func(func(_ *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			if left--; left < 0 {
 				return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "too many calls", RetryAfter: 1500e6}
 			}
-			return next()
+			return next(ec)
 		})}))
 	session := b.initialize()
 	for range 2 {

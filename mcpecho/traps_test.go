@@ -241,8 +241,8 @@ func TestTransactionOutcome(t *testing.T) {
 			})
 			var hook any
 			b.srv.Add(mcpecho.Service("create", create, transaction(),
-				mcpecho.Step{Name: "look", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-					err := next()
+				mcpecho.Step{Name: "look", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+					err := next(ec)
 					hook = c.Get("hook")
 					return err
 				})}))
@@ -274,8 +274,8 @@ func TestTransactionRollsBackWhenTheClientLeaves(t *testing.T) {
 		close(started)
 		<-c.Ctx().Done()
 		return "late", nil
-	}, transaction(), mcpecho.Step{Name: "end", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(_ *mcpecho.Call, next func() error) error {
-		err := next()
+	}, transaction(), mcpecho.Step{Name: "end", Stage: mcpecho.StageObserve, Func: mcpecho.Func(func(_ *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		err := next(ec)
 		done <- err
 		return err
 	})}))

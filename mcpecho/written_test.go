@@ -116,16 +116,16 @@ func TestAnAnswerInTheHandlersPlaceIsCheckedBeforeTheCommit(t *testing.T) {
 
 func TestAStepThatSetsAResultAnswersInTheHandlersPlace(t *testing.T) {
 	sets := func(v any) mcpecho.Step {
-		return mcpecho.Step{Name: "cache", Func: mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult(v); return nil })}
+		return mcpecho.Step{Name: "cache", Func: mcpecho.Func(func(c *mcpecho.Call, _ echo.Context, _ echo.HandlerFunc) error { c.SetResult(v); return nil })}
 	}
 	label := mcpecho.Step{Name: "serialize", Stage: mcpecho.StageSerialize, Single: true,
 		Describe: func(d *mcpecho.Definition) error {
-			d.Func = mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+			d.Func = mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 				err := c.Serialize(func(v any) (any, error) { return echo.Map{"label": "mapped " + v.(widget).Name}, nil })
 				if err != nil {
 					return err
 				}
-				return next()
+				return next(ec)
 			})
 			return nil
 		}}

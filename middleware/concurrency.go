@@ -61,22 +61,19 @@ func (cfg ConcurrencyConfig) ToStep() (mcpecho.Step, error) {
 	}
 	cfg.RetryAfter = (cfg.RetryAfter + time.Millisecond - 1).Truncate(time.Millisecond) // the unit in which it is sent
 	running := &running{max: cfg.Max, calls: map[string]int{}}
-	limit := func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			if skips(cfg.Skipper, ec) {
-				return next(ec)
+	limit := mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		key := limitKey(cfg.Key, c)
+		if !running.begin(key) {
+			return &mcpecho.ToolError{
+				Type: mcpecho.TypeRate, Message: "too many calls at once: wait for one to end", RetryAfter: cfg.RetryAfter,
 			}
-			key := limitKey(cfg.Key, mcpecho.CallFrom(ec))
-			if !running.begin(key) {
-				return &mcpecho.ToolError{
-					Type: mcpecho.TypeRate, Message: "too many calls at once: wait for one to end", RetryAfter: cfg.RetryAfter,
-				}
-			}
-			defer running.end(key)
-			return next(ec)
 		}
-	}
-	return mcpecho.Step{Name: "concurrency", Stage: mcpecho.StageRateLimit, Func: limit, Native: native.Step()}, nil
+		defer running.end(key)
+		return next(ec)
+	})
+	return mcpecho.Step{
+		Name: "concurrency", Stage: mcpecho.StageRateLimit, Func: unless(cfg.Skipper, limit), Native: native.Step(),
+	}, nil
 }
 
 // running counts calls by key. A key without calls is not held, so there are

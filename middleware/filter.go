@@ -44,13 +44,10 @@ func (FilterConfig[F]) ToStep() (mcpecho.Step, error) {
 			if err != nil {
 				return err
 			}
-			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
-				return func(ec echo.Context) error {
-					c := mcpecho.CallFrom(ec)
-					c.SetQuery(f.Apply(c.Query(), mcpecho.Args[F](c)))
-					return next(ec)
-				}
-			}
+			d.Func = mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+				c.SetQuery(f.Apply(c.Query(), mcpecho.Args[F](c)))
+				return next(ec)
+			})
 			return d.AddArguments(f.Part())
 		},
 	}, nil

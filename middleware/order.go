@@ -58,13 +58,10 @@ func (cfg OrderConfig) ToStep() (mcpecho.Step, error) {
 			if err != nil {
 				return err
 			}
-			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
-				return func(ec echo.Context) error {
-					c := mcpecho.CallFrom(ec)
-					c.SetQuery(o.Apply(c.Query(), mcpecho.Args[ordering.Input](c)))
-					return next(ec)
-				}
-			}
+			d.Func = mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+				c.SetQuery(o.Apply(c.Query(), mcpecho.Args[ordering.Input](c)))
+				return next(ec)
+			})
 			d.Set(orderKey{}, o)
 			return d.AddArguments(o.Part())
 		},

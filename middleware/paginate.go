@@ -97,38 +97,32 @@ func (cfg PaginateConfig) describe(d *mcpecho.Definition) error {
 }
 
 func numberedPages(p *paginate.Paginator) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			c := mcpecho.CallFrom(ec)
-			if err := turnPage(c, p, mcpecho.Args[paginate.Input](c), paginate.Walk{}); err != nil {
-				return err
-			}
-			return next(ec)
+	return mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		if err := turnPage(c, p, mcpecho.Args[paginate.Input](c), paginate.Walk{}); err != nil {
+			return err
 		}
-	}
+		return next(ec)
+	})
 }
 
 func keysetPages(p *paginate.Paginator, order *ordering.Order) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			c := mcpecho.CallFrom(ec)
-			arguments, err := otherArguments(c.Arguments())
-			if err != nil {
-				return err
-			}
-			walk := paginate.Walk{
-				Owner: []byte(c.Principal().Key() + "\x00" + c.Name()),
-				Args:  []any{arguments},
-			}
-			if order != nil {
-				walk.Terms = order.Terms(mcpecho.Args[ordering.Input](c))
-			}
-			if err := turnPage(c, p, mcpecho.Args[paginate.CursorInput](c), walk); err != nil {
-				return err
-			}
-			return next(ec)
+	return mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		arguments, err := otherArguments(c.Arguments())
+		if err != nil {
+			return err
 		}
-	}
+		walk := paginate.Walk{
+			Owner: []byte(c.Principal().Key() + "\x00" + c.Name()),
+			Args:  []any{arguments},
+		}
+		if order != nil {
+			walk.Terms = order.Terms(mcpecho.Args[ordering.Input](c))
+		}
+		if err := turnPage(c, p, mcpecho.Args[paginate.CursorInput](c), walk); err != nil {
+			return err
+		}
+		return next(ec)
+	})
 }
 
 func turnPage(c *mcpecho.Call, p *paginate.Paginator, in any, walk paginate.Walk) error {

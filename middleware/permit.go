@@ -58,21 +58,15 @@ func permissionStep(name string, skipper Skipper, permit Permission, scopes *Sco
 			if scopes != nil {
 				all.steps = append(all.steps, scopes)
 			}
-			d.Func = func(next echo.HandlerFunc) echo.HandlerFunc {
-				return func(ec echo.Context) error {
-					if skips(skipper, ec) {
-						return next(ec)
+			d.Func = unless(skipper, mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+				if err := permit(c); err != nil {
+					if ended := c.Ctx().Err(); ended != nil {
+						return ended // nothing was refused: the permission could not end
 					}
-					c := mcpecho.CallFrom(ec)
-					if err := permit(c); err != nil {
-						if ended := c.Ctx().Err(); ended != nil {
-							return ended // nothing was refused: the permission could not end
-						}
-						return all.refuse(ec, c.Principal(), err)
-					}
-					return next(ec)
+					return all.refuse(ec, c.Principal(), err)
 				}
-			}
+				return next(ec)
+			}))
 			return nil
 		},
 	}

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
@@ -70,23 +68,8 @@ func (cfg PermitRowConfig[Row]) ToStep() (mcpecho.Step, error) {
 			if err := d.PermitRows(row, check); err != nil {
 				return err
 			}
-			if cfg.Skipper != nil {
-				d.Func = unless(cfg.Skipper, d.Func)
-			}
+			d.Func = unless(cfg.Skipper, d.Func)
 			return nil
 		},
 	}, nil
-}
-
-// unless leaves a middleware out for the calls that skipper returns true for.
-func unless(skipper Skipper, mw echo.MiddlewareFunc) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		inner := mw(next)
-		return func(ec echo.Context) error {
-			if skipper(ec) {
-				return next(ec)
-			}
-			return inner(ec)
-		}
-	}
 }

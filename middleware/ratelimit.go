@@ -110,17 +110,15 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 		cfg.LimiterTimeout = 0 // there is nothing to wait for
 	}
 	outages := &rate.Sometimes{Interval: time.Second}
-	limit := func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			if !skips(cfg.Skipper, ec) {
-				if err := cfg.charge(mcpecho.CallFrom(ec), outages); err != nil {
-					return err
-				}
-			}
-			return next(ec)
+	limit := mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		if err := cfg.charge(c, outages); err != nil {
+			return err
 		}
-	}
-	return mcpecho.Step{Name: "ratelimit", Stage: mcpecho.StageRateLimit, Func: limit, Native: native.Step()}, nil
+		return next(ec)
+	})
+	return mcpecho.Step{
+		Name: "ratelimit", Stage: mcpecho.StageRateLimit, Func: unless(cfg.Skipper, limit), Native: native.Step(),
+	}, nil
 }
 
 func (cfg RateLimitConfig) check() error {

@@ -459,16 +459,19 @@ func TestAReportThatNeedsNoNarrowingSaysSo(t *testing.T) {
 
 func TestNarrowingIsTheLastWord(t *testing.T) {
 	widen := func(change func(*gorm.DB) *gorm.DB) mcpecho.Step {
-		return mcpecho.Step{Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		return mcpecho.Step{Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			c.SetQuery(change(c.Query()))
-			return next()
+			return next(ec)
 		})}
 	}
 	for name, step := range map[string]mcpecho.Step{
-		"scopes":       widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(or) }),
-		"or":           widen(or),
-		"nested":       widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(nest(4, or)) }),
-		"a new query":  {Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { c.SetQuery(c.DB().Model(&note{})); return next() })},
+		"scopes": widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(or) }),
+		"or":     widen(or),
+		"nested": widen(func(db *gorm.DB) *gorm.DB { return db.Scopes(nest(4, or)) }),
+		"a new query": {Name: "widen", Stage: mcpecho.StageFilter, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			c.SetQuery(c.DB().Model(&note{}))
+			return next(ec)
+		})},
 		"text with OR": widen(func(db *gorm.DB) *gorm.DB { return db.Where("1=1\nOR\n1=1") }),
 	} {
 		for _, page := range []mcpecho.Step{mw.Paginate(10), mw.PaginateWithConfig(mw.PaginateConfig{Keyset: true})} {
@@ -496,7 +499,7 @@ func TestNarrowingsThatAskForEachOtherEnd(t *testing.T) {
 func TestRowPermissionsAreNotPassedByAnAnswerInTheirPlace(t *testing.T) {
 	foreign := note{ID: 2, Owner: "bob", Text: "of bob"}
 	sets := func(stage mcpecho.Stage, v any) mcpecho.Step {
-		return mcpecho.Step{Name: "sets", Stage: stage, Func: mcpecho.Func(func(c *mcpecho.Call, _ func() error) error { c.SetResult(v); return nil })}
+		return mcpecho.Step{Name: "sets", Stage: stage, Func: mcpecho.Func(func(c *mcpecho.Call, _ echo.Context, _ echo.HandlerFunc) error { c.SetResult(v); return nil })}
 	}
 	writes := mcpecho.Named("writes", func(echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error { return c.JSON(200, foreign) }
@@ -522,9 +525,13 @@ func TestRowPermissionsAreNotPassedByAnAnswerInTheirPlace(t *testing.T) {
 		"some columns": mcpecho.Retrieve[note]("it", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) {
 			return c.DB().Select("id", "text").Where("id = 2"), nil
 		}, mw.PermitRow(func(_ *mcpecho.Call, n note) error { return map[bool]error{true: errNotMine}[n.Owner == "bob"] })),
-		"by a sequence":     one[[]note]("it_list", list(sets(mcpecho.StageUser, []note{foreign})), permit),
-		"an array":          service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.CheckRow([1]note{foreign}) })})),
-		"what is not a row": service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error { return c.CheckRow(map[string]any{}) })})),
+		"by a sequence": one[[]note]("it_list", list(sets(mcpecho.StageUser, []note{foreign})), permit),
+		"an array": service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			return c.CheckRow([1]note{foreign})
+		})})),
+		"what is not a row": service(permit, mcpecho.Before("validate", mcpecho.Step{Name: "x", Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			return c.CheckRow(map[string]any{})
+		})})),
 	} {
 		srv := notes(t)
 		srv.Add(spec)

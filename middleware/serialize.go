@@ -58,14 +58,12 @@ func (cfg SerializeConfig[Row, Out]) ToStep() (mcpecho.Step, error) {
 }
 
 func serializeWith(convert func(any) (any, error)) echo.MiddlewareFunc {
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(ec echo.Context) error {
-			if err := mcpecho.CallFrom(ec).Serialize(convert); err != nil {
-				return err
-			}
-			return next(ec)
+	return mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		if err := c.Serialize(convert); err != nil {
+			return err
 		}
-	}
+		return next(ec)
+	})
 }
 
 func convertOne[Row, Out any](v any, convert func(Row) Out) (any, error) {

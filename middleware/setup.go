@@ -9,6 +9,22 @@ type Skipper = func(ec echo.Context) bool
 
 func skips(s Skipper, ec echo.Context) bool { return s != nil && s(ec) }
 
+// unless leaves a middleware out where skipper, which may be nil, returns true.
+func unless(skipper Skipper, mw echo.MiddlewareFunc) echo.MiddlewareFunc {
+	if skipper == nil {
+		return mw
+	}
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		inner := mw(next)
+		return func(ec echo.Context) error {
+			if skipper(ec) {
+				return next(ec)
+			}
+			return inner(ec)
+		}
+	}
+}
+
 // must is the difference between XWithConfig, which a program calls while it
 // starts, and ToStep or ToMiddleware, which return what is wrong.
 func must[T any](v T, err error) T {

@@ -46,9 +46,6 @@ func (cfg TimeoutConfig) ToStep() (mcpecho.Step, error) {
 	}
 	shorten := func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {
-			if skips(cfg.Skipper, ec) {
-				return next(ec)
-			}
 			request := ec.Request()
 			ctx, cancel := context.WithTimeout(request.Context(), cfg.Timeout)
 			defer cancel()
@@ -62,5 +59,7 @@ func (cfg TimeoutConfig) ToStep() (mcpecho.Step, error) {
 			return err
 		}
 	}
-	return mcpecho.Step{Name: "timeout", Stage: mcpecho.StageObserve, Func: shorten, Native: native.Step(), Single: true}, nil
+	return mcpecho.Step{
+		Name: "timeout", Stage: mcpecho.StageObserve, Func: unless(cfg.Skipper, shorten), Native: native.Step(), Single: true,
+	}, nil
 }

@@ -85,7 +85,7 @@ func (cfg TransactionConfig) ToStep() (mcpecho.Step, error) {
 			if !d.Idempotent {
 				own.Retries = 0
 			}
-			d.Func = own.middleware
+			d.Func = own.middleware()
 			return nil
 		},
 	}
@@ -94,16 +94,12 @@ func (cfg TransactionConfig) ToStep() (mcpecho.Step, error) {
 
 const maxRetries = 10
 
-func (cfg TransactionConfig) middleware(next echo.HandlerFunc) echo.HandlerFunc {
+func (cfg TransactionConfig) middleware() echo.MiddlewareFunc {
 	var options []*sql.TxOptions
 	if cfg.Isolation != sql.LevelDefault || cfg.ReadOnly {
 		options = []*sql.TxOptions{{Isolation: cfg.Isolation, ReadOnly: cfg.ReadOnly}}
 	}
-	return func(ec echo.Context) error {
-		if skips(cfg.Skipper, ec) {
-			return next(ec)
-		}
-		c := mcpecho.CallFrom(ec)
+	return unless(cfg.Skipper, mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		run := func() error {
 			if err := next(ec); err != nil {
 				return err
@@ -125,7 +121,7 @@ func (cfg TransactionConfig) middleware(next echo.HandlerFunc) echo.HandlerFunc 
 			err = c.Transaction(cfg.DB, run, options...)
 		}
 		return err
-	}
+	}))
 }
 
 // rest waits a little longer each time, by chance, so that two transactions

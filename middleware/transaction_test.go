@@ -110,9 +110,9 @@ func usedUp(t *testing.T) echo.MiddlewareFunc {
 }
 
 func result(v any) mcpecho.Step {
-	return mcpecho.Named("result", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+	return mcpecho.Named("result", mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 		c.SetResult(v)
-		return next()
+		return next(ec)
 	}))
 }
 
@@ -317,8 +317,8 @@ func TestTransactionDoesNotRetryASavepoint(t *testing.T) {
 	db := openDB(t)
 	srv := newServer(db)
 	runs := 0
-	outer := mcpecho.Named("outer", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-		return c.Transaction(nil, next)
+	outer := mcpecho.Named("outer", mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+		return c.Transaction(nil, func() error { return next(ec) })
 	}))
 	srv.Add(mcpecho.Service("insert", insert(func(*mcpecho.Call) error { runs++; return sqlState("40001") }),
 		mw.TransactionWithConfig(mw.TransactionConfig{Retries: 3}), mcpecho.Before("transaction", outer),

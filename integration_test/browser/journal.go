@@ -54,11 +54,11 @@ func (j *journal) middleware(next echo.HandlerFunc) echo.HandlerFunc {
 func (j *journal) step() mcpecho.Step {
 	return mcpecho.Step{
 		Name: "journal", Stage: mcpecho.StageObserve,
-		Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			j.mu.Lock()
 			j.calls = append(j.calls, c.Name())
 			j.mu.Unlock()
-			return next()
+			return next(ec)
 		}),
 	}
 }

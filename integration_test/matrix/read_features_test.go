@@ -353,14 +353,14 @@ var meets = slices.Concat([]readFeature{
 	})),
 	{name: "another database", slot: slotTenant, add: func(w *reading) {
 		w.look = w.beyond
-		w.server = append(w.server, mcpecho.Step{Name: "tenant", Stage: mcpecho.StageAuth, Func: mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		w.server = append(w.server, mcpecho.Step{Name: "tenant", Stage: mcpecho.StageAuth, Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			defer c.SetDB(w.other)()
-			return next()
+			return next(ec)
 		})})
 	}},
 	{name: "in a transaction", slot: slotBegin, with: handlerRuns, add: func(w *reading) {
-		w.options = append(w.options, mcpecho.Named("in_transaction", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
-			return c.Transaction(nil, next)
+		w.options = append(w.options, mcpecho.Named("in_transaction", mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			return c.Transaction(nil, func() error { return next(ec) })
 		})))
 	}},
 	{name: "scopes", slot: slotGuard, add: func(w *reading) { w.options = append(w.options, mw.Scopes("items")) }},

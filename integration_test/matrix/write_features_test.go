@@ -121,9 +121,9 @@ var stores = []writeFeature{
 	}},
 	{name: "another database", slot: slotStore, add: func(w *writing) {
 		w.look = w.beyond
-		w.server = append(w.server, mcpecho.Named("tenant", mcpecho.Func(func(c *mcpecho.Call, next func() error) error {
+		w.server = append(w.server, mcpecho.Named("tenant", mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 			defer c.SetDB(w.other)()
-			return next()
+			return next(ec)
 		})))
 	}},
 }
