@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"bytes"
 	stdjson "encoding/json"
 	"errors"
 	"fmt"
@@ -46,26 +45,6 @@ func MarshalResult(v any) ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(v, options, mendText)
-}
-
-var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// AppendMarshal appends the encoding of v, as Marshal writes it, to dst. On an error it returns dst unchanged.
-func AppendMarshal(dst []byte, v any) ([]byte, error) {
-	options, err := optionsFor(v)
-	if err != nil {
-		return dst, err
-	}
-	b := buffers.Get().(*bytes.Buffer)
-	*b = *bytes.NewBuffer(dst)
-	err = json.MarshalWrite(b, v, options)
-	out := b.Bytes()
-	*b = bytes.Buffer{} // the memory belongs to the caller
-	buffers.Put(b)
-	if err != nil {
-		return dst, err
-	}
-	return out, nil
 }
 
 // optionsFor spares types that show all they hold the price of looking at each value.

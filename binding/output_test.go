@@ -167,17 +167,7 @@ func TestMarshalIsDeterministicAndWritesNoNull(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "Marshal", string(out), want)
-	out, err = binding.AppendMarshal([]byte("data: "), v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	equal(t, "AppendMarshal", string(out), "data: "+want)
-	out, err = binding.AppendMarshal([]byte("kept"), math.NaN())
-	if err == nil || string(out) != "kept" {
-		t.Errorf("got %q, %v", out, err)
-	}
-	prefix := make([]byte, 1, 512)
-	if out, _ = binding.AppendMarshal(prefix, v); &out[0] != &prefix[0] {
-		t.Error("AppendMarshal must write into free capacity")
+	if out, err := binding.Marshal(math.NaN()); err == nil {
+		t.Errorf("got %q", out)
 	}
 }
