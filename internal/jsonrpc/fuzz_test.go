@@ -19,7 +19,6 @@ type wireV1 struct {
 		Name      jsonv1.RawMessage `json:"name"`
 		URI       jsonv1.RawMessage `json:"uri"`
 		Cursor    jsonv1.RawMessage `json:"cursor"`
-		TaskID    jsonv1.RawMessage `json:"taskId"`
 		Arguments jsonv1.RawMessage `json:"arguments"`
 		Meta      jsonv1.RawMessage `json:"_meta"`
 	} `json:"params"`
@@ -35,7 +34,6 @@ type wireV2 struct {
 		Name      jsontext.Value `json:"name"`
 		URI       jsontext.Value `json:"uri"`
 		Cursor    jsontext.Value `json:"cursor"`
-		TaskID    jsontext.Value `json:"taskId"`
 		Arguments jsontext.Value `json:"arguments"`
 		Meta      jsontext.Value `json:"_meta"`
 	} `json:"params"`
@@ -112,10 +110,9 @@ func agree(t *testing.T, body []byte, m *Message) {
 	three("name", m.Name, v1.Params.Name, v2.Params.Name)
 	three("uri", m.URI, v1.Params.URI, v2.Params.URI)
 	three("cursor", m.Cursor, v1.Params.Cursor, v2.Params.Cursor)
-	three("taskId", m.TaskID, v1.Params.TaskID, v2.Params.TaskID)
 	three("arguments", m.Arguments, v1.Params.Arguments, v2.Params.Arguments)
 	three("_meta", m.Meta, v1.Params.Meta, v2.Params.Meta)
-	for _, raw := range [][]byte{m.Name, m.URI, m.Cursor, m.TaskID} {
+	for _, raw := range [][]byte{m.Name, m.URI, m.Cursor} {
 		var want string
 		isString := len(raw) > 0 && raw[0] == '"'
 		if isString {

@@ -27,7 +27,6 @@ type Message struct {
 	Name      []byte
 	URI       []byte
 	Cursor    []byte
-	TaskID    []byte
 	Arguments []byte
 	Format    []byte // "outputFormat"
 	Meta      []byte // params._meta, see ParseMeta

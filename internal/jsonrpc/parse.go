@@ -60,8 +60,6 @@ func (s *scanner) keep(at place, name, raw []byte) {
 			m.URI = raw
 		case "cursor":
 			m.Cursor = raw
-		case "taskId":
-			m.TaskID = raw
 		case "arguments":
 			m.Arguments = raw
 		case "outputFormat":

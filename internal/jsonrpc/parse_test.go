@@ -146,7 +146,7 @@ func TestParseAccepts(t *testing.T) {
 			Kind: Request, ID: []byte(`"a"`), Method: "tools/call", Params: []byte(`{ "arguments" : null , "name" : 5 }`), Name: []byte("5"), Arguments: []byte("null")}},
 		{"a read", `{"jsonrpc":"2.0","id":0,"method":"resources/read","params":{"uri":"x://y","cursor":"c","taskId":"t"}}`, Message{
 			Kind: Request, ID: []byte("0"), Method: "resources/read", Params: []byte(`{"uri":"x://y","cursor":"c","taskId":"t"}`),
-			URI: []byte(`"x://y"`), Cursor: []byte(`"c"`), TaskID: []byte(`"t"`)}},
+			URI: []byte(`"x://y"`), Cursor: []byte(`"c"`)}},
 		{"escaped names and values", `{"jsonrpc":"\u0032.0","\u0069d":-3,"method":"tools\/list","params":{"n\u0061me":"\ud83d\ude00"}}`, Message{
 			Kind: Request, ID: []byte("-3"), Method: "tools/list", Params: []byte(`{"n\u0061me":"\ud83d\ude00"}`), Name: []byte(`"\ud83d\ude00"`)}},
 		{"a notification", `{"jsonrpc":"2.0","method":"notifications/initialized"}`, Message{Kind: Notification, Method: "notifications/initialized"}},

@@ -41,21 +41,9 @@ func AppendError(dst, id []byte, code int, message string, data []byte) []byte {
 	return append(dst, "}}"...)
 }
 
-// AppendRequest appends a request of ours; params, a JSON object, are left out when nil.
-func AppendRequest(dst, id []byte, method string, params []byte) []byte {
-	dst = append(dst, opening...)
-	dst = append(dst, id...)
-	dst = append(dst, `,"method":`...)
-	return appendCall(dst, method, params)
-}
-
 // AppendNotification appends a notification; params, a JSON object, are left out when nil.
 func AppendNotification(dst []byte, method string, params []byte) []byte {
-	return appendCall(append(dst, calling...), method, params)
-}
-
-func appendCall(dst []byte, method string, params []byte) []byte {
-	dst = AppendString(dst, method)
+	dst = AppendString(append(dst, calling...), method)
 	if params != nil {
 		dst = append(dst, `,"params":`...)
 		dst = append(dst, params...)
