@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"container/heap"
 	"context"
 	"strings"
 	"sync"
@@ -92,8 +91,20 @@ type counter struct {
 	counted
 	meter  meter
 	age    age // of its last use
-	placed age // by which it stands in the heap
+	placed age // as the queue knows it
 }
+
+func (c *counter) before(other *counter) bool { return c.placed.before(other.placed) }
+
+func (c *counter) look() bool {
+	if c.placed == c.age {
+		return true
+	}
+	c.placed = c.age
+	return false
+}
+
+func (*counter) moved(int) {} // only the first one is ever taken out
 
 // age orders counters by when they are as new, those of the same time by their last
 // use. It only grows.
@@ -102,15 +113,17 @@ type age struct {
 	turn  uint64        // of the use, among the uses of all
 }
 
-// counters is a bounded set of counters. The heap has the one in front that is as
-// new first. It is put in order when somebody needs the first, so that a use costs
-// it nothing.
+func (a age) before(other age) bool {
+	return a.fresh < other.fresh || a.fresh == other.fresh && a.turn < other.turn
+}
+
+// counters is a bounded set of counters, queued by when they are as new.
 type counters struct {
 	max   int
 	yield bool // whether one that has less makes room for a new one
 	turns uint64
 	byKey map[counted]*counter
-	heap  counterHeap
+	queue queue[*counter]
 }
 
 // lingering is how long a counter stays after it is as new: a caller that comes
@@ -118,31 +131,18 @@ type counters struct {
 const lingering = time.Minute
 
 func (s *counters) find(key counted, now time.Duration) *counter {
-	for c := s.first(); c != nil && now-c.age.fresh > lingering; c = s.first() {
+	for c := s.queue.first(); c != nil && now-c.age.fresh > lingering; c = s.queue.first() {
 		s.forget()
 	}
 	return s.byKey[key]
 }
 
-// first returns the counter that is as new first, nil when there is none.
-func (s *counters) first() *counter {
-	for len(s.heap) > 0 {
-		c := s.heap[0]
-		if c.placed == c.age {
-			return c
-		}
-		c.placed = c.age
-		heap.Fix(&s.heap, 0)
-	}
-	return nil
-}
-
 // makeRoom makes room for one more counter, or returns how long until there is.
 func (s *counters) makeRoom(now time.Duration) (wait time.Duration) {
-	if len(s.heap) < s.max {
+	if len(s.queue) < s.max {
 		return 0
 	}
-	if wait = s.first().age.fresh - now; wait > 0 && !s.yield {
+	if wait = s.queue.first().age.fresh - now; wait > 0 && !s.yield {
 		return wait
 	}
 	s.forget()
@@ -152,7 +152,7 @@ func (s *counters) makeRoom(now time.Duration) (wait time.Duration) {
 func (s *counters) add(key counted, now time.Duration) *counter {
 	c := &counter{counted: key, meter: newMeter(key.policy), age: age{fresh: now}}
 	s.byKey[key] = c
-	heap.Push(&s.heap, c)
+	s.queue.add(c)
 	return c
 }
 
@@ -166,31 +166,9 @@ func (s *counters) used(c *counter, now time.Duration, took bool) {
 	}
 }
 
-// forget removes what first has returned.
+// forget removes the counter in front.
 func (s *counters) forget() {
-	delete(s.byKey, heap.Pop(&s.heap).(*counter).counted)
-}
-
-// counterHeap is what container/heap needs.
-type counterHeap []*counter
-
-func (h counterHeap) Len() int { return len(h) }
-
-func (h counterHeap) Less(i, j int) bool {
-	a, b := h[i].placed, h[j].placed
-	return a.fresh < b.fresh || a.fresh == b.fresh && a.turn < b.turn
-}
-
-func (h counterHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
-
-func (h *counterHeap) Push(c any) { *h = append(*h, c.(*counter)) }
-
-func (h *counterHeap) Pop() any {
-	old, last := *h, len(*h)-1
-	c := old[last]
-	old[last] = nil
-	*h = old[:last]
-	return c
+	delete(s.byKey, s.queue.remove(0).counted)
 }
 
 // roundUp makes whole milliseconds, the unit in which a wait is sent, of which

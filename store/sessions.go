@@ -1,268 +1,67 @@
 package store
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"hash/maphash"
-	"slices"
-	"sync"
-	"sync/atomic"
+	"errors"
 	"time"
 )
 
-// MemorySessionsConfig bounds a MemorySessions. The zero value gives the defaults.
-type MemorySessionsConfig struct {
-	// Idle ends a session that was not used for so long. Optional. Default 30 minutes.
-	Idle time.Duration
-	// Unused ends a session that was never used after its creation. Optional. Default 1 minute.
-	Unused time.Duration
-	// Absolute ends a session this long after its creation, used or not. Optional. Default 24
-	// hours.
-	Absolute time.Duration
-	// PerOwner is how many sessions one named owner may hold; one more ends the owner's least
-	// recently used. Optional. Default 100.
-	PerOwner int
-	// Total is how many sessions there may be. Anonymous ones take at most half of it. Optional.
-	// Default 10 000.
-	Total int
-	// Now is the clock. Optional. Default time.Now.
-	Now func() time.Time
+var (
+	// ErrNotFound means the id is unknown or has expired; callers cannot tell which.
+	ErrNotFound = errors.New("store: no such session: start a new one with initialize")
+	// ErrSessionLimit means a cap refuses another session, and there is none that may be ended for
+	// it.
+	ErrSessionLimit = errors.New("store: too many sessions: end one or raise the limit")
+	// ErrSessionExists means the id given to Create is in use.
+	ErrSessionExists = errors.New("store: the session id is in use: make ids from crypto/rand")
+)
+
+// Session is what a server keeps of a client that opened a session with initialize.
+type Session struct {
+	ID            string // made by the caller from at least 128 random bits
+	Owner         string // the principal it belongs to; empty for anonymous callers
+	Protocol      string // the negotiated protocol version
+	ClientName    string
+	ClientVersion string
+	Capabilities  []byte // the client's, as a JSON object; never modified in place
+	LogLevel      string
+	Subscriptions []Digest  // of the URIs that the client watches; replaced as a whole, never changed in place
+	Created, Seen time.Time // set by the store
+
+	// Network is where an anonymous session was opened from. Anonymous sessions are counted by it,
+	// and it decides nothing else: the client may go on from another network. Empty for named
+	// owners.
+	Network string
 }
 
-// MemorySessions keeps sessions in the memory of this process, by the rules of Sessions. It runs no
-// goroutine: expired sessions are removed in passing. PerOwner binds named owners; the sessions of
-// one network may be those of many people and share the half of Total that anonymous callers have.
-type MemorySessions struct {
-	cfg   MemorySessionsConfig
-	start time.Time // times are kept as nanoseconds since then, so a wall clock set back ends nothing early or late
-	seed  maphash.Seed
-	byID  [shards]shard
+// Digest stands for a text of any length that has only to be recognised.
+type Digest [16]byte
 
-	mu      sync.Mutex // guards what follows; taken before the lock of a shard
-	count   uint64     // of sessions ever made
-	all     ranking    // by when they expire
-	holders map[holderKey]*holder
-	crowds  [2]crowd // named, anonymous
-}
-
-const shards = 64
-
-// shard is a part of the sessions by id, so that Gets do not meet at one lock.
-type shard struct {
-	sync.RWMutex
-	entries map[string]*entry
-}
-
-// entry is a stored session. Its state is replaced, never changed.
-type entry struct {
-	state   atomic.Pointer[Session]
-	seen    atomic.Int64
-	used    atomic.Bool
-	id      string
-	holder  *holder
-	created int64
-	number  uint64
-	ranks   [2]rank // in all and in that of its holder
-}
-
-var _ Sessions = (*MemorySessions)(nil)
-
-// NewMemorySessions returns an empty store.
-func NewMemorySessions(cfg MemorySessionsConfig) *MemorySessions {
-	cfg.Idle = cmp.Or(max(cfg.Idle, 0), 30*time.Minute)
-	cfg.Unused = cmp.Or(max(cfg.Unused, 0), time.Minute)
-	cfg.Absolute = cmp.Or(max(cfg.Absolute, 0), 24*time.Hour)
-	cfg.PerOwner = cmp.Or(max(cfg.PerOwner, 0), 100)
-	cfg.Total = cmp.Or(max(cfg.Total, 0), 10_000)
-	if cfg.Now == nil {
-		cfg.Now = time.Now
-	}
-	m := &MemorySessions{cfg: cfg, start: cfg.Now(), seed: maphash.MakeSeed(), holders: make(map[holderKey]*holder)}
-	m.all = ranking{index: byExpiry, value: m.expiry}
-	for i := range m.byID {
-		m.byID[i].entries = make(map[string]*entry)
-	}
-	return m
-}
-
-// Create implements Sessions.
-func (m *MemorySessions) Create(_ context.Context, s Session) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := m.cfg.Now()
-	at := m.since(now)
-	for e := m.all.least(); e != nil && m.expiry(e) <= at; e = m.all.least() {
-		m.remove(e)
-	}
-	if m.find(s.ID) != nil {
-		return ErrSessionExists
-	}
-	if !m.makeRoom(keyOf(&s)) {
-		return ErrSessionLimit
-	}
-	s.Created, s.Seen = now, now
-	s.Capabilities, s.Subscriptions = bytes.Clone(s.Capabilities), slices.Clone(s.Subscriptions)
-	m.count++
-	m.insert(&s, at)
-	return nil
-}
-
-// Get implements Sessions.
-func (m *MemorySessions) Get(_ context.Context, id string) (Session, error) {
-	e, now := m.use(id)
-	if e == nil {
-		return Session{}, ErrNotFound
-	}
-	s := *e.state.Load()
-	s.Seen = now
-	return s, nil
-}
-
-// Update implements Sessions.
-func (m *MemorySessions) Update(_ context.Context, id string, change func(*Session)) error {
-	e, now := m.use(id)
-	if e == nil {
-		return ErrNotFound
-	}
-	for {
-		old := e.state.Load()
-		s := *old
-		s.Seen = now
-		change(&s)
-		s.ID, s.Owner, s.Network, s.Created = old.ID, old.Owner, old.Network, old.Created
-		s.Capabilities, s.Subscriptions = bytes.Clone(s.Capabilities), slices.Clone(s.Subscriptions)
-		if e.state.CompareAndSwap(old, &s) {
-			return nil
-		}
-	}
-}
-
-// Delete implements Sessions.
-func (m *MemorySessions) Delete(_ context.Context, id string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if e := m.find(id); e != nil {
-		m.remove(e)
-	}
-	return nil
-}
-
-// Len is how many sessions are held, expired ones that nothing passed by yet included.
-func (m *MemorySessions) Len() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.all.len()
-}
-
-// use finds a session and moves its time of use to now; it ends one that has expired.
-func (m *MemorySessions) use(id string) (*entry, time.Time) {
-	e := m.find(id)
-	if e == nil {
-		return nil, time.Time{}
-	}
-	now := m.cfg.Now()
-	at := m.since(now)
-	if m.expiry(e) <= at {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		if m.find(id) == e {
-			m.remove(e)
-		}
-		return nil, time.Time{}
-	}
-	if !e.used.Load() {
-		e.used.Store(true)
-	}
-	for seen := e.seen.Load(); seen < at && !e.seen.CompareAndSwap(seen, at); seen = e.seen.Load() {
-	}
-	return e, now
-}
-
-// makeRoom ends the session that must end for one more of a holder, if one must and may; m.mu is
-// held.
-func (m *MemorySessions) makeRoom(key holderKey) bool {
-	own, kind := m.holders[key], key.kind()
-	switch half := max(1, m.cfg.Total/2); {
-	case kind == named && own.len() >= m.cfg.PerOwner:
-		m.remove(own.sessions.least())
-		return true
-	case kind == anonymous && m.crowds[anonymous].sessions >= half:
-		return m.replace(own, m.crowds[anonymous].most())
-	case m.all.len() >= m.cfg.Total:
-		most := m.crowds[named].most()
-		if other := m.crowds[anonymous].most(); other.len() > most.len() {
-			most = other
-		}
-		return m.replace(own, most)
-	}
-	return true
-}
-
-// replace ends a session of most, if it has so many that it keeps at least as many as own will
-// have, or one of own; false when it may end none.
-func (m *MemorySessions) replace(own, most *holder) bool {
-	if most.len() <= own.len()+1 {
-		most = own
-	}
-	if most.len() == 0 {
-		return false
-	}
-	m.remove(most.sessions.least())
-	return true
-}
-
-func (m *MemorySessions) since(now time.Time) int64 { return int64(now.Sub(m.start)) }
-
-// expiry is when e ends unless it is used again.
-func (m *MemorySessions) expiry(e *entry) int64 {
-	idle := m.cfg.Idle
-	if !e.used.Load() {
-		idle = min(idle, m.cfg.Unused)
-	}
-	return min(e.seen.Load()+int64(idle), e.created+int64(m.cfg.Absolute))
-}
-
-func (m *MemorySessions) shard(id string) *shard {
-	return &m.byID[maphash.String(m.seed, id)%shards]
-}
-
-func (m *MemorySessions) find(id string) *entry {
-	s := m.shard(id)
-	s.RLock()
-	e := s.entries[id]
-	s.RUnlock()
-	return e
-}
-
-// insert stores a new session; m.mu is held.
-func (m *MemorySessions) insert(s *Session, at int64) {
-	key := keyOf(s)
-	h := m.holders[key]
-	if h == nil {
-		h = newHolder(key)
-		m.holders[key] = h
-	}
-	e := &entry{id: s.ID, holder: h, created: at, number: m.count}
-	e.state.Store(s)
-	e.seen.Store(at)
-	m.crowds[key.kind()].add(h, e)
-	m.all.add(e)
-	sh := m.shard(e.id)
-	sh.Lock()
-	sh.entries[e.id] = e
-	sh.Unlock()
-}
-
-// remove ends a stored session; m.mu is held.
-func (m *MemorySessions) remove(e *entry) {
-	sh := m.shard(e.id)
-	sh.Lock()
-	delete(sh.entries, e.id)
-	sh.Unlock()
-	m.all.remove(e)
-	h := e.holder
-	if m.crowds[h.key.kind()].remove(h, e); h.len() == 0 {
-		delete(m.holders, h.key)
-	}
+// Sessions stores sessions. Initialize costs a client nothing, so a store bounds what is held, and
+// it does so by these rules:
+//
+//   - A session that is not used within about a minute of its creation ends.
+//   - A holder is a named owner or, of anonymous sessions, a network. A holder over a limit of its own loses
+//     its least recently used session.
+//   - When there is no room, the holder with the most sessions loses its least recently used one, if it then
+//     still has as many as the one that comes; otherwise the one that comes replaces its own, and is refused
+//     when it has none. So nobody loses a session to a holder of as many, and no number of sessions of few
+//     holders keeps a new one out.
+//
+// Counts may be approximate for a moment where several processes share a store.
+type Sessions interface {
+	// Create stores a copy of s and sets its Created and Seen to now. It returns ErrSessionLimit
+	// when a cap refuses it and ErrSessionExists when the id is taken, and then changes nothing of
+	// the session that has it.
+	Create(ctx context.Context, s Session) error
+	// Get returns the session and counts as a use of it: Seen moves to now. It returns ErrNotFound
+	// when the id is unknown or expired.
+	Get(ctx context.Context, id string) (Session, error)
+	// Update changes a session atomically: no other Update of the same session comes between the
+	// read and the write. change may run several times, each time on a fresh copy, so it must do
+	// nothing else; what it does to ID, Owner, Created and Seen is ignored. Update counts as a use.
+	// It returns ErrNotFound, without running change, when the id is unknown or expired.
+	Update(ctx context.Context, id string, change func(*Session)) error
+	// Delete ends a session. Delete of an unknown id is a no-op and returns nil.
+	Delete(ctx context.Context, id string) error
 }

@@ -32,16 +32,16 @@ func TestMemoryLimiterHoldsAtMostMaxKeysAndDropsIdleOnes(t *testing.T) {
 	}{{"", &m.verified}, {Anonymous, &m.anonymous}} {
 		for i := range 10_000 {
 			take(kind.prefix + fmt.Sprint(i))
-			if held := len(kind.held.heap); len(kind.held.byKey) != held || held > 100 {
+			if held := len(kind.held.queue); len(kind.held.byKey) != held || held > 100 {
 				t.Fatalf("%q: %d keys, %d in order after %d takes", kind.prefix, len(kind.held.byKey), held, i+1)
 			}
 		}
-		if held := len(kind.held.heap); held != 100 {
+		if held := len(kind.held.queue); held != 100 {
 			t.Errorf("%q: %d keys are held, want 100", kind.prefix, held)
 		}
 		at = at.Add(time.Minute + time.Second)
 		take(kind.prefix + "late")
-		if held := len(kind.held.heap); held != 1 || len(kind.held.byKey) != 1 {
+		if held := len(kind.held.queue); held != 1 || len(kind.held.byKey) != 1 {
 			t.Errorf("%q: %d keys are held after all but one were idle", kind.prefix, held)
 		}
 	}
