@@ -9,8 +9,9 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// withoutNulls drops the members of raw that are null though the schema s neither allows null there nor requires them:
-// such an argument is absent, as that of a struct is. What stays keeps its place in the document.
+// withoutNulls drops the members of raw that are null though the schema s neither allows null there
+// nor requires them: such an argument is absent, as that of a struct is. What stays keeps its place
+// in the document.
 func (h *handwritten) withoutNulls(raw jsontext.Value, s *jsonschema.Schema) (jsontext.Value, error) {
 	if s = h.target(s); s == nil {
 		return raw, nil
@@ -74,8 +75,8 @@ func (h *handwritten) listWithoutNulls(raw jsontext.Value, s *jsonschema.Schema)
 	return append(list, ']'), nil
 }
 
-// target follows references within the document to the schema that is meant, nil when there is none that can be
-// followed.
+// target follows references within the document to the schema that is meant, nil when there is none
+// that can be followed.
 func (h *handwritten) target(s *jsonschema.Schema) *jsonschema.Schema {
 	for hops := 0; s != nil && s.Ref != ""; hops++ {
 		name, local := strings.CutPrefix(s.Ref, "#/$defs/")

@@ -12,19 +12,22 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// Part is one contributor to the arguments of a tool or route: the input of its handler, or what a step adds.
+// Part is one contributor to the arguments of a tool or route: the input of its handler, or what a
+// step adds.
 type Part struct {
-	// Type is a struct type; its fields are arguments, named as encoding/json/v2 names them. Required.
+	// Type is a struct type; its fields are arguments, named as encoding/json/v2 names them.
+	// Required.
 	Type reflect.Type
-	// Schema replaces the generated schema of the properties it names. The decoder still goes by the Go types, so the
-	// schema must not promise more than they take. Optional.
+	// Schema replaces the generated schema of the properties it names. The decoder still goes by
+	// the Go types, so the schema must not promise more than they take. Optional.
 	Schema map[string]*jsonschema.Schema
-	// Check gets a pointer to the decoded value of Type once its own fields hold no error. It returns the rules that
-	// are broken, and may normalise the value (clamp a limit). Optional.
+	// Check gets a pointer to the decoded value of Type once its own fields hold no error. It
+	// returns the rules that are broken, and may normalise the value (clamp a limit). Optional.
 	Check func(v any) []FieldError
 }
 
-// Args is the compiled declaration of a set of arguments. It is immutable and safe for concurrent use.
+// Args is the compiled declaration of a set of arguments. It is immutable and safe for concurrent
+// use.
 type Args struct {
 	parts  []Part
 	engine engine
@@ -34,9 +37,9 @@ type Args struct {
 	hand   *handwritten // nil when the schema is generated
 }
 
-// Compile joins parts into one set of arguments. It returns an error that names the type, the field and the fix for a
-// name that two parts claim, an unknown or inapplicable rule, a bad default, a required field with a default, and a type
-// that JSON cannot hold.
+// Compile joins parts into one set of arguments. It returns an error that names the type, the field
+// and the fix for a name that two parts claim, an unknown or inapplicable rule, a bad default, a
+// required field with a default, and a type that JSON cannot hold.
 func Compile(parts ...Part) (*Args, error) { return Compiler{}.Compile(parts...) }
 
 // Compile is the function of that name, with the rules of c.
@@ -147,13 +150,14 @@ func (a *Args) Names() []string {
 // change it.
 func (a *Args) Required() []string { return a.needed }
 
-// Schema returns the JSON Schema of the arguments as compact JSON: an object that lists its properties in the order of
-// declaration and allows no others. The caller must not change it.
+// Schema returns the JSON Schema of the arguments as compact JSON: an object that lists its
+// properties in the order of declaration and allows no others. The caller must not change it.
 func (a *Args) Schema() []byte { return a.schema }
 
-// Decode decodes data, one JSON object (nil and empty mean {}), into dst: pointers to zero values of the types of the
-// parts, in their order. Absent fields are left as they are, or get their default. Bad input is reported as an *Error
-// that lists every bad field; any other error means that dst does not fit the parts. After an error dst is undefined.
+// Decode decodes data, one JSON object (nil and empty mean {}), into dst: pointers to zero values
+// of the types of the parts, in their order. Absent fields are left as they are, or get their
+// default. Bad input is reported as an *Error that lists every bad field; any other error means
+// that dst does not fit the parts. After an error dst is undefined.
 func (a *Args) Decode(data []byte, dst ...any) error {
 	return a.DecodeContext(context.Background(), data, dst...)
 }
@@ -161,9 +165,10 @@ func (a *Args) Decode(data []byte, dst ...any) error {
 // checker is an input type that checks itself.
 type checker interface{ Check(context.Context) error }
 
-// DecodeContext is Decode with a context for the methods Check(context.Context) error of the parts' types. Such a method
-// runs on the decoded value once the fields of its part hold no error. The fields of an *Error that it returns join the
-// others; another error is returned as it is, if nothing else is wrong.
+// DecodeContext is Decode with a context for the methods Check(context.Context) error of the parts'
+// types. Such a method runs on the decoded value once the fields of its part hold no error. The
+// fields of an *Error that it returns join the others; another error is returned as it is, if
+// nothing else is wrong.
 func (a *Args) DecodeContext(ctx context.Context, data []byte, dst ...any) error {
 	if len(dst) != len(a.parts) {
 		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts", len(dst), len(a.parts))
@@ -225,8 +230,8 @@ func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 
 var compiled sync.Map // reflect.Type to func() (*Args, error)
 
-// DecodeJSON decodes data, one JSON object, into a T as Args.Decode does. T is compiled once. It returns an *Error for bad
-// input, and the error of Compile when T cannot be compiled.
+// DecodeJSON decodes data, one JSON object, into a T as Args.Decode does. T is compiled once. It
+// returns an *Error for bad input, and the error of Compile when T cannot be compiled.
 func DecodeJSON[T any](data []byte) (T, error) {
 	var v T
 	t := reflect.TypeFor[T]()

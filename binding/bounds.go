@@ -9,9 +9,10 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// bounds accept a value without the validator, which is ten times slower and allocates. They are read off the schema of
-// the field, and exist only where the schema says all its rules, so they never accept what the rules refuse. What they
-// do not accept is left to the validator, which words the error.
+// bounds accept a value without the validator, which is ten times slower and allocates. They are
+// read off the schema of the field, and exist only where the schema says all its rules, so they
+// never accept what the rules refuse. What they do not accept is left to the validator, which words
+// the error.
 type bounds struct {
 	minLength, maxLength int
 	lo, hi               int64

@@ -10,7 +10,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// checkValue checks the rules of a present field that concern its value alone. It reports whether they hold.
+// checkValue checks the rules of a present field that concern its value alone. It reports whether
+// they hold.
 func (w *walker) checkValue(f *field, v reflect.Value, at int64) bool {
 	if f.checks.quick.accept(v) {
 		return true
@@ -44,8 +45,8 @@ type broken struct {
 	suffix string
 }
 
-// brokenRules lists every rule that p breaks, those of one place together; what is empty and must not be breaks that rule
-// alone. The places of a map are sorted.
+// brokenRules lists every rule that p breaks, those of one place together; what is empty and must
+// not be breaks that rule alone. The places of a map are sorted.
 func brokenRules(c *checks, p any, sorted bool) (all []broken) {
 	order := map[string]int{} // of places
 	empty := map[string]bool{}
@@ -81,8 +82,8 @@ func (w *walker) report(f *field, at int64, suffix, rule, message string) {
 	w.path = w.path[:len(w.path)-1]
 }
 
-// valuePointer returns a pointer to the value to check, nil when it is null. A pointer costs no allocation, and the
-// validator looks behind it.
+// valuePointer returns a pointer to the value to check, nil when it is null. A pointer costs no
+// allocation, and the validator looks behind it.
 func valuePointer(n *node, v reflect.Value) any {
 	if n.kind == kindOpt {
 		return v.Addr().Interface().(option).valuePtr()
@@ -150,7 +151,8 @@ func (c *crossRule) sameKind() bool {
 	return c.compares() && !strings.HasPrefix(c.name, "field") && !strings.HasPrefix(c.name, "postcode")
 }
 
-// byPresence tells rules about which fields are present, which the decoder knows better than the validator.
+// byPresence tells rules about which fields are present, which the decoder knows better than the
+// validator.
 func (c *crossRule) byPresence() bool {
 	return strings.Contains(c.name, "_with")
 }

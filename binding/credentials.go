@@ -7,10 +7,11 @@ import (
 	"unicode"
 )
 
-// Credentials lists the fields of t that an encoded value shows and that look like credentials: a password, a token, an
-// API key, a salt, a password hash. It goes by the names of the field in Go, in JSON and in the database, looks through
-// relations at any depth, and leaves out fields that hold no text, are `json:"-"` or `secret:"true"`. A path names the
-// fields on the way, for instance "Author.PasswordHash"; each type is looked at once.
+// Credentials lists the fields of t that an encoded value shows and that look like credentials: a
+// password, a token, an API key, a salt, a password hash. It goes by the names of the field in Go,
+// in JSON and in the database, looks through relations at any depth, and leaves out fields that
+// hold no text, are `json:"-"` or `secret:"true"`. A path names the fields on the way, for instance
+// "Author.PasswordHash"; each type is looked at once.
 func Credentials(t reflect.Type) []string {
 	s := credentialSearch{seen: map[reflect.Type]bool{}}
 	s.visit(t, "")
@@ -22,7 +23,8 @@ type credentialSearch struct {
 	found []string
 }
 
-// visit looks breadth first, so that the shortest path names a type that can be reached in several ways.
+// visit looks breadth first, so that the shortest path names a type that can be reached in several
+// ways.
 func (s *credentialSearch) visit(t reflect.Type, prefix string) {
 	type place struct {
 		typ    reflect.Type
@@ -54,7 +56,8 @@ func (s *credentialSearch) visit(t reflect.Type, prefix string) {
 	}
 }
 
-// shownStruct is the struct within pointers, lists and maps of t whose fields JSON shows, nil when there is none.
+// shownStruct is the struct within pointers, lists and maps of t whose fields JSON shows, nil when
+// there is none.
 func shownStruct(t reflect.Type) reflect.Type {
 	for {
 		switch {
@@ -70,8 +73,9 @@ func shownStruct(t reflect.Type) reflect.Type {
 	}
 }
 
-// holdsText reports whether t can hold a credential: a text, bytes, a type that writes itself, such as sql.NullString,
-// or a list of those. Numbers, booleans and times tell about one at most, as PasswordChangedAt does.
+// holdsText reports whether t can hold a credential: a text, bytes, a type that writes itself, such
+// as sql.NullString, or a list of those. Numbers, booleans and times tell about one at most, as
+// PasswordChangedAt does.
 func holdsText(t reflect.Type) bool {
 	for {
 		switch {
@@ -104,7 +108,8 @@ func looksLikeCredential(f goField) bool {
 }
 
 var (
-	// credentialWords are credentials wherever they stand in a name, but before a word that makes it something else.
+	// credentialWords are credentials wherever they stand in a name, but before a word that makes
+	// it something else.
 	credentialWords = []string{"password", "passwd", "passphrase", "pwd", "secret", "secrets", "salt", "credential", "credentials", "otp", "totp", "cvv", "cvc"}
 	// credentialKinds make a key a credential.
 	credentialKinds = []string{"api", "private", "access", "signing", "encryption", "auth", "client", "hmac", "master", "ssh"}

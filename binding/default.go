@@ -35,7 +35,8 @@ func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
 	return nil
 }
 
-// parseTag turns the text of a default or example tag into JSON: strings are written bare, everything else as JSON.
+// parseTag turns the text of a default or example tag into JSON: strings are written bare,
+// everything else as JSON.
 func (n *node) parseTag(s string) (jsontext.Value, error) {
 	raw := jsontext.Value(s)
 	if n.base().isString() {

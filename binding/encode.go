@@ -15,11 +15,12 @@ import (
 // inputOptions encode arguments: as results are encoded, but secret fields are meant to travel.
 var inputOptions = json.JoinOptions(encodeOptions, json.WithMarshalers(json.MarshalToFunc(encodeNumber)))
 
-// Encode turns v into arguments for Decode: JSON is taken as it is, a map or a struct is encoded. A field of a struct
-// that is zero is absent, as an argument that a client leaves out, unless it is required or has a default: there a zero
-// that the rules of the field allow is written, for a default would take its place otherwise. That holds at every depth.
-// A nil pointer and an absent [Opt] are always absent; a nil list or map is unless it is required. The struct need not be
-// that of a part: its names count.
+// Encode turns v into arguments for Decode: JSON is taken as it is, a map or a struct is encoded. A
+// field of a struct that is zero is absent, as an argument that a client leaves out, unless it is
+// required or has a default: there a zero that the rules of the field allow is written, for a
+// default would take its place otherwise. That holds at every depth. A nil pointer and an absent
+// [Opt] are always absent; a nil list or map is unless it is required. The struct need not be that
+// of a part: its names count.
 func (a *Args) Encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -50,7 +51,8 @@ func (a *Args) Encode(v any) ([]byte, error) {
 	return e.value(nil, value, root, 0)
 }
 
-// at is where in the arguments a value stands: what is declared of it, each nil when that is unknown.
+// at is where in the arguments a value stands: what is declared of it, each nil when that is
+// unknown.
 type at struct {
 	node   *node
 	object *object

@@ -32,7 +32,8 @@ func (h *handwritten) decode(a *Args, w *walker, data []byte, roots []reflect.Va
 	h.enforce(w, own)
 }
 
-// split reads the document twice: once for the fields that the parts declare, and once as plain members.
+// split reads the document twice: once for the fields that the parts declare, and once as plain
+// members.
 func (w *walker) split(a *Args, own *[]member, roots []reflect.Value) error {
 	raw, err := w.dec.ReadValue()
 	if err != nil {
@@ -73,7 +74,8 @@ func (w *walker) split(a *Args, own *[]member, roots []reflect.Value) error {
 	return w.nested(append(typed, '}'), func() error { return w.object(a.object, roots) })
 }
 
-// appendMember adds m to a document that leaves others out. It keeps m where it stood, so that errors stay in order.
+// appendMember adds m to a document that leaves others out. It keeps m where it stood, so that
+// errors stay in order.
 func appendMember(doc []byte, m member) []byte {
 	if len(doc) > 1 {
 		doc = append(doc, ',')
@@ -157,8 +159,8 @@ var exactNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsonte
 	return nil
 }))
 
-// explain turns an error of the schema package into a path, the keyword that broke, and a message that quotes the
-// schema, never the value.
+// explain turns an error of the schema package into a path, the keyword that broke, and a message
+// that quotes the schema, never the value.
 func (h *handwritten) explain(err error) (path, rule, message string) {
 	at, pointer := "", ""
 	for inner := err; inner != nil; {

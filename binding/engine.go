@@ -14,9 +14,10 @@ import (
 
 // Compiler compiles arguments with rules of an application.
 type Compiler struct {
-	// Validator checks the values of fields in the place of this package's own, so that the rules and aliases registered
-	// with it can stand in validate tags. A rule sees the value alone: not its struct, whose tags are not read. Rules must
-	// be registered before. Default: a validator with the rules of go-playground/validator.
+	// Validator checks the values of fields in the place of this package's own, so that the rules
+	// and aliases registered with it can stand in validate tags. A rule sees the value alone: not
+	// its struct, whose tags are not read. Rules must be registered before. Default: a validator
+	// with the rules of go-playground/validator.
 	Validator *validator.Validate
 }
 
@@ -30,8 +31,8 @@ func (c Compiler) engine() engine {
 // nonEmpty is what required means for a string, beyond being present.
 const nonEmpty = "nonempty"
 
-// validate is the validator of this package. It never reads struct tags: it gets one value and its rules at a time,
-// since only the decoder knows which fields are present.
+// validate is the validator of this package. It never reads struct tags: it gets one value and its
+// rules at a time, since only the decoder knows which fields are present.
 var validate = newValidator()
 
 // engine is a validator and how it says that a text must not be empty.
@@ -42,8 +43,8 @@ type engine struct {
 
 var ours = engine{validate, nonEmpty}
 
-// engineFor picks the validator of a field: that of the application, unless the rules are about the keys of a map of
-// structs, into which it would go by the struct tags.
+// engineFor picks the validator of a field: that of the application, unless the rules are about the
+// keys of a map of structs, into which it would go by the struct tags.
 func (b *builder) engineFor(f *field) engine {
 	n := f.node.base()
 	for rules := f.rules.elem; rules != nil && n.elem != nil; rules = rules.elem {

@@ -12,7 +12,8 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// A plain REST handler of an Echo application decodes its body strictly and answers with all field errors at once.
+// A plain REST handler of an Echo application decodes its body strictly and answers with all field
+// errors at once.
 func ExampleDecodeJSON() {
 	type CreateInvoice struct {
 		Number string `json:"number" validate:"required,max=32" doc:"Unique number of the invoice."`

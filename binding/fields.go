@@ -72,9 +72,9 @@ type goField struct {
 	optional bool // reached through an embedded pointer
 }
 
-// flatten lists the JSON fields of struct type t in declaration order, and the type of its embedded fallback, if any.
-// As in Go, and in encoding/json/v2, the shallowest field wins a name, and of equally deep ones the one that is named
-// by its tag.
+// flatten lists the JSON fields of struct type t in declaration order, and the type of its embedded
+// fallback, if any. As in Go, and in encoding/json/v2, the shallowest field wins a name, and of
+// equally deep ones the one that is named by its tag.
 func flatten(t reflect.Type) (fields []goField, fallback reflect.Type, err error) {
 	type level struct {
 		typ      reflect.Type

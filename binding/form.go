@@ -18,7 +18,8 @@ import (
 	"github.com/mcpecho/kit/internal/nearest"
 )
 
-// A type with methods of its own decides about its JSON form; what can be found out about that form is found here.
+// A type with methods of its own decides about its JSON form; what can be found out about that form
+// is found here.
 
 // schemer is a type that brings its own schema.
 type schemer interface{ JSONSchema() *jsonschema.Schema }
@@ -48,7 +49,8 @@ func schemaOf(t reflect.Type) (*jsonschema.Schema, error) {
 	return own, nil
 }
 
-// promoted reports whether the schema of t is that of a struct which t embeds: its method has become one of t.
+// promoted reports whether the schema of t is that of a struct which t embeds: its method has
+// become one of t.
 func promoted(t reflect.Type, own *jsonschema.Schema) bool {
 	for i := 0; t.Kind() == reflect.Struct && i < t.NumField(); i++ {
 		f := t.Field(i)
@@ -79,8 +81,8 @@ var (
 	nullTimeType = reflect.TypeFor[sql.NullTime]()
 )
 
-// selfEncoded tells what a type with JSON methods writes, from what its zero value writes; text says whether it has
-// text methods as well, as decimals have.
+// selfEncoded tells what a type with JSON methods writes, from what its zero value writes; text
+// says whether it has text methods as well, as decimals have.
 func selfEncoded(t reflect.Type, text bool) leaf {
 	zero, err := json.Marshal(reflect.New(t).Interface(), encodeOptions)
 	if err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// buildFormatted compiles a field whose json tag changes its JSON form, by string or format. Such a value is decoded
-// through a struct with this one field, so that the json package stays the only one that knows the formats.
+// buildFormatted compiles a field whose json tag changes its JSON form, by string or format. Such a
+// value is decoded through a struct with this one field, so that the json package stays the only
+// one that knows the formats.
 func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 	base := g.Type
 	for base.Kind() == reflect.Pointer {

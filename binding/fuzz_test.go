@@ -9,9 +9,9 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// Whatever comes in, Decode does not panic; what it accepts decodes to the same value again after it was encoded, in whole
-// or as arguments. As arguments, where a null that meant absence is no longer there and that of an Opt is, it passes the
-// schema.
+// Whatever comes in, Decode does not panic; what it accepts decodes to the same value again after
+// it was encoded, in whole or as arguments. As arguments, where a null that meant absence is no
+// longer there and that of an Opt is, it passes the schema.
 func FuzzDecode(f *testing.F) {
 	type in struct {
 		Number string              `json:"number" validate:"required,max=8"`

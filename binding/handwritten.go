@@ -31,10 +31,11 @@ type handwritten struct {
 	whole      *node // the first part, when it is no struct
 }
 
-// CompileWithSchema is Compile with a hand-written JSON Schema 2020-12 for the arguments of the first part. Schema keeps
-// it as it was written, and gains the properties of the other parts. It is enforced in addition to decoding into the
-// first part, whose type may then also be a map with string keys or jsontext.Value. The root must have type object.
-// References to other documents are refused, and so are schemas nested over 64 levels or with over 1000 subschemas.
+// CompileWithSchema is Compile with a hand-written JSON Schema 2020-12 for the arguments of the
+// first part. Schema keeps it as it was written, and gains the properties of the other parts. It is
+// enforced in addition to decoding into the first part, whose type may then also be a map with
+// string keys or jsontext.Value. The root must have type object. References to other documents are
+// refused, and so are schemas nested over 64 levels or with over 1000 subschemas.
 func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	return Compiler{}.CompileWithSchema(schema, parts...)
 }
@@ -78,7 +79,8 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 	return a, err
 }
 
-// joinFirst takes over the fields of the first part, all of which the schema must allow and the other way round.
+// joinFirst takes over the fields of the first part, all of which the schema must allow and the
+// other way round.
 func (a *Args) joinFirst(h *handwritten) error {
 	first := a.parts[:1]
 	if len(first[0].Schema) > 0 {
@@ -133,8 +135,8 @@ func parseHandwritten(raw []byte) (*handwritten, error) {
 		return nil, err
 	}
 	for _, name := range h.names {
-		// Definitions stay, so that references resolve; one that points into another property cannot, and is left to
-		// the whole schema.
+		// Definitions stay, so that references resolve; one that points into another property
+		// cannot, and is left to the whole schema.
 		single := root.CloneSchemas()
 		alone := &jsonschema.Schema{
 			ID: single.ID, Schema: single.Schema, Anchor: single.Anchor, DynamicAnchor: single.DynamicAnchor,
@@ -150,8 +152,9 @@ func parseHandwritten(raw []byte) (*handwritten, error) {
 
 var typeNames = []string{"null", "boolean", "object", "array", "number", "integer", "string"}
 
-// checkSchemas visits s and its subschemas. It refuses what would not be enforced: another draft, a type that does not
-// exist, a reference that leaves the document; and a schema too large to check on every call. count starts at 0.
+// checkSchemas visits s and its subschemas. It refuses what would not be enforced: another draft, a
+// type that does not exist, a reference that leaves the document; and a schema too large to check
+// on every call. count starts at 0.
 func checkSchemas(s *jsonschema.Schema, count *int) error {
 	if s == nil {
 		return nil
@@ -235,7 +238,8 @@ func propertyNames(raw []byte) (names []string, err error) {
 	return names, nil
 }
 
-// mergeSchema adds the properties of extra to the hand-written schema and leaves the rest of it as it was written.
+// mergeSchema adds the properties of extra to the hand-written schema and leaves the rest of it as
+// it was written.
 func mergeSchema(schema []byte, extra *jsonschema.Schema, defs map[string]*jsonschema.Schema) ([]byte, error) {
 	plain, err := plainSchema(schema)
 	if err != nil || len(extra.PropertyOrder) == 0 {

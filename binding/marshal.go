@@ -12,9 +12,9 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// encodeOptions are the options of the one encoder of results. The json package already writes nil slices as [] and nil
-// maps as {}. The option omitempty means what it means in encoding/json, so that a model looks the same here and in a
-// REST handler.
+// encodeOptions are the options of the one encoder of results. The json package already writes nil
+// slices as [] and nil maps as {}. The option omitempty means what it means in encoding/json, so
+// that a model looks the same here and in a REST handler.
 var encodeOptions = json.JoinOptions(json.Deterministic(true), json.ExperimentalSupportFormatTag(true),
 	jsonv1.OmitEmptyWithLegacySemantics(true))
 
@@ -25,10 +25,11 @@ var guardedOptions = json.JoinOptions(encodeOptions, json.WithMarshalers(json.Jo
 // mendText is kept apart, so that joining it costs nothing where it is not wanted.
 var mendText = jsontext.AllowInvalidUTF8(true)
 
-// Marshal encodes v as JSON: map keys sorted, nil slices as [], nil maps as {}, a json.Number as the number it is.
-// OutputSchema describes what it writes. It returns the error of the json package for a value that JSON cannot hold
-// (NaN, a time.Duration without a format), and an error of its own for a value with a field that is `secret:"true"`,
-// however deep in it and behind whatever interface.
+// Marshal encodes v as JSON: map keys sorted, nil slices as [], nil maps as {}, a json.Number as
+// the number it is. OutputSchema describes what it writes. It returns the error of the json package
+// for a value that JSON cannot hold (NaN, a time.Duration without a format), and an error of its
+// own for a value with a field that is `secret:"true"`, however deep in it and behind whatever
+// interface.
 func Marshal(v any) ([]byte, error) {
 	options, err := optionsFor(v)
 	if err != nil {
@@ -37,8 +38,9 @@ func Marshal(v any) ([]byte, error) {
 	return json.Marshal(v, options)
 }
 
-// MarshalResult is Marshal for what comes out of a database: bytes in a text that are not UTF-8, which SQLite for one
-// stores, become U+FFFD as in encoding/json, where Marshal returns an error. One bad row does not fail a whole list.
+// MarshalResult is Marshal for what comes out of a database: bytes in a text that are not UTF-8,
+// which SQLite for one stores, become U+FFFD as in encoding/json, where Marshal returns an error.
+// One bad row does not fail a whole list.
 func MarshalResult(v any) ([]byte, error) {
 	options, err := optionsFor(v)
 	if err != nil {

@@ -152,7 +152,8 @@ var parameterized = map[string]string{
 	"excluded_if": "must be left out when %", "excluded_unless": "must be left out unless %",
 }
 
-// message words a broken rule so that the reader can correct the value. names maps Go field names to argument names.
+// message words a broken rule so that the reader can correct the value. names maps Go field names
+// to argument names.
 func message(tag, param string, k reflect.Kind, names map[string]string) string {
 	if b, ok := comparisons[tag]; ok {
 		if param == "" {

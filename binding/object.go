@@ -77,11 +77,12 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 	return nil
 }
 
-// nullAt marks a field that was given as null while its object is read, so that a second value is still a duplicate.
+// nullAt marks a field that was given as null while its object is read, so that a second value is
+// still a duplicate.
 const nullAt = math.MinInt64
 
-// null skips the null of a field whose type has none. An optional field is absent then: a model that must name every
-// argument has no other way to say so.
+// null skips the null of a field whose type has none. An optional field is absent then: a model
+// that must name every argument has no other way to say so.
 func (w *walker) null(f *field) error {
 	if f.required {
 		w.fail("type", "must be "+f.node.want()+", not null")
@@ -140,7 +141,8 @@ func fieldByIndex(v reflect.Value, index []int) reflect.Value {
 	return v
 }
 
-// finish fills defaults and checks the rules of one object; seen tells which fields were present, and where.
+// finish fills defaults and checks the rules of one object; seen tells which fields were present,
+// and where.
 func (w *walker) finish(o *object, roots []reflect.Value, seen []int64) {
 	for i := range o.fields {
 		f := &o.fields[i]

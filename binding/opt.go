@@ -7,9 +7,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Opt is a field that tells three cases apart: absent, null and a value. Its zero value is absent. In a partial update
-// absent means "leave it" and null means "clear it". In an output, give the field the option omitzero, or absent is
-// written as null.
+// Opt is a field that tells three cases apart: absent, null and a value. Its zero value is absent.
+// In a partial update absent means "leave it" and null means "clear it". In an output, give the
+// field the option omitzero, or absent is written as null.
 type Opt[T any] struct {
 	value T
 	state optState

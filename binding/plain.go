@@ -12,9 +12,10 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// RootSchema makes s, which may have been put around the schema of [OutputSchema], a schema that can stand alone: the
-// definitions of its parts move to its root, where references look for them, and a list of types at the root, which
-// several clients cannot read, becomes anyOf. s itself may be changed.
+// RootSchema makes s, which may have been put around the schema of [OutputSchema], a schema that
+// can stand alone: the definitions of its parts move to its root, where references look for them,
+// and a list of types at the root, which several clients cannot read, becomes anyOf. s itself may
+// be changed.
 func RootSchema(s *jsonschema.Schema) *jsonschema.Schema {
 	if len(s.Types) == 2 && s.Types[1] == "null" {
 		alone := s.CloneSchemas()
@@ -87,9 +88,10 @@ func subschemas(s *jsonschema.Schema) (children []*jsonschema.Schema) {
 	return children
 }
 
-// MarshalSchema writes s as compact JSON that clients of every kind can read: a schema that allows everything is {} and
-// not true, which whole clients fail on, since the dated revisions of the protocol require properties to be objects
-// (specification 2025-11-25, schema, Tool). Only additionalProperties may be false.
+// MarshalSchema writes s as compact JSON that clients of every kind can read: a schema that allows
+// everything is {} and not true, which whole clients fail on, since the dated revisions of the
+// protocol require properties to be objects (specification 2025-11-25, schema, Tool). Only
+// additionalProperties may be false.
 func MarshalSchema(s *jsonschema.Schema) ([]byte, error) {
 	raw, err := s.MarshalJSON()
 	if err != nil {

@@ -8,10 +8,11 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Query turns the query string of a REST request into the JSON object that Decode takes, by the types of the
-// arguments: numbers, true and false become themselves, and a list is written as repeated keys or, with one key, as
-// values between commas. Objects are written as JSON. What does not fit is kept as a string, and names that no part
-// declares are kept too, so that Decode reports them all. It returns an *Error for text that is not UTF-8.
+// Query turns the query string of a REST request into the JSON object that Decode takes, by the
+// types of the arguments: numbers, true and false become themselves, and a list is written as
+// repeated keys or, with one key, as values between commas. Objects are written as JSON. What does
+// not fit is kept as a string, and names that no part declares are kept too, so that Decode reports
+// them all. It returns an *Error for text that is not UTF-8.
 func (a *Args) Query(q url.Values) ([]byte, error) {
 	b := []byte{'{'}
 	var err error

@@ -6,14 +6,14 @@ import (
 	"strconv"
 )
 
-// isSecret reads the tag `secret:"true"`: the field holds what no reply and no log may show. As an argument it is
-// listed as writeOnly; a result type that has such a field is refused.
+// isSecret reads the tag `secret:"true"`: the field holds what no reply and no log may show. As an
+// argument it is listed as writeOnly; a result type that has such a field is refused.
 func isSecret(tag reflect.StructTag) bool { return tag.Get("secret") == "true" }
 
 const redacted = "[redacted]"
 
-// Redact wraps a value for slog: it is logged by its JSON names, with every field tagged `secret:"true"` as
-// "[redacted]", at any depth. Use it for every argument struct that is logged.
+// Redact wraps a value for slog: it is logged by its JSON names, with every field tagged
+// `secret:"true"` as "[redacted]", at any depth. Use it for every argument struct that is logged.
 //
 //	slog.Info("payment", "input", binding.Redact(in))
 func Redact(v any) slog.LogValuer { return redactor{v} }

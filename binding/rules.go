@@ -22,7 +22,8 @@ type rule struct {
 	text        string // as written
 }
 
-// crossRules look at other fields. The ones about presence are also checked when their own field is absent.
+// crossRules look at other fields. The ones about presence are also checked when their own field is
+// absent.
 var crossRules = []string{
 	"required_if", "required_unless", "required_with", "required_with_all", "required_without", "required_without_all",
 	"excluded_if", "excluded_unless", "excluded_with", "excluded_with_all", "excluded_without", "excluded_without_all",
@@ -95,7 +96,8 @@ type crossRule struct {
 	refs []int // the fields it names; empty when one lies outside the object
 }
 
-// compileRules prepares the rules of field i of o, which belongs to struct t, and proves that they can be run.
+// compileRules prepares the rules of field i of o, which belongs to struct t, and proves that they
+// can be run.
 func (b *builder) compileRules(o *object, t reflect.Type, i int) error {
 	f := &o.fields[i]
 	by := b.engineFor(f)
@@ -261,7 +263,8 @@ func (s *ruleSet) hasRules() bool {
 	return s.required || len(s.value) > 0 || s.elem != nil && s.elem.hasRules()
 }
 
-// sample makes a value of n with one element in each list and map, so that trying a rule reaches them all.
+// sample makes a value of n with one element in each list and map, so that trying a rule reaches
+// them all.
 func sample(n *node, depth int) reflect.Value {
 	v := reflect.New(n.typ).Elem()
 	if depth > 8 {

@@ -11,8 +11,9 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// inputs are tried on every type: each must pass the rules exactly when it passes the schema. Integers written with a
-// fraction or exponent are left out: JSON Schema counts 1.0 as an integer, the decoder does not.
+// inputs are tried on every type: each must pass the rules exactly when it passes the schema.
+// Integers written with a fraction or exponent are left out: JSON Schema counts 1.0 as an integer,
+// the decoder does not.
 var inputs = []string{
 	`{}`, `{"v":null}`, `{"v":""}`, `{"v":"a"}`, `{"v":"b"}`, `{"v":"ab"}`, `{"v":"aé"}`, `{"v":"abc"}`, `{"v":"abcd"}`, `{"v":"A"}`, `{"v":"Ab1"}`,
 	`{"v":"12"}`, `{"v":"+1.5"}`, `{"v":"1."}`, `{"v":"a b"}`, `{"v":"pre-x"}`, `{"v":"x.suf"}`, `{"v":"x.sufx"}`, `{"v":"xxsuf"}`, `{"v":"0xff"}`, `{"v":"#abc"}`, `{"v":"+4912345678"}`,
@@ -91,8 +92,9 @@ func TestRulesAndSchemaAgree(t *testing.T) {
 	}
 }
 
-// nullIsAbsent reports whether the argument of data is an optional one given as null, which the schema does not offer
-// and the decoder takes for absence. Checking that it is one is the work of the tests of absence.
+// nullIsAbsent reports whether the argument of data is an optional one given as null, which the
+// schema does not offer and the decoder takes for absence. Checking that it is one is the work of
+// the tests of absence.
 func nullIsAbsent(typ reflect.Type, tag, data string) bool {
 	if v := typ.Field(0).Type; data != `{"v":null}` || v == reflect.TypeFor[binding.Opt[string]]() || v == reflect.TypeFor[binding.Opt[int]]() {
 		return false

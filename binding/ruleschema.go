@@ -9,7 +9,8 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// applyRules says rules in JSON Schema and returns the ones it cannot say, which stay checks at run time.
+// applyRules says rules in JSON Schema and returns the ones it cannot say, which stay checks at run
+// time.
 func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) {
 	if rules == nil {
 		return nil
@@ -39,8 +40,8 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 	return notes
 }
 
-// applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so that of a number only the words can
-// be said that it may be.
+// applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so that of a
+// number only the words can be said that it may be.
 func applyKeyRules(s *jsonschema.Schema, key *node, rules *ruleSet) (notes []string) {
 	if key.kind != kindInt && key.kind != kindUint {
 		return applyRules(s, key, rules)
@@ -227,7 +228,8 @@ func numberRule(s *jsonschema.Schema, n *node, r rule) bool {
 	return true
 }
 
-// parseBound reads the parameter of a numeric rule as the validator does, and reports whether a schema can hold it.
+// parseBound reads the parameter of a numeric rule as the validator does, and reports whether a
+// schema can hold it.
 func parseBound(n *node, param string) (float64, bool) {
 	if n.kind == kindFloat {
 		f, err := strconv.ParseFloat(param, n.typ.Bits())

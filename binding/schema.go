@@ -10,11 +10,13 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// OutputSchema describes what Marshal writes for values of type t: every field required unless its json tag has
-// omitzero or omitempty, pointers as the type or null, slices and maps never null. A type with JSON methods of its
-// own is what its method JSONSchema() *jsonschema.Schema says, else a string if it has text methods too and writes one,
-// else anything. What is put around it is made whole by [RootSchema]. The tag doc gives descriptions. Rules of validate do not constrain it, since stored rows may be older
-// than a rule. A type that JSON cannot hold is an error that names the field.
+// OutputSchema describes what Marshal writes for values of type t: every field required unless its
+// json tag has omitzero or omitempty, pointers as the type or null, slices and maps never null. A
+// type with JSON methods of its own is what its method JSONSchema() *jsonschema.Schema says, else a
+// string if it has text methods too and writes one, else anything. What is put around it is made
+// whole by [RootSchema]. The tag doc gives descriptions. Rules of validate do not constrain it,
+// since stored rows may be older than a rule. A type that JSON cannot hold is an error that names
+// the field.
 func OutputSchema(t reflect.Type) (*jsonschema.Schema, error) {
 	n, err := newBuilder(true).build(t, t.String())
 	if err != nil {
@@ -31,7 +33,8 @@ type generator struct {
 	names  map[reflect.Type]string
 }
 
-// root is the schema of n with its definitions; a recursive n is written out here and once more as a definition.
+// root is the schema of n with its definitions; a recursive n is written out here and once more as
+// a definition.
 func (g *generator) root(n *node) *jsonschema.Schema {
 	var s *jsonschema.Schema
 	if n.kind == kindStruct && n.schema == nil {
@@ -108,7 +111,8 @@ func (g *generator) leaf(n *node) *jsonschema.Schema {
 	return &jsonschema.Schema{}
 }
 
-// integerSchema gives small integers their range. The limits of int64 and uint64 are no floats, so they stay unsaid.
+// integerSchema gives small integers their range. The limits of int64 and uint64 are no floats, so
+// they stay unsaid.
 func integerSchema(n *node) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "integer"}
 	bits := n.typ.Bits()

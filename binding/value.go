@@ -11,7 +11,8 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// value decodes the next value into v. The errors it returns are of JSON itself; all others are recorded.
+// value decodes the next value into v. The errors it returns are of JSON itself; all others are
+// recorded.
 func (w *walker) value(n *node, v reflect.Value) error {
 	got := w.dec.PeekKind()
 	switch n.kind {
@@ -252,8 +253,8 @@ const (
 	nulMessage = "must not contain the character U+0000"
 )
 
-// checkText refuses U+0000, which no program means and PostgreSQL cannot store: without this every caller could fill the
-// log with errors of the database.
+// checkText refuses U+0000, which no program means and PostgreSQL cannot store: without this every
+// caller could fill the log with errors of the database.
 func (w *walker) checkText(s string) {
 	if !w.nul && strings.IndexByte(s, 0) >= 0 {
 		w.fail(ruleText, nulMessage)

@@ -23,7 +23,8 @@ var (
 	decodeOptions = json.JoinOptions(json.RejectUnknownMembers(true), json.ExperimentalSupportFormatTag(true))
 )
 
-// walker decodes one document. It goes on after an error, and so finds them all; only broken JSON stops it.
+// walker decodes one document. It goes on after an error, and so finds them all; only broken JSON
+// stops it.
 type walker struct {
 	dec  *jsontext.Decoder
 	next func() error
@@ -81,7 +82,8 @@ func (w *walker) release() {
 	walkers.Put(w)
 }
 
-// read runs next on data, or reads arguments when next is nil; the json package lends its pooled decoder.
+// read runs next on data, or reads arguments when next is nil; the json package lends its pooled
+// decoder.
 func (w *walker) read(data []byte, next func() error) {
 	w.next = next
 	if err := json.Unmarshal(data, w, walkOptions); err != nil {

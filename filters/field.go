@@ -9,8 +9,8 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// MaxList is the longest list that in and notin take. Databases limit the bind parameters of a statement, and a longer
-// list is refused as an argument rather than left to fail there.
+// MaxList is the longest list that in and notin take. Databases limit the bind parameters of a
+// statement, and a longer list is refused as an argument rather than left to fail there.
 const MaxList = 1000
 
 // field is one argument, ready to be read and written as SQL.
@@ -73,7 +73,8 @@ func deref(v reflect.Value) any {
 	return v.Elem().Interface()
 }
 
-// check refuses what no database takes as a parameter, so that it is an error of the caller and not of the server.
+// check refuses what no database takes as a parameter, so that it is an error of the caller and not
+// of the server.
 func (f *Filter) check(v any) (bad []binding.FieldError) {
 	rv := reflect.Indirect(reflect.ValueOf(v))
 	for i := range f.fields {

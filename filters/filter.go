@@ -19,15 +19,16 @@ type Filter struct {
 	fields []field
 }
 
-// Range is the argument of the operator between: an object with an inclusive min, max or both. A range without either
-// does not filter; one whose min is above its max matches nothing.
+// Range is the argument of the operator between: an object with an inclusive min, max or both. A
+// range without either does not filter; one whose min is above its max matches nothing.
 type Range[T any] struct {
 	Min *T `json:"min,omitzero" doc:"Lower bound, inclusive."`
 	Max *T `json:"max,omitzero" doc:"Upper bound, inclusive."`
 }
 
-// SchemaOf returns the gorm schema of a model, given as a value or pointer of its type. Naming is the NamingStrategy of
-// the gorm.Config in use; nil means gorm's default. It returns the error of gorm for a type that is no model.
+// SchemaOf returns the gorm schema of a model, given as a value or pointer of its type. Naming is
+// the NamingStrategy of the gorm.Config in use; nil means gorm's default. It returns the error of
+// gorm for a type that is no model.
 func SchemaOf(model any, naming schema.Namer) (*schema.Schema, error) {
 	if naming == nil {
 		naming = schema.NamingStrategy{}
@@ -40,9 +41,9 @@ func SchemaOf(model any, naming schema.Namer) (*schema.Schema, error) {
 	return s, nil
 }
 
-// Compile checks the filter struct F against the schema of the rows that it filters; see SchemaOf. It returns an error
-// that names the field and the fix when a column does not exist, an operator does not fit its column, or a field could
-// not tell an absent argument from a zero one.
+// Compile checks the filter struct F against the schema of the rows that it filters; see SchemaOf.
+// It returns an error that names the field and the fix when a column does not exist, an operator
+// does not fit its column, or a field could not tell an absent argument from a zero one.
 func Compile[F any](row *schema.Schema) (*Filter, error) {
 	return CompileType(reflect.TypeFor[F](), row)
 }
@@ -64,9 +65,10 @@ func (f *Filter) Part() binding.Part {
 	return binding.Part{Type: f.typ, Check: f.check}
 }
 
-// Apply returns db restricted to the rows that v, an F or *F, describes; db itself is not changed. The conditions are
-// added when the query runs, in addition to all that it has by then, an Or included: a filter only takes rows away. A v
-// of another type and a raw SQL query become the error of the query.
+// Apply returns db restricted to the rows that v, an F or *F, describes; db itself is not changed.
+// The conditions are added when the query runs, in addition to all that it has by then, an Or
+// included: a filter only takes rows away. A v of another type and a raw SQL query become the error
+// of the query.
 func (f *Filter) Apply(db *gorm.DB, v any) *gorm.DB {
 	rv := reflect.Indirect(reflect.ValueOf(v))
 	if !rv.IsValid() || rv.Type() != f.typ {

@@ -74,7 +74,8 @@ func openSQLite(t *testing.T) *gorm.DB {
 // databases runs test on each database.
 func databases(t *testing.T, test func(*testing.T, *gorm.DB)) { dbtest.Each(t, test) }
 
-// seed stores one invoice for each of numbers: amounts 0, 100, ..., every third sent, every second with a note.
+// seed stores one invoice for each of numbers: amounts 0, 100, ..., every third sent, every second
+// with a note.
 func seed(t *testing.T, db *gorm.DB) {
 	t.Helper()
 	migrator := db

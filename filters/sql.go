@@ -28,8 +28,8 @@ var texts = map[string]struct {
 	"iendswith":   {"%", "", "substr(C, length(C) - length(V) + 1) = V", true},
 }
 
-// escape makes a value literal inside LIKE ... ESCAPE '!'. A backslash, the usual escape, is itself an escape inside
-// the literals of MySQL but not of the others.
+// escape makes a value literal inside LIKE ... ESCAPE '!'. A backslash, the usual escape, is itself
+// an escape inside the literals of MySQL but not of the others.
 var escape = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
 
 // expression may change p.values.
@@ -74,8 +74,8 @@ func (p present) between() clause.Expression {
 	return clause.Expr{SQL: "(? >= ? AND ? <= ?)", Vars: []any{p.column, lower, p.column, upper}}
 }
 
-// text compares so that case counts unless the operator says otherwise. LIKE alone would not do: on SQLite it always
-// ignores case, and on MySQL it follows the collation.
+// text compares so that case counts unless the operator says otherwise. LIKE alone would not do: on
+// SQLite it always ignores case, and on MySQL it follows the collation.
 func (p present) text(dialect string) clause.Expression {
 	op, value := texts[p.op], reflect.ValueOf(p.values[0]).String()
 	column := "?"

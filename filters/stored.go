@@ -12,7 +12,8 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// stored is what the type of a column in the database means for the values that it is compared with.
+// stored is what the type of a column in the database means for the values that it is compared
+// with.
 type stored struct {
 	uuid    bool // text that must be a UUID
 	decimal bool // text that must be a number
@@ -44,7 +45,8 @@ func storedOf(value reflect.Type, column *schema.Field) stored {
 	return s
 }
 
-// bitsOf is the size of an integer column by the type that its model declares, or else by that of its Go field.
+// bitsOf is the size of an integer column by the type that its model declares, or else by that of
+// its Go field.
 func bitsOf(declared string, column *schema.Field) int {
 	name, _, _ := strings.Cut(declared, " ")
 	name, _, _ = strings.Cut(name, "(")
@@ -85,9 +87,9 @@ func (s stored) refuse(value any) (rule, message string) {
 	return "", ""
 }
 
-// parameter is a value in the form in which a database compares it with a column whatever their sizes. PostgreSQL takes
-// a parameter to be of the type of the column and fails when it does not fit, and only the driver of MySQL knows numbers
-// above those of an int64.
+// parameter is a value in the form in which a database compares it with a column whatever their
+// sizes. PostgreSQL takes a parameter to be of the type of the column and fails when it does not
+// fit, and only the driver of MySQL knows numbers above those of an int64.
 func (s stored) parameter(value any, dialect string) any {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Uint, reflect.Uint64:

@@ -19,7 +19,8 @@ type sale struct {
 	At     *int64
 }
 
-// A GROUP BY and a DISTINCT merge rows, so the primary key cannot tell theirs apart; their own columns do.
+// A GROUP BY and a DISTINCT merge rows, so the primary key cannot tell theirs apart; their own
+// columns do.
 func TestMergedRowsAreOrderedByWhatTheyHave(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		if err := db.AutoMigrate(&sale{}); err != nil {
@@ -78,7 +79,8 @@ func TestMergedRowsAreOrderedByWhatTheyHave(t *testing.T) {
 	})
 }
 
-// An index on (owner, id), read backwards, has the rows of "owner DESC, id DESC" in order but not those of "owner DESC, id".
+// An index on (owner, id), read backwards, has the rows of "owner DESC, id DESC" in order but not
+// those of "owner DESC, id".
 func TestADescendingOrderIsServedByAnIndex(t *testing.T) {
 	db := dbtest.SQLite(t, filepath.Join(t.TempDir(), "plan.db"))
 	if err := db.AutoMigrate(&sale{}); err != nil {

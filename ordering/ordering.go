@@ -1,13 +1,14 @@
-// Package ordering turns a list of column names into the argument "ordering" of a list and into the ORDER BY of its
-// gorm query.
+// Package ordering turns a list of column names into the argument "ordering" of a list and into the
+// ORDER BY of its gorm query.
 //
-// The argument is an array of names in order of precedence, or a single name; "-" in front means descending. Names are an
-// enumeration fixed by [Compile]; columns never come from a request. The primary key is always the last term, so that
-// equal rows keep their order from page to page. It has the direction of the term before it, so that an index on
-// (created_at, id) serves -created_at as well.
+// The argument is an array of names in order of precedence, or a single name; "-" in front means
+// descending. Names are an enumeration fixed by [Compile]; columns never come from a request. The
+// primary key is always the last term, so that equal rows keep their order from page to page. It
+// has the direction of the term before it, so that an index on (created_at, id) serves -created_at
+// as well.
 //
-// Where rows with NULL come is left to the database: SQLite and MySQL take NULL for the smallest value (first when
-// ascending), PostgreSQL for the greatest (last when ascending).
+// Where rows with NULL come is left to the database: SQLite and MySQL take NULL for the smallest
+// value (first when ascending), PostgreSQL for the greatest (last when ascending).
 package ordering
 
 import (
@@ -30,11 +31,13 @@ import (
 
 // Config declares what a list can be ordered by.
 type Config struct {
-	// Fields are the names that a caller may use, each in both directions: "number" and "-number" declare the same. A name is a
-	// column, or else "name=column" gives a column its public name. Required.
+	// Fields are the names that a caller may use, each in both directions: "number" and "-number"
+	// declare the same. A name is a column, or else "name=column" gives a column its public name.
+	// Required.
 	Fields []string
-	// Default is the order when the caller gives none, for instance {"-created_at"}: terms of Fields, or columns that a
-	// caller may not choose. Empty means the order of the query itself, then the primary key.
+	// Default is the order when the caller gives none, for instance {"-created_at"}: terms of
+	// Fields, or columns that a caller may not choose. Empty means the order of the query itself,
+	// then the primary key.
 	Default []string
 }
 
@@ -55,10 +58,12 @@ type Input struct {
 // Names are the terms of an order as the caller wrote them.
 type Names []string
 
-// malformed stands for a value that is no name, so that it is refused where the names are known and can be listed.
+// malformed stands for a value that is no name, so that it is refused where the names are known and
+// can be listed.
 const malformed = "\x00"
 
-// UnmarshalJSONFrom reads an array of strings or a string; null is absence. Part refuses what it makes of anything else.
+// UnmarshalJSONFrom reads an array of strings or a string; null is absence. Part refuses what it
+// makes of anything else.
 func (n *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	var v any
 	if err := json.UnmarshalDecode(dec, &v); err != nil {
@@ -81,8 +86,8 @@ func (n *Names) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// Compile checks a Config against the schema of the rows; see filters.SchemaOf. It returns an error that names the term
-// and the fix when a column does not exist or a name comes twice.
+// Compile checks a Config against the schema of the rows; see filters.SchemaOf. It returns an error
+// that names the term and the fix when a column does not exist or a name comes twice.
 func Compile(row *schema.Schema, cfg Config) (*Order, error) {
 	if len(cfg.Fields) == 0 {
 		return nil, errors.New("ordering: Config.Fields is empty; name the columns to order by")
@@ -167,8 +172,9 @@ func (o *Order) describe(fallback []string) *jsonschema.Schema {
 	}
 }
 
-// Part declares the argument "ordering", decoded into an [Input], to binding.Compile. Its schema says an array, because
-// clients drop a schema with several types; a single string is taken for an array of one all the same.
+// Part declares the argument "ordering", decoded into an [Input], to binding.Compile. Its schema
+// says an array, because clients drop a schema with several types; a single string is taken for an
+// array of one all the same.
 func (o *Order) Part() binding.Part {
 	return binding.Part{
 		Type:   reflect.TypeFor[Input](),
@@ -187,7 +193,8 @@ func (o *Order) check(v any) []binding.FieldError {
 			return []binding.FieldError{{Path: "ordering", Rule: "oneof",
 				Message: "must be one of: " + strings.Join(o.names, ", ")}}
 		}
-		// A second term of the same column, such as the other direction, is not refused: it decides nothing.
+		// A second term of the same column, such as the other direction, is not refused: it decides
+		// nothing.
 		if slices.Contains(v.(*Input).Ordering[:i], name) {
 			return []binding.FieldError{{Path: "ordering", Rule: "unique", Message: "must name each field only once"}}
 		}
@@ -195,9 +202,9 @@ func (o *Order) check(v any) []binding.FieldError {
 	return nil
 }
 
-// Terms returns the order that in asks for, or else the default, with the columns of the primary key that are not in
-// it yet as the last terms, in the direction of the term before them. Names that Part would have refused are left out;
-// nil asks for nothing.
+// Terms returns the order that in asks for, or else the default, with the columns of the primary
+// key that are not in it yet as the last terms, in the direction of the term before them. Names
+// that Part would have refused are left out; nil asks for nothing.
 func (o *Order) Terms(in *Input) []clause.OrderByColumn {
 	return narrow.WithKey(slices.Clip(o.chosen(in)), o.key)
 }
@@ -216,12 +223,13 @@ func (o *Order) chosen(in *Input) (terms []clause.OrderByColumn) {
 	return terms
 }
 
-// Apply returns db ordered by what in asks for, or else by the default, then by what the query itself says, then by the
-// primary key; db itself is not changed. The ORDER BY is put together when the query runs, so that one in a scope of
-// the query counts too.
+// Apply returns db ordered by what in asks for, or else by the default, then by what the query
+// itself says, then by the primary key; db itself is not changed. The ORDER BY is put together when
+// the query runs, so that one in a scope of the query counts too.
 //
-// The rows of a GROUP BY are told apart by its columns in place of the key, those of a DISTINCT over some columns by
-// these. Such a query fails when it is to be ordered by a column that it does not select. A raw SQL query fails too.
+// The rows of a GROUP BY are told apart by its columns in place of the key, those of a DISTINCT
+// over some columns by these. Such a query fails when it is to be ordered by a column that it does
+// not select. A raw SQL query fails too.
 func (o *Order) Apply(db *gorm.DB, in *Input) *gorm.DB {
 	chosen := o.chosen(in)
 	return narrow.Last(db, func(stmt *gorm.Statement) { narrow.Order(stmt, chosen, o.key) })

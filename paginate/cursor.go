@@ -11,8 +11,8 @@ import (
 
 var errValues = errors.New("paginate: malformed cursor values")
 
-// appendValue appends a column's value so that decodeValues gives the database exactly what it stored. The forms are
-// those that every database/sql driver takes.
+// appendValue appends a column's value so that decodeValues gives the database exactly what it
+// stored. The forms are those that every database/sql driver takes.
 func appendValue(b []byte, v any) ([]byte, error) {
 	if u, ok := v.(uint64); ok && u > math.MaxInt64 { // of MySQL, whose driver takes it back
 		return binary.AppendUvarint(append(b, 'u'), u), nil

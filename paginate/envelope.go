@@ -60,9 +60,10 @@ type (
 	}
 )
 
-// Wrap returns the envelope of the page, to be encoded as JSON; it decodes into an [Envelope] or a [CursorEnvelope]. Rows is
-// the slice that was read with the query of Run. Items is what is shown for them, one for each row: rows itself, or
-// another slice in the same order. With Keyset rows may have one more than Limit; its item is left off.
+// Wrap returns the envelope of the page, to be encoded as JSON; it decodes into an [Envelope] or a
+// [CursorEnvelope]. Rows is the slice that was read with the query of Run. Items is what is shown
+// for them, one for each row: rows itself, or another slice in the same order. With Keyset rows may
+// have one more than Limit; its item is left off.
 func (p *Page) Wrap(rows, items any) (any, error) {
 	r, i := reflect.Indirect(reflect.ValueOf(rows)), reflect.Indirect(reflect.ValueOf(items))
 	if r.Kind() != reflect.Slice || i.Kind() != reflect.Slice || r.Len() != i.Len() {
@@ -82,8 +83,8 @@ func (p *Page) Wrap(rows, items any) (any, error) {
 	return cursorEnvelope{i.Slice(0, p.Limit).Interface(), next}, err
 }
 
-// EnvelopeSchema returns the schema of what Wrap returns, with items as the schema of one item. The $defs of items move to the
-// envelope, so that references to them still resolve.
+// EnvelopeSchema returns the schema of what Wrap returns, with items as the schema of one item. The
+// $defs of items move to the envelope, so that references to them still resolve.
 func (p *Paginator) EnvelopeSchema(items *jsonschema.Schema) *jsonschema.Schema {
 	item := items.CloneSchemas()
 	defs := item.Defs

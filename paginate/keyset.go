@@ -127,7 +127,8 @@ func (w Walk) digest(terms []term) ([]byte, error) {
 	}
 	write(nil)
 	for _, arg := range w.Args {
-		// Without its zero fields a struct tells an absent list from an empty one, and an absent Opt from null.
+		// Without its zero fields a struct tells an absent list from an empty one, and an absent
+		// Opt from null.
 		b, err := json.Marshal(arg, json.Deterministic(true), json.OmitZeroStructFields(true))
 		if err != nil {
 			return nil, fmt.Errorf("paginate: Walk.Args must encode as JSON: %w", err)
@@ -141,8 +142,8 @@ func (t term) column() clause.Column {
 	return clause.Column{Table: clause.CurrentTable, Name: t.field.DBName}
 }
 
-// nullable reports whether the column can hold NULL. The Go type does not tell: a migration makes every column nullable
-// that has no tag against it.
+// nullable reports whether the column can hold NULL. The Go type does not tell: a migration makes
+// every column nullable that has no tag against it.
 func (t term) nullable() bool { return !t.field.PrimaryKey && !t.field.NotNull }
 
 func orderBy(terms []term) clause.OrderBy {
@@ -153,9 +154,9 @@ func orderBy(terms []term) clause.OrderBy {
 	return o
 }
 
-// after is the condition of the rows that come after values in the order of terms: those that are beyond in the first
-// term, or equal in it and beyond in the second, and so on. PostgreSQL takes NULL for its greatest value and orders it
-// last when ascending, the others first.
+// after is the condition of the rows that come after values in the order of terms: those that are
+// beyond in the first term, or equal in it and beyond in the second, and so on. PostgreSQL takes
+// NULL for its greatest value and orders it last when ascending, the others first.
 func after(terms []term, values []any, dialect string) clause.Expression {
 	var (
 		either []string
@@ -192,7 +193,8 @@ func after(terms []term, values []any, dialect string) clause.Expression {
 	}
 	sql := "(" + strings.Join(either, ") OR (") + ")"
 	if first := terms[0]; values[0] != nil && !nullsFollow(first) {
-		// Implied by the rest, but without it databases read the index of the first column from its start.
+		// Implied by the rest, but without it databases read the index of the first column from its
+		// start.
 		sql = "? " + first.sign() + "= ? AND (" + sql + ")"
 		vars = append([]any{first.compared(dialect), values[0]}, vars...)
 	}
@@ -206,8 +208,8 @@ func (t term) sign() string {
 	return ">"
 }
 
-// next seals the place of the row at index last, or returns "" when last is -1. It looks at all n rows: none may be the
-// one that the page begins after, and none the one before it again.
+// next seals the place of the row at index last, or returns "" when last is -1. It looks at all n
+// rows: none may be the one that the page begins after, and none the one before it again.
 func (k *keyset) next(n, last int) (string, error) {
 	if len(k.places.read) != n*len(k.places.terms) {
 		return "", fmt.Errorf("paginate: Wrap got %d rows, and the query of Run read %d; give it the rows that were read by that query, of type %s",

@@ -31,8 +31,9 @@ func (p *Paginator) number(db *gorm.DB, in Input) (*gorm.DB, *Page, error) {
 // errWrap ends the simple count of a query that has to be counted from outside.
 var errWrap = errors.New("paginate: count from outside")
 
-// count returns the number of rows of db. Only when the scopes of the query have run is it known whether its rows are
-// grouped: the COUNT of gorm itself looks before, and also knows only one column of DISTINCT.
+// count returns the number of rows of db. Only when the scopes of the query have run is it known
+// whether its rows are grouped: the COUNT of gorm itself looks before, and also knows only one
+// column of DISTINCT.
 func count(db *gorm.DB) (total int64, err error) {
 	tx := narrow.Last(db, func(stmt *gorm.Statement) {
 		countable(stmt)

@@ -18,32 +18,33 @@ import (
 
 // Config declares the pages of a list. Its zero value numbers pages of 20 rows.
 type Config struct {
-	// Limit is the number of rows of a page when the caller names none. Default 20, or MaxLimit when that is less.
+	// Limit is the number of rows of a page when the caller names none. Default 20, or MaxLimit
+	// when that is less.
 	Limit int
-	// MaxLimit is the most rows of a page: a caller who asks for more gets this many. Default 100, or
-	// Limit when that is more.
+	// MaxLimit is the most rows of a page: a caller who asks for more gets this many. Default 100,
+	// or Limit when that is more.
 	MaxLimit int
 	// Keyset continues with cursors instead of page numbers.
 	Keyset bool
-	// Row is the schema of the rows; see filters.SchemaOf. Required with Keyset, and it must have a primary key. With it
-	// numbered pages end their order with the primary key, so that they never overlap. Default: none, and the query must
-	// have an order without ties.
+	// Row is the schema of the rows; see filters.SchemaOf. Required with Keyset, and it must have a
+	// primary key. With it numbered pages end their order with the primary key, so that they never
+	// overlap. Default: none, and the query must have an order without ties.
 	Row *schema.Schema
-	// Keys seal the cursors: a ring of [NewKeys], or an mcpecho.Server. Replicas must share the keys. Default: one random
-	// key, so that cursors die with the process.
+	// Keys seal the cursors: a ring of [NewKeys], or an mcpecho.Server. Replicas must share the
+	// keys. Default: one random key, so that cursors die with the process.
 	Keys Sealer
 }
 
-// Sealer makes tokens that a client keeps but cannot read or change, and opens them again under the same purpose and
-// context.
+// Sealer makes tokens that a client keeps but cannot read or change, and opens them again under the
+// same purpose and context.
 type Sealer interface {
 	Seal(purpose string, plaintext, context []byte) string
 	Open(purpose, token string, context []byte) ([]byte, error)
 }
 
-// NewKeys returns a ring of keys of exactly 32 random bytes each. The first seals and all of them open, so a new key is put
-// in front and an old one kept until its cursors may die. Without keys it has one random key. A key that is too short
-// or repeated is an error.
+// NewKeys returns a ring of keys of exactly 32 random bytes each. The first seals and all of them
+// open, so a new key is put in front and an old one kept until its cursors may die. Without keys it
+// has one random key. A key that is too short or repeated is an error.
 func NewKeys(keys ...[]byte) (Sealer, error) { return seal.New(keys...) }
 
 // Paginator is a compiled Config. It is immutable and safe for concurrent use.
@@ -105,8 +106,8 @@ func Compile(cfg Config) (*Paginator, error) {
 	return p, nil
 }
 
-// Part declares the arguments to binding.Compile, decoded into an [Input], or into a [CursorInput] with Keyset. A limit
-// above the maximum is not refused but lowered to it.
+// Part declares the arguments to binding.Compile, decoded into an [Input], or into a [CursorInput]
+// with Keyset. A limit above the maximum is not refused but lowered to it.
 func (p *Paginator) Part() binding.Part {
 	one, most := 1.0, float64(p.cfg.MaxLimit)
 	limit := &jsonschema.Schema{
@@ -138,8 +139,8 @@ func (p *Paginator) Part() binding.Part {
 	}
 }
 
-// normalise fills in what the caller left out and lowers a limit above the maximum; page is nil with
-// Keyset. Part.Check calls it, so that a bad value is reported together with the other bad
+// normalise fills in what the caller left out and lowers a limit above the maximum; page is nil
+// with Keyset. Part.Check calls it, so that a bad value is reported together with the other bad
 // arguments, and Run calls it again, because an Input need not come from binding: there is no query
 // without a LIMIT.
 func (p *Paginator) normalise(page, limit **int) (bad []binding.FieldError) {
@@ -164,24 +165,27 @@ func (p *Paginator) normalise(page, limit **int) (bad []binding.FieldError) {
 
 // Walk says which list it is that a cursor continues; numbered pages have no use for it.
 type Walk struct {
-	// Terms is the order of the list, as ordering.Order.Terms gives it. Missing columns of the primary key are added; none at
-	// all means the primary key alone. A column that the row does not have is an error.
+	// Terms is the order of the list, as ordering.Order.Terms gives it. Missing columns of the
+	// primary key are added; none at all means the primary key alone. A column that the row does
+	// not have is an error.
 	Terms []clause.OrderByColumn
-	// Owner identifies who may use the cursor and where, for instance the principal and the name of the list. A cursor
-	// of one owner is refused when another brings it. The default, empty, makes cursors transferable.
+	// Owner identifies who may use the cursor and where, for instance the principal and the name of
+	// the list. A cursor of one owner is refused when another brings it. The default, empty, makes
+	// cursors transferable.
 	Owner []byte
-	// Args are the other arguments that choose the rows, for instance the decoded filter struct; pointers to structs
-	// that encode as JSON. A cursor is refused when they change.
+	// Args are the other arguments that choose the rows, for instance the decoded filter struct;
+	// pointers to structs that encode as JSON. A cursor is refused when they change.
 	Args []any
 }
 
-// Run returns db limited to the page that v asks for, an *Input or a *CursorInput as Part declares; db itself is not
-// changed. Numbered pages count the rows here, in a query of its own; a page past the end is empty. With Keyset the
-// ORDER BY of db is replaced by the terms of walk, because a cursor can only continue an order that it knows, and
-// one row more than the limit is read, which [Page.Wrap] takes off again.
+// Run returns db limited to the page that v asks for, an *Input or a *CursorInput as Part declares;
+// db itself is not changed. Numbered pages count the rows here, in a query of its own; a page past
+// the end is empty. With Keyset the ORDER BY of db is replaced by the terms of walk, because a
+// cursor can only continue an order that it knows, and one row more than the limit is read, which
+// [Page.Wrap] takes off again.
 //
-// The query must have a model and no LIMIT of its own. Arguments out of range and a cursor that does not fit are
-// returned as *binding.Error, and errors of the database as they are.
+// The query must have a model and no LIMIT of its own. Arguments out of range and a cursor that
+// does not fit are returned as *binding.Error, and errors of the database as they are.
 func (p *Paginator) Run(db *gorm.DB, v any, walk Walk) (*gorm.DB, *Page, error) {
 	if db.Statement.Model == nil {
 		return nil, nil, errors.New("paginate: the query has no model, so its rows cannot be counted; begin it with db.Model(&Row{})")

@@ -16,11 +16,12 @@ import (
 // placeColumn begins the names of the columns that a Keyset page reads for its cursor.
 const placeColumn = "mcpecho_place_"
 
-// withPlaces returns a schema that reads rows of the type of row, and besides them the columns of places, into the
-// places that the context of a statement carries.
+// withPlaces returns a schema that reads rows of the type of row, and besides them the columns of
+// places, into the places that the context of a statement carries.
 //
-// The ordered values cannot be taken from the rows: a query may not select them, a plain Go field turns NULL into zero,
-// and a driver may round a number or move a time to another zone on its way into the field.
+// The ordered values cannot be taken from the rows: a query may not select them, a plain Go field
+// turns NULL into zero, and a driver may round a number or move a time to another zone on its way
+// into the field.
 func withPlaces(row *schema.Schema) *schema.Schema {
 	s := &schema.Schema{
 		Name: row.Name, ModelType: row.ModelType, Table: row.Table,
@@ -59,8 +60,8 @@ func readPlace(ctx context.Context, _ reflect.Value, v any) error {
 	return nil
 }
 
-// places are the ordered values of each row of a page, as the database has them. As an expression they are the end of
-// the page's select list.
+// places are the ordered values of each row of a page, as the database has them. As an expression
+// they are the end of the page's select list.
 type places struct {
 	scan  *schema.Schema
 	terms []term
@@ -98,8 +99,8 @@ func (p *places) row(i int) []any {
 	return p.read[i*len(p.terms) : (i+1)*len(p.terms)]
 }
 
-// exactly is the column in the form in which a driver neither rounds nor converts it, and in which it equals itself when
-// it comes back as a parameter.
+// exactly is the column in the form in which a driver neither rounds nor converts it, and in which
+// it equals itself when it comes back as a parameter.
 func (t term) exactly(dialect string) clause.Expression {
 	sql := "?"
 	switch dialect {
@@ -128,10 +129,12 @@ func (t term) compared(dialect string) clause.Expression {
 	return clause.Expr{SQL: "?", Vars: []any{t.column()}}
 }
 
-// indexed says whether MySQL orders the column by the places of its values in the type, but compares it as text.
+// indexed says whether MySQL orders the column by the places of its values in the type, but
+// compares it as text.
 func (t term) indexed() bool { return t.typed("enum", "set") }
 
-// typed says whether the type of the column begins with one of prefixes: that in the database, or else that of the model.
+// typed says whether the type of the column begins with one of prefixes: that in the database, or
+// else that of the model.
 func (t term) typed(prefixes ...string) bool {
 	declared := strings.ToLower(strings.TrimSpace(cmp.Or(t.stored, string(t.field.DataType))))
 	for _, prefix := range prefixes {
@@ -151,8 +154,9 @@ func (t term) value(v any, dialect string) any {
 	return v
 }
 
-// storedTypes are the types of the columns of Config.Row in the database. Only MySQL is asked, once: it alone orders some
-// types otherwise than it compares them, and a model need not say that a text is an ENUM.
+// storedTypes are the types of the columns of Config.Row in the database. Only MySQL is asked,
+// once: it alone orders some types otherwise than it compares them, and a model need not say that a
+// text is an ENUM.
 func (p *Paginator) storedTypes(db *gorm.DB) map[string]string {
 	if db.Name() != "mysql" {
 		return nil

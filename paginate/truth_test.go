@@ -61,7 +61,8 @@ func walkRows[M any](t *testing.T, query func() *gorm.DB, limit int, names ...st
 	return rows, fmt.Errorf("the walk does not end")
 }
 
-// expectOrder walks by each name in both directions and compares with the order of the database itself.
+// expectOrder walks by each name in both directions and compares with the order of the database
+// itself.
 func expectOrder[M any](t *testing.T, query func() *gorm.DB, id func(M) int64, names ...string) {
 	t.Helper()
 	for _, name := range names {
@@ -88,7 +89,8 @@ func expectOrder[M any](t *testing.T, query func() *gorm.DB, id func(M) int64, n
 	}
 }
 
-// grown is what became of a table after a migration: the rows of before have NULL where Go has no NULL.
+// grown is what became of a table after a migration: the rows of before have NULL where Go has no
+// NULL.
 type grown struct {
 	ID    int64
 	Name  string `gorm:"size:20"`
@@ -309,7 +311,8 @@ func TestKeysetWalksTimesThatSQLiteKeepsInManyForms(t *testing.T) {
 	}
 }
 
-// A FLOAT in a field for text, in a table that is not that of the model: MariaDB writes it with six digits, which it does not equal.
+// A FLOAT in a field for text, in a table that is not that of the model: MariaDB writes it with six
+// digits, which it does not equal.
 func TestAWalkThatWouldRepeatRowsFails(t *testing.T) {
 	type rounded struct {
 		ID   int64

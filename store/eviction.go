@@ -5,8 +5,8 @@ import "net/netip"
 // When there is no room for a session, the holder with the most sessions loses the one that it has
 // used least recently. This file finds both.
 
-// holderKey is who sessions are counted for: a named owner, or the network of anonymous callers. One
-// site of IPv6 has 65,536 networks, a /48, and could hold a session in each: it is one holder.
+// holderKey is who sessions are counted for: a named owner, or the network of anonymous callers.
+// One site of IPv6 has 65,536 networks, a /48, and could hold a session in each: it is one holder.
 type holderKey struct{ owner, network string }
 
 func keyOf(s *Session) holderKey {

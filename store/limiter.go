@@ -18,21 +18,26 @@ const Anonymous = "address "
 
 // Limiter counts what callers take against limits.
 type Limiter interface {
-	// Take takes n of what the limit called name allows key, all of it or nothing. It returns 0 when it took n. Otherwise it took nothing and returns how long until
-	// n could be had if nobody else took any: whole milliseconds, rounded up, at least 1.
+	// Take takes n of what the limit called name allows key, all of it or nothing. It returns 0
+	// when it took n. Otherwise it took nothing and returns how long until n could be had if nobody
+	// else took any: whole milliseconds, rounded up, at least 1.
 	//
-	// Counts belong to the name, the policy and the key together: limits of different names share nothing, and one whose policy has changed starts afresh. It returns
-	// ErrTake when n is not in 1..policy.Most(), the error of policy.Validate, and an error of its own when it cannot count; it gives up when ctx ends.
+	// Counts belong to the name, the policy and the key together: limits of different names share
+	// nothing, and one whose policy has changed starts afresh. It returns ErrTake when n is not in
+	// 1..policy.Most(), the error of policy.Validate, and an error of its own when it cannot count;
+	// it gives up when ctx ends.
 	Take(ctx context.Context, name string, policy Policy, key string, n int) (wait time.Duration, err error)
 }
 
-// Policy says how much a key may take: a TokenBucket, a FixedWindow or a SlidingWindow. Only this package can make new kinds, so a Limiter can know them all.
+// Policy says how much a key may take: a TokenBucket, a FixedWindow or a SlidingWindow. Only this
+// package can make new kinds, so a Limiter can know them all.
 type Policy interface {
 	// Validate says what is wrong with the numbers.
 	Validate() error
 	// Most is how much a key can take at once when it has taken nothing before.
 	Most() int
-	// Full is how long after its last take a key has again all that it may take. A Limiter may forget it then, and not earlier.
+	// Full is how long after its last take a key has again all that it may take. A Limiter may
+	// forget it then, and not earlier.
 	Full() time.Duration
 
 	sealed()
@@ -46,8 +51,9 @@ type TokenBucket struct {
 	Burst int
 }
 
-// FixedWindow allows Max in a window of time, which begins with the first take and is followed by a fresh one. Of the three it remembers least. Its price: the end of
-// one window and the beginning of the next together give twice Max.
+// FixedWindow allows Max in a window of time, which begins with the first take and is followed by a
+// fresh one. Of the three it remembers least. Its price: the end of one window and the beginning of
+// the next together give twice Max.
 type FixedWindow struct {
 	// Max is how much a key may take in one window. Required.
 	Max int
@@ -55,8 +61,9 @@ type FixedWindow struct {
 	Per time.Duration
 }
 
-// SlidingWindow allows no more than Max in any stretch of Per, wherever it begins. To remember little a Limiter may count what was taken up to Per/64 longer than Per,
-// when Max is above 64; never shorter.
+// SlidingWindow allows no more than Max in any stretch of Per, wherever it begins. To remember
+// little a Limiter may count what was taken up to Per/64 longer than Per, when Max is above 64;
+// never shorter.
 type SlidingWindow struct {
 	// Max is how much a key may take in any stretch of Per. Required.
 	Max int

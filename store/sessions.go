@@ -41,12 +41,12 @@ type Digest [16]byte
 // it does so by these rules:
 //
 //   - A session that is not used within about a minute of its creation ends.
-//   - A holder is a named owner or, of anonymous sessions, a network. A holder over a limit of its own loses
-//     its least recently used session.
-//   - When there is no room, the holder with the most sessions loses its least recently used one, if it then
-//     still has as many as the one that comes; otherwise the one that comes replaces its own, and is refused
-//     when it has none. So nobody loses a session to a holder of as many, and no number of sessions of few
-//     holders keeps a new one out.
+//   - A holder is a named owner or, of anonymous sessions, a network. A holder over a limit of its
+//     own loses its least recently used session.
+//   - When there is no room, the holder with the most sessions loses its least recently used one,
+//     if it then still has as many as the one that comes; otherwise the one that comes replaces its
+//     own, and is refused when it has none. So nobody loses a session to a holder of as many, and
+//     no number of sessions of few holders keeps a new one out.
 //
 // Counts may be approximate for a moment where several processes share a store.
 type Sessions interface {

@@ -1,5 +1,6 @@
-// Package capture stands in for the HTTP response while a chain runs: what a middleware or a handler
-// writes must not reach the client as it is, because the reply has to be a JSON-RPC message.
+// Package capture stands in for the HTTP response while a chain runs: what a middleware or a
+// handler writes must not reach the client as it is, because the reply has to be a JSON-RPC
+// message.
 package capture
 
 import (
@@ -26,7 +27,8 @@ var ErrTooLarge = errors.New("mcpecho: more than 1 MiB was written to the respon
 // which writes nothing costs no allocation. A middleware may write to it while its successor, which
 // it no longer waits for, looks at it.
 type Response struct {
-	// Echo is the response that the chain sees. Its status is 200 from the start, as after Echo's router.
+	// Echo is the response that the chain sees. Its status is 200 from the start, as after Echo's
+	// router.
 	Echo echo.Response
 
 	real   *echo.Response
@@ -75,8 +77,8 @@ func (r *Response) Drop() {
 // DropHeaders forgets which headers were set.
 func (r *Response) DropHeaders() { r.header = nil }
 
-// Close ends the writing: what comes later is dropped. The functions that middlewares have registered
-// with Before of the response run now if nothing was written.
+// Close ends the writing: what comes later is dropped. The functions that middlewares have
+// registered with Before of the response run now if nothing was written.
 func (r *Response) Close() {
 	r.closed.Store(true)
 	if !r.Echo.Committed {
@@ -87,7 +89,8 @@ func (r *Response) Close() {
 // Headers is a copy of the headers as they are now, nil when none were looked at.
 func (r *Response) Headers() http.Header { return r.header.Clone() }
 
-// HandHeadersOn gives the headers to the real response, all but those that describe the captured body.
+// HandHeadersOn gives the headers to the real response, all but those that describe the captured
+// body.
 func (r *Response) HandHeadersOn() {
 	if r.header != nil {
 		Merge(r.real.Header(), r.header)

@@ -14,11 +14,13 @@ const (
 	MissingCapability  = -32021 // the client did not declare a capability the request needs
 	UnsupportedVersion = -32022 // the protocol version is not served here
 
-	// ResourceNotFound is for the dated wire alone: from 2026-07-28 on a missing resource is InvalidParams and this code must not be sent.
+	// ResourceNotFound is for the dated wire alone: from 2026-07-28 on a missing resource is
+	// InvalidParams and this code must not be sent.
 	ResourceNotFound = -32002
 )
 
-// Error is a refusal as the client sees it. Message names what is wrong and never holds a value the client sent.
+// Error is a refusal as the client sees it. Message names what is wrong and never holds a value the
+// client sent.
 type Error struct {
 	Code    int
 	Message string

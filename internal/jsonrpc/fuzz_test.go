@@ -41,8 +41,9 @@ type wireV2 struct {
 	Error  jsontext.Value `json:"error"`
 }
 
-// FuzzParseAgreesWithOtherReaders checks that whatever Parse accepts is read the same by encoding/json, which folds case and lets the last of repeated names win, and by
-// its strict successor; and that what Parse takes for broken JSON is refused by the strict one.
+// FuzzParseAgreesWithOtherReaders checks that whatever Parse accepts is read the same by
+// encoding/json, which folds case and lets the last of repeated names win, and by its strict
+// successor; and that what Parse takes for broken JSON is refused by the strict one.
 func FuzzParseAgreesWithOtherReaders(f *testing.F) {
 	f.Add([]byte(datedCall))
 	f.Add([]byte(modernCall))
@@ -140,7 +141,8 @@ func agree(t *testing.T, body []byte, m *Message) {
 	}
 }
 
-// seeds are values that parsers are known to disagree about, after the kinds of a well-known test suite, and attacks on message readers.
+// seeds are values that parsers are known to disagree about, after the kinds of a well-known test
+// suite, and attacks on message readers.
 var seeds = []string{
 	`null`, `true`, `false`, `tru`, `nul`, `True`, `0`, `-0`, `-`, `--1`, `+1`, `01`, `-01`, `1.`, `.1`, `1.0`, `1e`, `1e+`, `1E-2`, `1e999`, `-1e-999`, `0x1`, `1_0`, `NaN`, `Infinity`, `-Infinity`,
 	`123456789012345678901234567890`, `9007199254740993`, `""`, `"`, `"\`, `"a`, `"\u00`, `"\u0000"`, `"\uD834\uDD1E"`, `"\uD834"`, `"\uDD1E"`, `"\uDD1E\uD834"`, `"\uD834\u0041"`, `"\uD834\uD834\uDD1E"`, `"\x00"`, `"\a"`,

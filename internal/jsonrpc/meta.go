@@ -11,7 +11,8 @@ const (
 	metaProgressToken = "progressToken"
 )
 
-// Meta is the decoded params._meta of a request (basic/index, "_meta"). It is shared between requests: read only. Its byte slices live as long as the body does.
+// Meta is the decoded params._meta of a request (basic/index, "_meta"). It is shared between
+// requests: read only. Its byte slices live as long as the body does.
 type Meta struct {
 	ProtocolVersion    string // io.modelcontextprotocol/protocolVersion
 	HasVersion         bool
@@ -25,8 +26,10 @@ type Meta struct {
 
 var noMeta Meta
 
-// ParseMeta decodes raw, the Meta of a message that Parse accepted; nil raw gives an empty Meta. Which members are required is for the caller to judge. The error is an
-// *Error with code InvalidParams. A _meta that is the same as before but for its progressToken is recognised by its bytes and not decoded again.
+// ParseMeta decodes raw, the Meta of a message that Parse accepted; nil raw gives an empty Meta.
+// Which members are required is for the caller to judge. The error is an *Error with code
+// InvalidParams. A _meta that is the same as before but for its progressToken is recognised by its
+// bytes and not decoded again.
 func ParseMeta(raw []byte) (*Meta, error) {
 	if raw == nil {
 		return &noMeta, nil
@@ -109,10 +112,12 @@ func isLogLevel(level string) bool {
 	return false
 }
 
-// splitToken finds the value of progressToken in raw: raw is head, token, tail. Without one, or with one that is not a plain string or integer, head is raw.
-// The member it finds may belong to a nested object; who stores under the split must check that it does not.
+// splitToken finds the value of progressToken in raw: raw is head, token, tail. Without one, or
+// with one that is not a plain string or integer, head is raw. The member it finds may belong to a
+// nested object; who stores under the split must check that it does not.
 func splitToken(raw []byte) (head, token, tail []byte) {
-	// A capital letter is rare in _meta, so this finds the name several times as fast as a search for all of it.
+	// A capital letter is rare in _meta, so this finds the name several times as fast as a search
+	// for all of it.
 	const quick = `Token"`
 	i := bytes.Index(raw, []byte(quick))
 	if i < 0 || !bytes.HasSuffix(raw[:i+len(quick)], []byte(`"`+metaProgressToken+`"`)) {

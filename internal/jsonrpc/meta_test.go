@@ -119,7 +119,8 @@ func TestRememberedMetaDoesNotShareTheBody(t *testing.T) {
 	}
 }
 
-// Each request has a token of its own; wherever it stands and whatever it looks like, the answer is that of a fresh decode.
+// Each request has a token of its own; wherever it stands and whatever it looks like, the answer is
+// that of a fresh decode.
 func TestRememberedMetaKeepsTokensApart(t *testing.T) {
 	for _, frame := range []string{
 		`{"progressToken":%s,"io.modelcontextprotocol/protocolVersion":"2026-07-28"}`,

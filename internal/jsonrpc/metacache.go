@@ -13,8 +13,10 @@ const (
 
 var metas = metaCache{seed: maphash.MakeSeed()}
 
-// metaCache remembers decoded _meta objects by their bytes. Each hash has one slot, so it is bounded, needs no lock and no eviction. An entry is stored only when the
-// same bytes miss twice in a row in their slot: values that differ in every request, such as a trace context, never displace one that repeats and cost no copy.
+// metaCache remembers decoded _meta objects by their bytes. Each hash has one slot, so it is
+// bounded, needs no lock and no eviction. An entry is stored only when the same bytes miss twice in
+// a row in their slot: values that differ in every request, such as a trace context, never displace
+// one that repeats and cost no copy.
 type metaCache struct {
 	seed  maphash.Seed
 	slots [metaSlots]struct {
@@ -23,8 +25,9 @@ type metaCache struct {
 	}
 }
 
-// metaEntry is a decoded _meta and the bytes around its progressToken. Equal bytes before the token put any reader in the same state there, so another token between
-// the same bytes decodes to the same members.
+// metaEntry is a decoded _meta and the bytes around its progressToken. Equal bytes before the token
+// put any reader in the same state there, so another token between the same bytes decodes to the
+// same members.
 type metaEntry struct {
 	head, tail []byte
 	meta       Meta

@@ -10,12 +10,15 @@ import (
 // maxIDBytes bounds a string id, which is kept while the request runs and echoed in its reply.
 const maxIDBytes = 256
 
-// Parse scans body into m, which is reset first. It returns nil, or the JSON-RPC error to send: ParseError for a body that is not strict JSON (RFC 8259 in UTF-8
-// without a byte order mark, trailing bytes, repeated member names, lone surrogates or NUL in names), InvalidRequest for one that is not exactly one message
-// (basic/index, "Messages"), is nested over 64 levels or holds over 10 000 values. Unknown members are ignored unless they differ from a known one only by case.
+// Parse scans body into m, which is reset first. It returns nil, or the JSON-RPC error to send:
+// ParseError for a body that is not strict JSON (RFC 8259 in UTF-8 without a byte order mark,
+// trailing bytes, repeated member names, lone surrogates or NUL in names), InvalidRequest for one
+// that is not exactly one message (basic/index, "Messages"), is nested over 64 levels or holds over
+// 10 000 values. Unknown members are ignored unless they differ from a known one only by case.
 //
-// m.ID is set even on refusal when the id could be read, so that the reply can carry it; the rest of m means nothing then. The types of the members of params
-// are left to the methods, which answer InvalidParams.
+// m.ID is set even on refusal when the id could be read, so that the reply can carry it; the rest
+// of m means nothing then. The types of the members of params are left to the methods, which answer
+// InvalidParams.
 func Parse(body []byte, m *Message) *Error {
 	*m = Message{}
 	s := newScanner(body)
@@ -141,8 +144,8 @@ func (s *scanner) judge() {
 	}
 }
 
-// spelling refuses an unknown member that another reader would take for a known one. Case is folded by the rules of Unicode, as lenient readers do: they take
-// U+017F for s and U+212A for k.
+// spelling refuses an unknown member that another reader would take for a known one. Case is folded
+// by the rules of Unicode, as lenient readers do: they take U+017F for s and U+212A for k.
 func (s *scanner) spelling(prefix string, name []byte, known [][]byte) {
 	for _, k := range known {
 		if len(name) >= len(k) && bytes.EqualFold(name, k) && !bytes.Equal(name, k) {
@@ -223,7 +226,8 @@ func methodName(b []byte) string {
 	return string(b)
 }
 
-// Members yields the names, unescaped, and the raw values of the members of object, which must be part of a message that Parse accepted; none when it is not an object.
+// Members yields the names, unescaped, and the raw values of the members of object, which must be
+// part of a message that Parse accepted; none when it is not an object.
 func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	return func(yield func(name, raw []byte) bool) {
 		if len(object) == 0 || object[0] != '{' {
@@ -250,7 +254,8 @@ func Members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
-// Member returns the raw value of the member name of object, which must be part of a message that Parse accepted; nil when it is absent or object is not an object.
+// Member returns the raw value of the member name of object, which must be part of a message that
+// Parse accepted; nil when it is absent or object is not an object.
 func Member(object []byte, name string) []byte {
 	for n, raw := range Members(object) {
 		if string(n) == name {

@@ -11,8 +11,9 @@ const (
 	calling = `{"jsonrpc":"2.0","method":`
 )
 
-// AppendResult appends the reply to the request id: {"jsonrpc":"2.0","id":id,"result":result}. The parts of result are written one after another, so that a caller
-// can frame an encoded value without joining the pieces first; together they must be one JSON value.
+// AppendResult appends the reply to the request id: {"jsonrpc":"2.0","id":id,"result":result}. The
+// parts of result are written one after another, so that a caller can frame an encoded value
+// without joining the pieces first; together they must be one JSON value.
 func AppendResult(dst, id []byte, result ...[]byte) []byte {
 	dst = append(dst, opening...)
 	dst = append(dst, id...)
@@ -23,8 +24,9 @@ func AppendResult(dst, id []byte, result ...[]byte) []byte {
 	return append(dst, '}')
 }
 
-// AppendError appends an error reply. A nil id, of a message whose id could not be read, is left out: since 2025-11-25 the schema makes it optional, and no revision takes
-// the null of plain JSON-RPC. data, a JSON value, is left out when nil.
+// AppendError appends an error reply. A nil id, of a message whose id could not be read, is left
+// out: since 2025-11-25 the schema makes it optional, and no revision takes the null of plain
+// JSON-RPC. data, a JSON value, is left out when nil.
 func AppendError(dst, id []byte, code int, message string, data []byte) []byte {
 	dst = append(dst, `{"jsonrpc":"2.0"`...)
 	if id != nil {

@@ -17,7 +17,8 @@ const (
 	maxValues = 10_000 // values of any kind in one message
 )
 
-// place is where in a message a value stands. The members of some objects mean something to the scanner; everywhere else only the grammar counts.
+// place is where in a message a value stands. The members of some objects mean something to the
+// scanner; everywhere else only the grammar counts.
 type place uint8
 
 const (
@@ -27,8 +28,9 @@ const (
 	meta
 )
 
-// scanner is one pass over a body by recursive descent. It is written by hand because the checks of depth, count, NUL and repeated names in nested values need
-// every token, and the token reader of a general decoder takes about twice as long before any of those checks.
+// scanner is one pass over a body by recursive descent. It is written by hand because the checks of
+// depth, count, NUL and repeated names in nested values need every token, and the token reader of a
+// general decoder takes about twice as long before any of those checks.
 type scanner struct {
 	body    []byte
 	pos     int
@@ -255,11 +257,13 @@ func repeated(names [][]byte) bool {
 	return false
 }
 
-// plainLen is how many bytes b begins with that need no look inside a string: all but quotes, backslashes and control characters. UTF-8 was checked for the whole body.
+// plainLen is how many bytes b begins with that need no look inside a string: all but quotes,
+// backslashes and control characters. UTF-8 was checked for the whole body.
 func plainLen(b []byte) int {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	i := 0
-	// Eight bytes at a time: a byte of v-n*ones &^ v has its high bit set where v is below n. A borrow can set one too many, but only above the first.
+	// Eight bytes at a time: a byte of v-n*ones &^ v has its high bit set where v is below n. A
+	// borrow can set one too many, but only above the first.
 	for ; len(b)-i >= 8; i += 8 {
 		v := binary.LittleEndian.Uint64(b[i:])
 		quote, slash := v^('"'*ones), v^('\\'*ones)

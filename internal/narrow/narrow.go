@@ -1,5 +1,5 @@
-// Package narrow edits a gorm query so late that it sees all of it, and in such a way that conditions only take rows
-// away.
+// Package narrow edits a gorm query so late that it sees all of it, and in such a way that
+// conditions only take rows away.
 package narrow
 
 import (
@@ -13,9 +13,9 @@ import (
 var errRaw = errors.New("narrow: gorm drops conditions of a query that is raw SQL; " +
 	`begin it with db.Model, or wrap it: db.Table("(?) AS name", raw)`)
 
-// Last returns a copy of db on which change runs when the query runs, after what the query holds by then: its own
-// conditions and those of its scopes. Change must edit the statement in place. The query db is not touched. A raw
-// query fails, because gorm would silently ignore the change.
+// Last returns a copy of db on which change runs when the query runs, after what the query holds by
+// then: its own conditions and those of its scopes. Change must edit the statement in place. The
+// query db is not touched. A raw query fails, because gorm would silently ignore the change.
 func Last(db *gorm.DB, change func(stmt *gorm.Statement)) *gorm.DB {
 	return db.Session(&gorm.Session{}).Scopes(func(tx *gorm.DB) *gorm.DB {
 		if tx.Statement.SQL.Len() > 0 {
@@ -27,8 +27,9 @@ func Last(db *gorm.DB, change func(stmt *gorm.Statement)) *gorm.DB {
 	})
 }
 
-// And requires exprs in addition to the conditions that stmt has. The latter are put in parentheses first: gorm writes
-// "a OR b AND c" for a query with Or that gets one more Where, which would let rows with a escape from c.
+// And requires exprs in addition to the conditions that stmt has. The latter are put in parentheses
+// first: gorm writes "a OR b AND c" for a query with Or that gets one more Where, which would let
+// rows with a escape from c.
 func And(stmt *gorm.Statement, exprs ...clause.Expression) {
 	if len(exprs) == 0 {
 		return
@@ -43,9 +44,10 @@ func And(stmt *gorm.Statement, exprs ...clause.Expression) {
 	stmt.AddClause(clause.Where{Exprs: []clause.Expression{group{Exprs: exprs}}})
 }
 
-// addModelClauses adds the conditions of the model, such as the one of a soft delete, before they would be otherwise.
-// They too put parentheses around what they find, but in a way that joins Or("b").Where("a") by AND where plain gorm
-// joins it by OR; their way has to win whether or not something is added here.
+// addModelClauses adds the conditions of the model, such as the one of a soft delete, before they
+// would be otherwise. They too put parentheses around what they find, but in a way that joins
+// Or("b").Where("a") by AND where plain gorm joins it by OR; their way has to win whether or not
+// something is added here.
 func addModelClauses(stmt *gorm.Statement) {
 	model := stmt.Model
 	if model == nil {

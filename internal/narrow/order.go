@@ -10,12 +10,13 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Order puts chosen in front of the ORDER BY that stmt has, and behind it what tells equal rows apart: key, the columns
-// of the primary key, or what takes its place in a query whose rows are no rows of the table. The rows of a GROUP BY are
-// told apart by the columns it groups by, and those of a DISTINCT over some columns by these columns.
+// Order puts chosen in front of the ORDER BY that stmt has, and behind it what tells equal rows
+// apart: key, the columns of the primary key, or what takes its place in a query whose rows are no
+// rows of the table. The rows of a GROUP BY are told apart by the columns it groups by, and those
+// of a DISTINCT over some columns by these columns.
 //
-// The last terms have the direction of the term before them, so that an index which holds the key behind an ordered
-// column serves both directions.
+// The last terms have the direction of the term before them, so that an index which holds the key
+// behind an ordered column serves both directions.
 func Order(stmt *gorm.Statement, chosen, key []clause.OrderByColumn) {
 	list := selectList(stmt)
 	group, grouped := groupOf(stmt)
@@ -29,7 +30,8 @@ func Order(stmt *gorm.Statement, chosen, key []clause.OrderByColumn) {
 		key = nil // there is one row
 	}
 	if merged {
-		// An unqualified name is an output column where there is one, such as sum(amount) AS amount.
+		// An unqualified name is an output column where there is one, such as sum(amount) AS
+		// amount.
 		chosen = slices.Clone(chosen)
 		for i, t := range chosen {
 			switch {
@@ -63,7 +65,8 @@ func joinOrder(chosen []clause.OrderByColumn, own clause.OrderBy, key []clause.O
 	return clause.OrderBy{Expression: clause.CommaExpression{Exprs: exprs}}
 }
 
-// WithKey returns terms with those columns of key that are not in it yet, in the direction of the last term.
+// WithKey returns terms with those columns of key that are not in it yet, in the direction of the
+// last term.
 func WithKey(terms, key []clause.OrderByColumn) []clause.OrderByColumn {
 	desc := len(terms) > 0 && descends(terms[len(terms)-1])
 	for _, k := range key {
@@ -97,8 +100,9 @@ func groupOf(stmt *gorm.Statement) (terms []clause.OrderByColumn, grouped bool) 
 	return terms, grouped
 }
 
-// Merges says whether rows of the result stand for several rows of the table, which key tells apart: they are grouped by
-// other columns, or DISTINCT over a list without these columns or those of the order.
+// Merges says whether rows of the result stand for several rows of the table, which key tells
+// apart: they are grouped by other columns, or DISTINCT over a list without these columns or those
+// of the order.
 func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	if group, grouped := groupOf(stmt); grouped {
 		return !coversGroup(group, key)
@@ -107,8 +111,8 @@ func Merges(stmt *gorm.Statement, key, order []clause.OrderByColumn) bool {
 	return distinct(stmt, list) && !(Covers(list, key) && Covers(list, order))
 }
 
-// aggregates says whether a select list makes one row of all, as count(*) does. Functions in a subquery do not, nor
-// those over a window.
+// aggregates says whether a select list makes one row of all, as count(*) does. Functions in a
+// subquery do not, nor those over a window.
 func aggregates(list string) bool {
 	return aggregate.MatchString(list) && !window.MatchString(list)
 }
@@ -127,8 +131,9 @@ func coversGroup(group, key []clause.OrderByColumn) bool {
 	return len(key) > 0 && Covers(strings.Join(names, ", "), key)
 }
 
-// OneForOne says whether a query has one row for each row that its tables and conditions make, so that what it selects
-// can be replaced by count(*). A function in the list may be an aggregate, or one that makes rows.
+// OneForOne says whether a query has one row for each row that its tables and conditions make, so
+// that what it selects can be replaced by count(*). A function in the list may be an aggregate, or
+// one that makes rows.
 func OneForOne(stmt *gorm.Statement) bool {
 	_, grouped := stmt.Clauses["GROUP BY"]
 	list := selectList(stmt)
@@ -157,7 +162,8 @@ func distinct(stmt *gorm.Statement, list string) bool {
 	return stmt.Distinct || s.Distinct || len(list) > 8 && strings.EqualFold(list[:8], "distinct")
 }
 
-// Covers says whether a list of columns holds all of key. An empty list and one with a star hold every column.
+// Covers says whether a list of columns holds all of key. An empty list and one with a star hold
+// every column.
 func Covers(list string, key []clause.OrderByColumn) bool {
 	if list == "" || star.MatchString(list) {
 		return true

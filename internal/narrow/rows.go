@@ -22,11 +22,11 @@ var (
 // Scopes of a query may add scopes, which gorm runs in another round, after those that are there.
 const quietRounds = 4
 
-// Always returns a copy of db whose statements have the conditions that conditions returns for them,
-// in addition to everything that the query holds by the time it runs: its own conditions and those
-// of its scopes, of scopes that these add, and of whatever is called on it later. The copy can be used
-// for any number of statements. Conditions of one key are added once, however often Always is called.
-// A raw query fails, because gorm would ignore them.
+// Always returns a copy of db whose statements have the conditions that conditions returns for
+// them, in addition to everything that the query holds by the time it runs: its own conditions and
+// those of its scopes, of scopes that these add, and of whatever is called on it later. The copy
+// can be used for any number of statements. Conditions of one key are added once, however often
+// Always is called. A raw query fails, because gorm would ignore them.
 func Always(db *gorm.DB, key any, conditions func(stmt *gorm.Statement) []clause.Expression) *gorm.DB {
 	return db.Session(&gorm.Session{}).Scopes(func(tx *gorm.DB) *gorm.DB {
 		a := &always{key: key, conditions: conditions}
@@ -121,8 +121,8 @@ type ruled struct {
 	key any
 }
 
-// ErrLost is the error of a handle that is meant to be narrowed, until its narrowing runs. Where gorm
-// begins anew and drops the narrowing, the statement fails with it.
+// ErrLost is the error of a handle that is meant to be narrowed, until its narrowing runs. Where
+// gorm begins anew and drops the narrowing, the statement fails with it.
 var ErrLost = errors.New("mcpecho: gorm has dropped what narrows the rows of this handle, as it does in Begin and Transaction, " +
 	"in a Session with NewDB, and in its generics: begin with c.DB(), and narrow each query inside")
 
@@ -138,11 +138,11 @@ func refuseUpsert(stmt *gorm.Statement) {
 	}
 }
 
-// Conditions are what narrowing adds to an empty query for the rows of a statement. A narrowing that
-// returns the query as it came adds nothing; what cannot be read as conditions is an error.
+// Conditions are what narrowing adds to an empty query for the rows of a statement. A narrowing
+// that returns the query as it came adds nothing; what cannot be read as conditions is an error.
 func Conditions(stmt *gorm.Statement, narrowing func(*gorm.DB) *gorm.DB) ([]clause.Expression, error) {
-	// The last Session makes whatever narrowing calls on it a new query, so that one which comes back
-	// the same is one that nothing was called on.
+	// The last Session makes whatever narrowing calls on it a new query, so that one which comes
+	// back the same is one that nothing was called on.
 	model := stmt.Model
 	if model == nil {
 		model = stmt.Dest

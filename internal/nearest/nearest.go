@@ -1,5 +1,5 @@
-// Package nearest guesses which name was meant by one that does not exist, at a cost that does not grow with what an
-// attacker sends or with how many names there are.
+// Package nearest guesses which name was meant by one that does not exist, at a cost that does not
+// grow with what an attacker sends or with how many names there are.
 package nearest
 
 import (
@@ -8,12 +8,13 @@ import (
 	"unicode"
 )
 
-// MaxLength is the longest name in bytes, folded, that has a neighbour: the letters of one fit the bits of a word.
+// MaxLength is the longest name in bytes, folded, that has a neighbour: the letters of one fit the
+// bits of a word.
 const MaxLength = 64
 
-// Of returns the name in known that name was most likely meant to be, the first of equals, or "" when none is near.
-// Case, dots, dashes and underscores count for nothing; beyond that about one wrong letter in three is forgiven. Names
-// over 64 bytes have no neighbour.
+// Of returns the name in known that name was most likely meant to be, the first of equals, or ""
+// when none is near. Case, dots, dashes and underscores count for nothing; beyond that about one
+// wrong letter in three is forgiven. Names over 64 bytes have no neighbour.
 func Of(name string, known []string) string {
 	var q query
 	if !q.set(name) {
@@ -25,8 +26,8 @@ func Of(name string, known []string) string {
 	return q.best
 }
 
-// Names are names prepared for many guesses. A guess looks at no more than a few dozen of them: those that begin like
-// the wrong name, and those that end like it.
+// Names are names prepared for many guesses. A guess looks at no more than a few dozen of them:
+// those that begin like the wrong name, and those that end like it.
 type Names struct {
 	forward, backward []entry // sorted by key
 }
@@ -35,7 +36,8 @@ type entry struct {
 	key, folded, name string
 }
 
-// window is how many names a guess looks at on each side of the place where the wrong name would stand.
+// window is how many names a guess looks at on each side of the place where the wrong name would
+// stand.
 const window = 8
 
 // New prepares names.
@@ -123,9 +125,9 @@ func (q *query) try(name, folded string) {
 	}
 }
 
-// distanceTo counts the insertions, deletions, replacements and swaps of neighbours that turn one name into the other.
-// A word holds a column of the usual table, as differences between the rows. (Hyyrö, 2003: A bit-vector algorithm for
-// computing Levenshtein and Damerau edit distances)
+// distanceTo counts the insertions, deletions, replacements and swaps of neighbours that turn one
+// name into the other. A word holds a column of the usual table, as differences between the rows.
+// (Hyyrö, 2003: A bit-vector algorithm for computing Levenshtein and Damerau edit distances)
 func (q *query) distanceTo(b string) int {
 	m := len(q.folded)
 	last := uint64(1) << (m - 1)

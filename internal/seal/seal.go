@@ -1,4 +1,5 @@
-// Package seal turns server state into opaque tokens that a client can keep and hand back, but neither read nor change.
+// Package seal turns server state into opaque tokens that a client can keep and hand back, but
+// neither read nor change.
 package seal
 
 import (
@@ -15,14 +16,15 @@ import (
 const (
 	// KeySize is the length of a key in bytes (AES-256).
 	KeySize = 32
-	// MaxToken is the length in bytes above which Open refuses a token without decoding it. A caller of Seal must not
-	// hand out a longer one.
+	// MaxToken is the length in bytes above which Open refuses a token without decoding it. A
+	// caller of Seal must not hand out a longer one.
 	MaxToken = 8 << 10
 
 	idSize = 4
 )
 
-// ErrInvalid is the only error of Open. It does not say what was wrong, so that a token cannot be probed.
+// ErrInvalid is the only error of Open. It does not say what was wrong, so that a token cannot be
+// probed.
 var ErrInvalid = errors.New("seal: invalid token")
 
 // strict refuses trailing bits that carry no data, so that each token has one spelling.
@@ -37,9 +39,10 @@ type Ring struct {
 // keyID names a key in a token, so that opening takes one try however many keys the ring holds.
 type keyID [idSize]byte
 
-// New returns a ring of keys, each exactly KeySize bytes. The first one seals and all of them open: to rotate, put the
-// new key in front and drop the old one when its tokens may die. Replicas that open each other's tokens need the same
-// keys. Without keys the ring has one random key, and its tokens die with the process.
+// New returns a ring of keys, each exactly KeySize bytes. The first one seals and all of them open:
+// to rotate, put the new key in front and drop the old one when its tokens may die. Replicas that
+// open each other's tokens need the same keys. Without keys the ring has one random key, and its
+// tokens die with the process.
 //
 // Nonces are random, so one key should not seal more than 2^32 tokens.
 func New(keys ...[]byte) (*Ring, error) {
@@ -79,9 +82,10 @@ func identify(key []byte) (id keyID) {
 	return id
 }
 
-// Seal encrypts plaintext into a token of URL-safe characters. The token opens only with the same purpose, which keeps
-// the kinds of token of one server apart, and the same context, which binds it for instance to a principal; neither
-// is stored in it. Equal input gives a different token each time.
+// Seal encrypts plaintext into a token of URL-safe characters. The token opens only with the same
+// purpose, which keeps the kinds of token of one server apart, and the same context, which binds it
+// for instance to a principal; neither is stored in it. Equal input gives a different token each
+// time.
 func (r *Ring) Seal(purpose string, plaintext, context []byte) string {
 	aead := r.aeads[r.first]
 	buf := make([]byte, idSize, idSize+len(plaintext)+aead.Overhead())
@@ -89,8 +93,8 @@ func (r *Ring) Seal(purpose string, plaintext, context []byte) string {
 	return strict.EncodeToString(aead.Seal(buf, nil, plaintext, additional(purpose, context)))
 }
 
-// Open returns the plaintext of a token that Seal made with a key of this ring, purpose and context. Any other token
-// is refused with ErrInvalid.
+// Open returns the plaintext of a token that Seal made with a key of this ring, purpose and
+// context. Any other token is refused with ErrInvalid.
 func (r *Ring) Open(purpose, token string, context []byte) ([]byte, error) {
 	if len(token) > MaxToken {
 		return nil, ErrInvalid

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// decode reads the part of TOON that Append may write, as strictly as §14 wants and without mercy for other spellings.
-// It returns nil, bool, string, number, []any or map[string]any.
+// decode reads the part of TOON that Append may write, as strictly as §14 wants and without mercy
+// for other spellings. It returns nil, bool, string, number, []any or map[string]any.
 func decode(doc string) (v any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -27,7 +27,8 @@ func decode(doc string) (v any, err error) {
 	return v, nil
 }
 
-// number is the value of a JSON number in one spelling. Exponents beyond measure are compared as they are written.
+// number is the value of a JSON number in one spelling. Exponents beyond measure are compared as
+// they are written.
 type number string
 
 func newNumber(s string) number {

@@ -29,7 +29,8 @@ func FuzzAppendDecodesBackEqual(f *testing.F) {
 	f.Fuzz(checkRoundTrip)
 }
 
-// checkRoundTrip compares Append and Uniform with the decoder of this package and a plain reading of the JSON.
+// checkRoundTrip compares Append and Uniform with the decoder of this package and a plain reading
+// of the JSON.
 func checkRoundTrip(t *testing.T, src []byte) {
 	want, readErr := read(src)
 	got, err := Append([]byte("before"), src)
@@ -145,7 +146,8 @@ var (
 		"1e99999999999", "123456789012345678901234567890", "0.1000", "100e-2", "9007199254740993"}
 )
 
-// appendRandom appends a JSON value. Objects of one array often share a shape, so that tables are as frequent as lists.
+// appendRandom appends a JSON value. Objects of one array often share a shape, so that tables are
+// as frequent as lists.
 func appendRandom(dst []byte, r *rand.Rand, depth int) []byte {
 	if depth == 0 || r.IntN(5) == 0 {
 		return appendRandomPrimitive(dst, r)

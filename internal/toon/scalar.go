@@ -24,8 +24,8 @@ func (w *writer) key(name []byte) {
 	}
 }
 
-// quotesValue reports whether a string has to be quoted (§7.2). The delimiter is the comma everywhere, so the place of
-// the string does not matter.
+// quotesValue reports whether a string has to be quoted (§7.2). The delimiter is the comma
+// everywhere, so the place of the string does not matter.
 func quotesValue(s []byte) bool {
 	switch string(s) {
 	case "", "true", "false", "null":
@@ -46,8 +46,8 @@ func quotesValue(s []byte) bool {
 	return numeric(s)
 }
 
-// numeric reports whether s looks like a number, also like one with a plus sign or leading zeros. A minus sign has
-// been dealt with before.
+// numeric reports whether s looks like a number, also like one with a plus sign or leading zeros. A
+// minus sign has been dealt with before.
 func numeric(s []byte) bool {
 	if s[0] == '+' {
 		s = s[1:]
@@ -122,13 +122,15 @@ func (w *writer) quoted(s []byte) {
 	w.text(`"`)
 }
 
-// number writes a JSON number in canonical form (§2): no exponent, no zeros at the end of the fraction, no negative
-// zero. It works on the digits, so nothing is rounded. A number that has an exponent and lies outside of 1e-6 to 1e21
-// stays as it is, which is allowed there; else a few bytes could ask for a billion zeros.
+// number writes a JSON number in canonical form (§2): no exponent, no zeros at the end of the
+// fraction, no negative zero. It works on the digits, so nothing is rounded. A number that has an
+// exponent and lies outside of 1e-6 to 1e21 stays as it is, which is allowed there; else a few
+// bytes could ask for a billion zeros.
 func (w *writer) number(s []byte) {
 	mantissa, exponent, scientific := s, 0, false
 	if e := bytes.IndexAny(s, "eE"); e >= 0 {
-		// An exponent out of range comes back as the nearest number in it, which is out of the range below as well.
+		// An exponent out of range comes back as the nearest number in it, which is out of the
+		// range below as well.
 		n, _ := strconv.ParseInt(string(s[e+1:]), 10, 32)
 		mantissa, exponent, scientific = s[:e], int(n), true
 	}

@@ -1,7 +1,7 @@
-// Package toon rewrites JSON as TOON (Token-Oriented Object Notation, https://toonformat.dev), which names the fields
-// of a table once instead of in every row and so costs a language model fewer tokens. It follows specification 4.0
-// with the default options: two spaces of indentation and the comma as delimiter. Paragraph signs in comments refer
-// to that specification.
+// Package toon rewrites JSON as TOON (Token-Oriented Object Notation, https://toonformat.dev),
+// which names the fields of a table once instead of in every row and so costs a language model
+// fewer tokens. It follows specification 4.0 with the default options: two spaces of indentation
+// and the comma as delimiter. Paragraph signs in comments refer to that specification.
 package toon
 
 import (
@@ -9,13 +9,13 @@ import (
 	"strconv"
 )
 
-// Append appends the TOON form of src, which must hold one JSON value, to dst. Members keep their order, except that
-// the rows of a table all take the order of the first one. There is no newline at the end, and the empty object is no
-// text at all (§8).
+// Append appends the TOON form of src, which must hold one JSON value, to dst. Members keep their
+// order, except that the rows of a table all take the order of the first one. There is no newline
+// at the end, and the empty object is no text at all (§8).
 //
-// It fails, and returns dst as it was, when src is not valid JSON, repeats a name within an object, or nests objects
-// and arrays more than 64 deep: every line carries its indentation, so deep input would grow without measure. Such a
-// value has to stay JSON.
+// It fails, and returns dst as it was, when src is not valid JSON, repeats a name within an object,
+// or nests objects and arrays more than 64 deep: every line carries its indentation, so deep input
+// would grow without measure. Such a value has to stay JSON.
 func Append(dst, src []byte) ([]byte, error) {
 	root, err := parse(src)
 	if err != nil {
@@ -26,9 +26,9 @@ func Append(dst, src []byte) ([]byte, error) {
 	return w.buf, nil
 }
 
-// Uniform reports whether src is worth writing as TOON: a non-empty array of non-empty objects that all have the same
-// names, in any order, and no nested values; or an object, such as a page, whose member "items" is such an array.
-// Whatever makes Append fail is not uniform.
+// Uniform reports whether src is worth writing as TOON: a non-empty array of non-empty objects that
+// all have the same names, in any order, and no nested values; or an object, such as a page, whose
+// member "items" is such an array. Whatever makes Append fail is not uniform.
 func Uniform(src []byte) bool {
 	v, err := parse(src)
 	if err != nil {
@@ -44,7 +44,8 @@ func Uniform(src []byte) bool {
 	return v.kind == '[' && len(v.kids) > 0 && table(v.kids) && !slices.ContainsFunc(v.kids[0].kids, value.nested)
 }
 
-// writer writes lines. What a method calls depth is that of the line it is on, in units of indentation.
+// writer writes lines. What a method calls depth is that of the line it is on, in units of
+// indentation.
 type writer struct {
 	buf    []byte
 	start  int    // where the document begins in buf
@@ -66,8 +67,9 @@ func (w *writer) root(v value) {
 	}
 }
 
-// fields writes the members of an object, one below the other. When they are an item of a list, the hyphen takes the
-// place of the last unit of indentation before the first of them, which puts everything else where §10 wants it.
+// fields writes the members of an object, one below the other. When they are an item of a list, the
+// hyphen takes the place of the last unit of indentation before the first of them, which puts
+// everything else where §10 wants it.
 func (w *writer) fields(members []value, depth int, item bool) {
 	for i, m := range members {
 		w.line(depth)
@@ -97,7 +99,8 @@ func (w *writer) field(v value, depth int) {
 	}
 }
 
-// array writes an array from its bracket on, as a table if it can be one and tables are allowed here.
+// array writes an array from its bracket on, as a table if it can be one and tables are allowed
+// here.
 func (w *writer) array(elems []value, depth int, tables bool) {
 	if tables && len(elems) > 0 && table(elems) {
 		w.table(elems, depth, false)
@@ -121,7 +124,8 @@ func (w *writer) array(elems []value, depth int, tables bool) {
 	}
 }
 
-// item writes an element of a list. An array in a list has no key, and only the root may be a table without one (§9.4).
+// item writes an element of a list. An array in a list has no key, and only the root may be a table
+// without one (§9.4).
 func (w *writer) item(v value, depth int) {
 	switch {
 	case v.kind == '{' && len(v.kids) == 0:
@@ -140,7 +144,8 @@ func (w *writer) item(v value, depth int) {
 	}
 }
 
-// table writes rows that share a shape: the elements of an array (§9.3) or, keyed, the members of an object (§9.5).
+// table writes rows that share a shape: the elements of an array (§9.3) or, keyed, the members of
+// an object (§9.5).
 func (w *writer) table(rows []value, depth int, keyed bool) {
 	w.length(len(rows), keyed)
 	first := rows[0].kids

@@ -13,8 +13,9 @@ import (
 	"github.com/mcpecho/kit/store"
 )
 
-// Limiter runs the contract of store.Limiter. Each call of open must give a limiter that has counted nothing yet and holds at least 100 keys, with a function that moves
-// its clock, which must stand still otherwise.
+// Limiter runs the contract of store.Limiter. Each call of open must give a limiter that has
+// counted nothing yet and holds at least 100 keys, with a function that moves its clock, which must
+// stand still otherwise.
 func Limiter(t *testing.T, open func() (store.Limiter, func(time.Duration))) {
 	t.Helper()
 	for _, test := range []struct {
