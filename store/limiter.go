@@ -11,9 +11,9 @@ import (
 // ErrTake means that Take was asked for less than one, or for more than the policy ever has.
 var ErrTake = errors.New("store: a limiter gives at least 1 and at most Policy.Most at once: take less or raise the limit")
 
-// Anonymous begins the keys of callers that nobody has verified, as those of a
-// network address. Whoever wants can have many of them, so a Limiter of bounded
-// memory keeps them apart from all others.
+// Anonymous begins the keys of callers that nobody has verified, as those of a network address.
+// Whoever wants can have many of them, so a Limiter of bounded memory keeps them apart from all
+// others.
 const Anonymous = "address "
 
 // Limiter counts what callers take against limits.

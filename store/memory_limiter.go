@@ -10,24 +10,22 @@ import (
 
 // MemoryLimiterConfig bounds a MemoryLimiter. The zero value gives the defaults.
 type MemoryLimiterConfig struct {
-	// MaxKeys is how many keys are remembered, and apart from them how many that
-	// begin with Anonymous. Optional. Default 10 000, which take about 5 MB; a key
-	// of a SlidingWindow takes up to 2 KB more.
+	// MaxKeys is how many keys are remembered, and apart from them how many that begin with
+	// Anonymous. Optional. Default 10 000, which take about 5 MB; a key of a SlidingWindow takes up
+	// to 2 KB more.
 	MaxKeys int
 	// Now is the clock. Optional. Default time.Now.
 	Now func() time.Time
 }
 
-// MemoryLimiter counts in the memory of this process, so that n replicas allow n
-// times as much. It runs no goroutine: counters that are as new are removed in
-// passing.
+// MemoryLimiter counts in the memory of this process, so that n replicas allow n times as much. It
+// runs no goroutine: counters that are as new are removed in passing.
 //
-// A counter that may take all again says no more than none, so these make room
-// first. When there is none, a key that nobody has verified is refused until the
-// first may be forgotten: made-up addresses neither push out a counter nor get
-// another one. A verified key takes the place of the verified one that would be as
-// new first, of one limit the one that was quiet for longest, so that nobody is
-// refused for what others have taken.
+// A counter that may take all again says no more than none, so these make room first. When there is
+// none, a key that nobody has verified is refused until the first may be forgotten: made-up
+// addresses neither push out a counter nor get another one. A verified key takes the place of the
+// verified one that would be as new first, of one limit the one that was quiet for longest, so that
+// nobody is refused for what others have taken.
 type MemoryLimiter struct {
 	now   func() time.Time
 	start time.Time // times are kept as durations since then, so a wall clock set back changes nothing
@@ -106,8 +104,8 @@ func (c *counter) look() bool {
 
 func (*counter) moved(int) {} // only the first one is ever taken out
 
-// age orders counters by when they are as new, those of the same time by their last
-// use. It only grows.
+// age orders counters by when they are as new, those of the same time by their last use. It only
+// grows.
 type age struct {
 	fresh time.Duration // when the key may take all again, at the latest
 	turn  uint64        // of the use, among the uses of all
@@ -126,8 +124,8 @@ type counters struct {
 	queue queue[*counter]
 }
 
-// lingering is how long a counter stays after it is as new: a caller that comes
-// again within this time costs no new one.
+// lingering is how long a counter stays after it is as new: a caller that comes again within this
+// time costs no new one.
 const lingering = time.Minute
 
 func (s *counters) find(key counted, now time.Duration) *counter {
@@ -156,8 +154,8 @@ func (s *counters) add(key counted, now time.Duration) *counter {
 	return c
 }
 
-// used notes a use. One that was refused has taken nothing, but keeps a counter
-// that may have to yield: who is quiet goes before who goes on trying.
+// used notes a use. One that was refused has taken nothing, but keeps a counter that may have to
+// yield: who is quiet goes before who goes on trying.
 func (s *counters) used(c *counter, now time.Duration, took bool) {
 	s.turns++
 	c.age.turn = s.turns
@@ -171,8 +169,8 @@ func (s *counters) forget() {
 	delete(s.byKey, s.queue.remove(0).counted)
 }
 
-// roundUp makes whole milliseconds, the unit in which a wait is sent, of which
-// none is a moment too short.
+// roundUp makes whole milliseconds, the unit in which a wait is sent, of which none is a moment too
+// short.
 func roundUp(wait time.Duration) time.Duration {
 	const unit = time.Millisecond
 	if short := wait % unit; short > 0 && wait <= 1<<62 {

@@ -38,8 +38,8 @@ func (b *tokenBucket) take(now time.Duration, n int) time.Duration {
 	return wait
 }
 
-// fixedWindow begins with the first take: windows of all keys that ended at
-// the same time would let everybody in at once.
+// fixedWindow begins with the first take: windows of all keys that ended at the same time would let
+// everybody in at once.
 type fixedWindow struct {
 	FixedWindow
 	began time.Duration
@@ -57,9 +57,9 @@ func (w *fixedWindow) take(now time.Duration, n int) time.Duration {
 	return 0
 }
 
-// slidingWindow remembers every take up to maxRuns of them. A key that may
-// take more has takes close to each other counted as one, at the time of the
-// last: it can be refused a little longer, and never exceed.
+// slidingWindow remembers every take up to maxRuns of them. A key that may take more has takes
+// close to each other counted as one, at the time of the last: it can be refused a little longer,
+// and never exceed.
 type slidingWindow struct {
 	SlidingWindow
 	runs  []run // in the order of time

@@ -1,6 +1,5 @@
-// Package sse writes event streams as MCP uses them: each event is one
-// JSON-RPC message. (specification 2026-07-28, basic/transports/streamable-http,
-// section Receiving Messages)
+// Package sse writes event streams as MCP uses them: each event is one JSON-RPC message.
+// (specification 2026-07-28, basic/transports/streamable-http, section Receiving Messages)
 package sse
 
 import (
@@ -15,8 +14,8 @@ type Stream struct {
 	buf []byte
 }
 
-// Open turns a response that nothing has been written to into a stream, with
-// the headers that keep proxies from buffering it.
+// Open turns a response that nothing has been written to into a stream, with the headers that keep
+// proxies from buffering it.
 func Open(w http.ResponseWriter) *Stream {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -39,6 +38,5 @@ func (s *Stream) Send(message []byte, until time.Time) error {
 	return s.rc.Flush()
 }
 
-// Close ends the time limit of the last event, so that the connection can
-// serve another request.
+// Close ends the time limit of the last event, so that the connection can serve another request.
 func (s *Stream) Close() { _ = s.rc.SetWriteDeadline(time.Time{}) }
