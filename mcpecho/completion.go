@@ -267,6 +267,10 @@ func (s *Server) complete(x *wire.Exchange) error {
 	return c.reply("completion", registry.resultTail)
 }
 
+func errNoTemplate() error {
+	return &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.uri is not a resource template of this server"}
+}
+
 // completable finds the prompt or resource template that a ref names.
 func (s *Server) completable(registry *registry, params *completing) (*entry, error) {
 	switch params.Ref.Type {
@@ -286,23 +290,22 @@ func (s *Server) completable(registry *registry, params *completing) (*entry, er
 }
 
 // completable lists the arguments that have a completer.
-func (t *entry) completable() []string {
+func (e *entry) completable() []string {
 	names := []string{}
-	for _, name := range t.args.Names() {
-		if t.completers[name] != nil {
+	for _, name := range e.args.Names() {
+		if e.completers[name] != nil {
 			names = append(names, name)
 		}
 	}
 	return names
 }
 
+var errNoCompletion = errors.New("completion is for prompts and resource templates")
+
 // checkCompleters makes sure that each completer is for an argument.
-func (t *entry) checkCompleters() error {
-	if len(t.completers) > 0 && t.kind != KindPrompt && (t.location == nil || t.location.Fixed()) {
-		return fmt.Errorf("completion is for prompts and resource templates")
-	}
-	names := t.args.Names()
-	for argument, fn := range t.completers {
+func (e *entry) checkCompleters() error {
+	names := e.args.Names()
+	for argument, fn := range e.completers {
 		if !slices.Contains(names, argument) {
 			return fmt.Errorf("completer for %q: not one of the arguments %s", argument, strings.Join(names, ", "))
 		}

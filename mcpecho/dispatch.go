@@ -1,6 +1,11 @@
 package mcpecho
 
 import (
+	"strconv"
+	"strings"
+
+	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/nearest"
 	"github.com/mcpecho/kit/internal/wire"
 )
 
@@ -40,3 +45,32 @@ func (s *Server) initialize(x *wire.Exchange) error {
 }
 
 func (s *Server) ping(x *wire.Exchange) error { return x.Result([]byte("{}")) }
+
+// unknown is the answer to a name that does not exist. A name of the program is refused like any
+// other, so that a gateway that denies a tool by its listed name cannot be walked past; both it and
+// a near name are told the listed one, unless the list hides entries from the caller.
+func (s *Server) unknown(kind listKind, name string) error {
+	r := s.registry.Load()
+	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(wire.Clip(name, 128))
+	if !s.cfg.HideForbidden {
+		if e, ok := r.written[kind][name]; ok {
+			message += "; it is listed as " + strconv.Quote(e.listedAs)
+		} else if near := r.near(kind, name); near != "" {
+			message += "; did you mean " + strconv.Quote(near) + "?"
+		}
+	}
+	return &Error{Code: jsonrpc.InvalidParams, Message: message}
+}
+
+// near is the listed name that name was most likely meant to be, "" when none is near.
+func (r *registry) near(kind listKind, name string) string {
+	h := &r.hints[kind]
+	h.once.Do(func() {
+		names := make([]string, len(r.lists[kind]))
+		for i, e := range r.lists[kind] {
+			names[i] = e.listedAs
+		}
+		h.names = nearest.New(names)
+	})
+	return h.names.Nearest(name)
+}

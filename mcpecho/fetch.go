@@ -16,7 +16,7 @@ import (
 )
 
 // fetch is the core's step that runs the query of a selector, as the steps before have left it.
-func (t *entry) fetch(next echo.HandlerFunc) echo.HandlerFunc {
+func (e *entry) fetch(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
 		if err := c.fetchQuery(); err != nil {

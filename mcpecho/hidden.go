@@ -6,7 +6,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/internal/wire"
 )
@@ -38,24 +37,10 @@ func (c *Call) hidden() bool {
 
 // unknown is the answer to what does not exist, in place of this call's.
 func (c *Call) unknown() error {
-	x := c.exchange
-	if x.Stopped() {
+	if c.exchange.Stopped() {
 		return wire.ErrStopped // whoever waited for it elsewhere is told the same
 	}
-	switch c.entry.surface {
-	case onTools:
-		return c.server.unknown(tools, c.entry.listedAs)
-	case onPrompts:
-		return c.server.unknown(prompts, c.entry.listedAs)
-	}
-	if x.Message.Method == "completion/complete" {
-		return errNoTemplate()
-	}
-	return notFound(x, c.uri)
-}
-
-func errNoTemplate() error {
-	return &Error{Code: jsonrpc.InvalidParams, Message: "params.ref.uri is not a resource template of this server"}
+	return c.entry.surface.unknown(c)
 }
 
 // hide logs why a call was refused, and answers as if there were nothing to call.

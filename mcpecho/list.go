@@ -168,7 +168,7 @@ func (s *Server) newListing(kind listKind) *entry {
 }
 
 // guarded says whether the entry has steps that permit or refuse.
-func (t *entry) guarded() bool { return slices.ContainsFunc(t.chain.steps, Step.decides) }
+func (e *entry) guarded() bool { return slices.ContainsFunc(e.chain.steps, Step.decides) }
 
 // permitted runs the permission steps of the call's entry. What is neither a
 // permission nor a refusal hides the entry too, and is logged.

@@ -6,15 +6,12 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
-	"github.com/mcpecho/kit/internal/nearest"
 	"github.com/mcpecho/kit/internal/wire"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
@@ -38,6 +35,29 @@ func Prompt[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts
 	return s
 }
 
+// promptSurface is that of prompts.
+type promptSurface struct{}
+
+func (promptSurface) String() string { return "prompt" }
+
+func (promptSurface) list(*entry) listKind { return prompts }
+
+func (promptSurface) settle(e *entry, s *Server, set *settings) error { return e.settleName(s, set) }
+
+func (promptSurface) check(e *entry, set *settings, _ *Definition) error {
+	switch {
+	case !isMessages(e.spec.out):
+		return fmt.Errorf("a prompt cannot render a %s: return a string, []string, Message or []Message", e.spec.out)
+	case set.mimeType != "":
+		return errMIMEType
+	}
+	return e.checkNoOutput(set)
+}
+
+func (promptSurface) compile(*entry, *settings, *Definition) error { return nil }
+
+func (promptSurface) unknown(c *Call) error { return c.server.unknown(prompts, c.entry.listedAs) }
+
 // promptEntry is the form of a prompt in its list.
 // (specification 2026-07-28, server/prompts, section Prompt)
 type promptEntry struct {
@@ -56,26 +76,26 @@ type promptArgument struct {
 	Required    bool   `json:"required,omitzero"`
 }
 
-func (t *entry) promptEntry(set *settings) (promptEntry, error) {
-	e := promptEntry{Name: t.listedAs, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
+func (promptSurface) form(e *entry, set *settings, _ wire.Wire) (any, error) {
+	prompt := promptEntry{Name: e.listedAs, Title: set.title, Description: set.description, Icons: set.icons, Meta: set.meta}
 	var schema struct {
 		Properties map[string]jsontext.Value `json:"properties"`
 	}
-	if err := json.Unmarshal(t.args.Schema(), &schema); err != nil {
-		return e, err
+	if err := json.Unmarshal(e.args.Schema(), &schema); err != nil {
+		return nil, err
 	}
-	required := t.args.Required()
-	for _, name := range t.args.Names() {
+	required := e.args.Required()
+	for _, name := range e.args.Names() {
 		var property struct {
 			Title       string `json:"title"`
 			Description string `json:"description"`
 		}
 		if err := json.Unmarshal(schema.Properties[name], &property); err != nil {
-			return e, err
+			return nil, err
 		}
-		e.Arguments = append(e.Arguments, promptArgument{name, property.Title, property.Description, slices.Contains(required, name)})
+		prompt.Arguments = append(prompt.Arguments, promptArgument{name, property.Title, property.Description, slices.Contains(required, name)})
 	}
-	return e, nil
+	return prompt, nil
 }
 
 // getPrompt serves prompts/get.
@@ -138,35 +158,6 @@ func (c *Call) failPrompt(err error) error {
 	return c.failEntry(&Error{Code: jsonrpc.InvalidParams, Message: summary(bad), Data: data})
 }
 
-// unknown is the answer to a name that does not exist. A name of the program is refused like any
-// other, so that a gateway that denies a tool by its listed name cannot be walked past; both it and
-// a near name are told the listed one, unless the list hides entries from the caller.
-func (s *Server) unknown(kind listKind, name string) error {
-	r := s.registry.Load()
-	message := "unknown " + strings.TrimSuffix(lists[kind].member, "s") + " " + strconv.Quote(wire.Clip(name, 128))
-	if !s.cfg.HideForbidden {
-		if e, ok := r.written[kind][name]; ok {
-			message += "; it is listed as " + strconv.Quote(e.listedAs)
-		} else if near := r.near(kind, name); near != "" {
-			message += "; did you mean " + strconv.Quote(near) + "?"
-		}
-	}
-	return &Error{Code: jsonrpc.InvalidParams, Message: message}
-}
-
-// near is the listed name that name was most likely meant to be, "" when none is near.
-func (r *registry) near(kind listKind, name string) string {
-	h := &r.hints[kind]
-	h.once.Do(func() {
-		names := make([]string, len(r.lists[kind]))
-		for i, e := range r.lists[kind] {
-			names[i] = e.listedAs
-		}
-		h.names = nearest.New(names)
-	})
-	return h.names.Nearest(name)
-}
-
 // wireMessage is a PromptMessage.
 type wireMessage struct {
 	Role    string       `json:"role"`
@@ -178,6 +169,23 @@ var messageTypes = []reflect.Type{
 }
 
 func isMessages(t reflect.Type) bool { return slices.Contains(messageTypes, t) }
+
+func (promptSurface) encode(c *Call, v any) (err error) {
+	c.answer.items, err = encodeMessages(v, c.exchange.Links())
+	return err
+}
+
+func (promptSurface) encodeJSON(c *Call, b []byte) error {
+	var text string
+	if err := json.Unmarshal(b, &text); err != nil {
+		return errors.New("mcpecho: a prompt was answered with something else than text")
+	}
+	return c.encode(text)
+}
+
+func (promptSurface) encodeMedia(c *Call, media string, body []byte) error {
+	return c.encode(blockOf(c, media, body))
+}
 
 // encodeMessages writes what a prompt rendered.
 func encodeMessages(v any, links bool) ([]byte, error) {

@@ -78,7 +78,7 @@ func (r *registry) prepare() {
 	r.tools, r.prompts, r.fixed = map[string]*entry{}, map[string]*entry{}, map[string]*entry{}
 	r.written = [listKinds]map[string]*entry{tools: {}, prompts: {}}
 	for _, e := range r.order {
-		kind := e.listKind()
+		kind := e.surface.list(e)
 		r.lists[kind] = append(r.lists[kind], e)
 		switch kind {
 		case tools:
@@ -111,11 +111,11 @@ type place struct {
 	name    string
 }
 
-func (t *entry) place() place {
-	if t.surface == onResources {
-		return place{t.surface, t.spec.uri}
+func (e *entry) place() place {
+	if e.spec.uri != "" {
+		return place{e.surface, e.spec.uri}
 	}
-	return place{t.surface, t.listedAs}
+	return place{e.surface, e.listedAs}
 }
 
 // claim takes the places of entries that are being added, or none of them.

@@ -3,6 +3,7 @@ package mcpecho
 import (
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 
@@ -52,6 +53,56 @@ func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 // strings, application/octet-stream for binary, application/json otherwise.
 func MIMEType(t string) Option {
 	return optionFunc(func(s *settings) { s.mimeType = t })
+}
+
+// resourceSurface is that of resources and their templates.
+type resourceSurface struct{}
+
+func (resourceSurface) String() string { return "resource" }
+
+func (resourceSurface) list(e *entry) listKind {
+	if e.location.Fixed() {
+		return resources
+	}
+	return templates
+}
+
+func (resourceSurface) settle(e *entry, _ *Server, set *settings) (err error) {
+	if set.name != "" {
+		e.name = joinName(e.group.prefix, set.name)
+	}
+	e.listedAs = e.name
+	e.location, err = location.New(e.spec.uri)
+	return err
+}
+
+func (resourceSurface) check(e *entry, set *settings, _ *Definition) error {
+	switch {
+	case isBlocks(e.resultType()):
+		return errors.New("a resource answers with Contents, not with content blocks")
+	case len(e.completers) > 0 && e.location.Fixed():
+		return errNoCompletion
+	}
+	return e.checkNoOutput(set)
+}
+
+func (resourceSurface) compile(e *entry, set *settings, def *Definition) error {
+	e.mimeType = set.mimeType
+	switch {
+	case e.mimeType != "":
+	case e.kind == KindSelector || e.kind == KindRetrieve:
+		e.mimeType = "application/json"
+	default:
+		e.mimeType = defaultMIMEType(def.Result)
+	}
+	return checkVariables(e.location.Vars(), e.args)
+}
+
+func (resourceSurface) unknown(c *Call) error {
+	if c.exchange.Message.Method == "completion/complete" {
+		return errNoTemplate()
+	}
+	return notFound(c.exchange, c.uri)
 }
 
 // checkVariables makes sure that every variable of a URI template is an argument, and that no argument
@@ -139,17 +190,17 @@ type resourceEntry struct {
 	Meta        map[string]any `json:"_meta,omitempty"`
 }
 
-func (t *entry) resourceEntry(set *settings) resourceEntry {
-	e := resourceEntry{
-		Name: t.name, Title: set.title, Description: set.description, MIMEType: t.mimeType,
+func (resourceSurface) form(e *entry, set *settings, _ wire.Wire) (any, error) {
+	resource := resourceEntry{
+		Name: e.name, Title: set.title, Description: set.description, MIMEType: e.mimeType,
 		Annotations: set.hints, Icons: set.icons, Meta: set.meta,
 	}
-	if t.location.Fixed() {
-		e.URI = t.spec.uri
+	if e.location.Fixed() {
+		resource.URI = e.spec.uri
 	} else {
-		e.URITemplate = t.spec.uri
+		resource.URITemplate = e.spec.uri
 	}
-	return e
+	return resource, nil
 }
 
 // defaultMIMEType follows the result type.
@@ -165,4 +216,71 @@ func defaultMIMEType(out reflect.Type) string {
 		return ""
 	}
 	return "application/json"
+}
+
+func (resourceSurface) encode(c *Call, v any) (err error) {
+	c.answer.items, err = c.encodeContents(v)
+	return err
+}
+
+func (resourceSurface) encodeJSON(c *Call, b []byte) error { return c.encode(rawJSON(b)) }
+
+func (resourceSurface) encodeMedia(c *Call, media string, body []byte) error {
+	return c.encode(content.Contents{Blob: body, MIMEType: media})
+}
+
+// encodeContents writes the contents of a resource.
+func (c *Call) encodeContents(v any) ([]byte, error) {
+	if out := c.entry.spec.out; v == nil && out != nil && isBinary(out) {
+		return nil, errNoContents
+	}
+	switch v := v.(type) {
+	case content.Contents:
+		return c.contents(v)
+	case []content.Contents:
+		return c.contents(v...)
+	case string:
+		return c.contents(content.Contents{Text: v})
+	case []byte:
+		return c.contents(content.Contents{Blob: append([]byte{}, v...)})
+	case io.Reader:
+		blob, err := c.readAll(v)
+		if err != nil {
+			return nil, err
+		}
+		return c.contents(content.Contents{Blob: blob})
+	}
+	body, err := binding.MarshalResult(v)
+	if err != nil {
+		return nil, err
+	}
+	return c.contents(content.Contents{Text: string(body)})
+}
+
+// readAll reads a blob up to the limit of a result and closes what it can.
+func (c *Call) readAll(r io.Reader) ([]byte, error) {
+	if closer, ok := r.(io.Closer); ok {
+		defer closer.Close()
+	}
+	max := c.server.cfg.MaxResultBytes
+	blob, err := io.ReadAll(io.LimitReader(r, int64(max)+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(blob) > max {
+		return nil, &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf("the resource has more than the %d bytes allowed", max)}
+	}
+	if blob == nil {
+		blob = []byte{}
+	}
+	return blob, nil
+}
+
+var errNoContents = errors.New("a resource that exists has at least one Contents: return gorm.ErrRecordNotFound for one that does not")
+
+func (c *Call) contents(list ...content.Contents) ([]byte, error) {
+	if len(list) == 0 {
+		return nil, errNoContents
+	}
+	return content.MarshalContents(list, c.uri, c.entry.mimeType)
 }

@@ -182,19 +182,19 @@ func (c *Call) lookAtNothing() error {
 }
 
 // coreSteps are the steps that the core puts into a chain.
-func (t *entry) coreSteps() []Step {
+func (e *entry) coreSteps() []Step {
 	steps := []Step{
-		{Name: stepValidate, Stage: StageValidate, Func: t.validate, Native: native.Step(), Single: true},
-		{Name: stepHandle, Stage: StageHandle, Func: t.handle, Native: native.Step()},
+		{Name: stepValidate, Stage: StageValidate, Func: e.validate, Native: native.Step(), Single: true},
+		{Name: stepHandle, Stage: StageHandle, Func: e.handle, Native: native.Step()},
 		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: native.Step(), Single: true},
 	}
-	if t.spec.row != nil {
-		steps = append(steps, Step{Name: stepFetch, Stage: StageFetch, Func: t.fetch, Native: native.Step()})
+	if e.spec.row != nil {
+		steps = append(steps, Step{Name: stepFetch, Stage: StageFetch, Func: e.fetch, Native: native.Step()})
 	}
 	return steps
 }
 
-func (t *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
+func (e *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		if err := CallFrom(ec).decode(); err != nil {
 			return err
@@ -222,11 +222,11 @@ func (c *Call) direct() bool {
 	return ok && w == &c.capture
 }
 
-func (t *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
+func (e *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := CallFrom(ec)
 		c.publishHeaders()
-		handle := t.spec.handle
+		handle := e.spec.handle
 		if !c.direct() {
 			handle = (*Call).handles
 		}

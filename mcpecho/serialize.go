@@ -2,9 +2,13 @@ package mcpecho
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // serialize is the core's own serialize step.
@@ -57,4 +61,46 @@ func (c *Call) made() (any, error) {
 		return nil, fmt.Errorf("mcpecho: %s returned a nil %s without an error", c.entry.name, p.Type())
 	}
 	return v, nil
+}
+
+// encode turns the value that the chain ended with into what is sent: the
+// items of content, contents or messages, and the structured content of a
+// tool. A result above [Config.MaxResultBytes] is refused.
+func (c *Call) encode(v any) (err error) {
+	defer func() {
+		if err != nil { // what is not sent is no answer, also where a middleware drops the error
+			c.answer.structured, c.answer.items, c.answer.text = nil, nil, nil
+		}
+	}()
+	if err = c.entry.surface.encode(c, v); err != nil {
+		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
+	}
+	if size, max := max(len(c.answer.structured), len(c.answer.items), len(c.answer.text)), c.server.cfg.MaxResultBytes; size > max {
+		return &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf(
+			"the result has %d bytes, more than the %d allowed: ask for fewer rows or a smaller page", size, max)}
+	}
+	return nil
+}
+
+// rawJSON is JSON that is encoded already.
+type rawJSON = jsontext.Value
+
+var (
+	blockType    = reflect.TypeFor[content.Block]()
+	contentsType = reflect.TypeFor[content.Contents]()
+	readerType   = reflect.TypeFor[io.Reader]()
+)
+
+// isBlocks says whether results of the type are content blocks.
+func isBlocks(t reflect.Type) bool {
+	return t.Implements(blockType) || t.Kind() == reflect.Slice && t.Elem().Implements(blockType)
+}
+
+// isContents says whether results of the type are the contents of resources.
+func isContents(t reflect.Type) bool {
+	return t == contentsType || t.Kind() == reflect.Slice && t.Elem() == contentsType
+}
+
+func isBinary(t reflect.Type) bool {
+	return t == reflect.TypeFor[[]byte]() || t.Implements(readerType)
 }

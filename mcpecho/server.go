@@ -130,20 +130,13 @@ func (s *Server) changed(entries []*entry) (tell func()) {
 	if len(watchers) == 0 {
 		return func() {}
 	}
-	var on [3]bool
-	for _, e := range entries {
-		on[e.surface] = true
-	}
 	return func() {
-		for _, list := range []struct {
-			surface surface
-			name    string
-		}{{onTools, "tools"}, {onResources, "resources"}, {onPrompts, "prompts"}} {
-			if !on[list.surface] {
+		for _, list := range surfaces {
+			if !slices.ContainsFunc(entries, func(e *entry) bool { return e.surface == list }) {
 				continue
 			}
 			for _, watch := range watchers {
-				watch(list.name)
+				watch(list.String() + "s")
 			}
 		}
 	}

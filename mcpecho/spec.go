@@ -30,18 +30,6 @@ type Spec struct {
 	newRows func() any
 }
 
-// surface is where clients find a spec.
-type surface uint8
-
-const (
-	onTools surface = iota
-	onResources
-	onPrompts
-)
-
-// String is the word for what a spec becomes.
-func (s surface) String() string { return [...]string{"tool", "resource", "prompt"}[s] }
-
 // Name is the name the spec was made with, before any group prefix.
 func (s *Spec) Name() string { return s.name }
 
@@ -57,7 +45,7 @@ func (s *Spec) Kind() Kind { return s.kind }
 //		mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"))
 func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
 	return &Spec{
-		name: name, kind: KindService, options: given(fn != nil, noFunction, opts),
+		name: name, kind: KindService, surface: onTools, options: given(fn != nil, noFunction, opts),
 		in: reflect.TypeFor[In](), out: reflect.TypeFor[Out](),
 		handle: func(c *Call) error {
 			out, err := fn(c, *Args[In](c))
@@ -88,7 +76,7 @@ func Retrieve[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error
 
 func selector[Row, In any](name string, kind Kind, fn func(c *Call, in In) (*gorm.DB, error), opts []Option) *Spec {
 	return &Spec{
-		name: name, kind: kind, options: given(fn != nil, noFunction, opts),
+		name: name, kind: kind, surface: onTools, options: given(fn != nil, noFunction, opts),
 		in: reflect.TypeFor[In](), row: reflect.TypeFor[Row](),
 		newRows: func() any { return new([]Row) },
 		handle: func(c *Call) error {

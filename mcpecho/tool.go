@@ -3,14 +3,49 @@ package mcpecho
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"maps"
-
-	"github.com/google/jsonschema-go/jsonschema"
+	"reflect"
+	"strings"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/jsonrpc"
+	"github.com/mcpecho/kit/internal/toon"
 	"github.com/mcpecho/kit/internal/wire"
+	"github.com/mcpecho/kit/mcpecho/content"
 )
+
+// toolSurface is that of tools.
+type toolSurface struct{}
+
+func (toolSurface) String() string { return "tool" }
+
+func (toolSurface) list(*entry) listKind { return tools }
+
+func (toolSurface) settle(e *entry, s *Server, set *settings) error { return e.settleName(s, set) }
+
+func (toolSurface) check(e *entry, set *settings, def *Definition) error {
+	switch {
+	case def.output == nil && (choose(set.structured, false) || choose(set.schema, false)):
+		return errors.New("content blocks have no structured content: leave StructuredContent and OutputSchema out")
+	case set.mimeType != "":
+		return errMIMEType
+	case e.kind == KindService && set.summaryOf != nil && set.summaryOf != e.spec.out:
+		return fmt.Errorf("Text is for a %s, the service returns a %s", set.summaryOf, e.spec.out)
+	case len(e.completers) > 0:
+		return errNoCompletion
+	}
+	return nil
+}
+
+func (toolSurface) compile(e *entry, set *settings, def *Definition) (err error) {
+	if e.headers, err = wire.Params(e.args.Schema()); err != nil {
+		return err
+	}
+	return e.compileOutput(set, def)
+}
+
+func (toolSurface) unknown(c *Call) error { return c.server.unknown(tools, c.entry.listedAs) }
 
 // toolEntry is the form of a tool in tools/list.
 // (specification 2026-07-28, server/tools, section Tool)
@@ -25,22 +60,20 @@ type toolEntry struct {
 	Meta         map[string]any  `json:"_meta,omitempty"`
 }
 
-func (t *entry) toolEntry(set *settings, output *jsonschema.Schema, w wire.Wire) (toolEntry, error) {
-	e := toolEntry{
-		Name: t.listedAs, Title: set.title, Description: set.description,
-		InputSchema: t.args.Schema(), Annotations: t.hints, Icons: set.icons, Meta: set.meta,
+func (toolSurface) form(e *entry, set *settings, w wire.Wire) (any, error) {
+	tool := toolEntry{
+		Name: e.listedAs, Title: set.title, Description: set.description,
+		InputSchema: e.args.Schema(), Annotations: e.hints, Icons: set.icons, Meta: set.meta,
 	}
-	if output == nil || w.OnlyObjects() && !t.object {
-		return e, nil
+	if e.object || !w.OnlyObjects() {
+		tool.OutputSchema = e.advertised
 	}
-	schema, err := binding.MarshalSchema(output)
-	e.OutputSchema = schema
-	return e, err
+	return tool, nil
 }
 
 // annotations derives the hints from the kind; explicit ones win.
-func (t *entry) annotations(explicit []Annotation, readOnly bool) map[string]bool {
-	hints := map[string]bool{"readOnlyHint": readOnly || t.kind != KindService}
+func (e *entry) annotations(explicit []Annotation, readOnly bool) map[string]bool {
+	hints := map[string]bool{"readOnlyHint": readOnly || e.kind != KindService}
 	for _, a := range explicit {
 		hints[a.key] = a.value
 	}
@@ -179,4 +212,89 @@ func (c *Call) toolError(f failure, err error) []byte {
 		body = withCommitted(body)
 	}
 	return mustMarshal(map[string]any{"error": body})
+}
+
+// encode encodes structured content once. Its text form is made when the
+// reply is written, from the same bytes.
+func (toolSurface) encode(c *Call, v any) (err error) {
+	if out := c.entry.spec.out; v == nil && out != nil && isBlocks(out) {
+		return errors.New("there is no content: return at least a content.Text")
+	}
+	switch v := v.(type) {
+	case content.Block:
+		c.answer.items, err = encodeBlocks([]content.Block{v}, c.exchange.Links())
+		return err
+	case []content.Block:
+		c.answer.items, err = encodeBlocks(v, c.exchange.Links())
+		return err
+	}
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(blockType) {
+		blocks := make([]content.Block, list.Len())
+		for i := range blocks {
+			blocks[i], _ = list.Index(i).Interface().(content.Block)
+		}
+		c.answer.items, err = encodeBlocks(blocks, c.exchange.Links())
+		return err
+	}
+	if c.answer.structured, err = binding.MarshalResult(v); err != nil {
+		return err
+	}
+	if c.entry.object && v != nil && string(c.answer.structured) == "null" {
+		return fmt.Errorf("mcpecho: %s results in a nil %T, but its output schema says an object: return a value", c.entry.name, v)
+	}
+	if c.entry.summary != nil && c.answer.fetched != nil { // neither a null nor what a middleware wrote
+		if c.answer.text, err = c.entry.summary(v); err != nil {
+			c.answer.text, err = c.entry.summary(c.answer.fetched) // the rows of a page, the row that was mapped
+		}
+		return err
+	}
+	if s, ok := v.(string); ok {
+		c.answer.text = []byte(strings.ToValidUTF8(s, "\uFFFD")) // text needs no quotes to be read
+		return nil
+	}
+	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.answer.structured)) {
+		text, err := toon.Append([]byte("# format: toon\n```toon\n"), c.answer.structured)
+		if err == nil && len(text) <= c.server.cfg.MaxResultBytes { // else JSON says it
+			c.answer.text = append(text, "\n```"...)
+		}
+	}
+	return nil
+}
+
+// encodeBlocks writes the content array of a tool result.
+func encodeBlocks(blocks []content.Block, links bool) ([]byte, error) {
+	forms := make([]content.Form, len(blocks))
+	for i, b := range blocks {
+		if b == nil {
+			return nil, fmt.Errorf("mcpecho: content %d is nil", i)
+		}
+		form, err := content.FormOf(b, links)
+		if err != nil {
+			return nil, err
+		}
+		forms[i] = form
+	}
+	return binding.Marshal(forms)
+}
+
+func (toolSurface) encodeJSON(c *Call, b []byte) error { return c.encode(rawJSON(b)) }
+
+var errMediaSchema = errors.New("mcpecho: what was written is no JSON, as the output schema promises")
+
+func (toolSurface) encodeMedia(c *Call, media string, body []byte) error {
+	if c.entry.output != nil {
+		return errMediaSchema
+	}
+	return c.encode(blockOf(c, media, body))
+}
+
+// blockOf is binary data as a content block.
+func blockOf(c *Call, media string, body []byte) content.Block {
+	switch kind, _, _ := strings.Cut(media, "/"); kind {
+	case "image":
+		return content.Image{Data: body, MIMEType: media}
+	case "audio":
+		return content.Audio{Data: body, MIMEType: media}
+	}
+	return content.Embedded{Resource: content.Contents{URI: "attachment:" + c.entry.name, Blob: body, MIMEType: media}}
 }

@@ -1,7 +1,6 @@
 package mcpecho
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/wire"
-	"github.com/mcpecho/kit/mcpecho/content"
 )
 
 // written is the error that the captured response of a call means: nil while nothing was written,
@@ -108,29 +106,10 @@ func (c *Call) takeWritten() error {
 		}
 		return c.setEncoded(b)
 	}
-	return c.takeMedia(media, body)
-}
-
-var errMediaSchema = errors.New("mcpecho: what was written is no JSON, as the output schema promises")
-
-// takeMedia makes binary data the content of the answer.
-func (c *Call) takeMedia(media string, body []byte) error {
 	if media == "" {
 		media = echo.MIMEOctetStream
 	}
-	if c.entry.surface == onResources {
-		return c.encode(content.Contents{Blob: body, MIMEType: media})
-	}
-	if c.entry.output != nil {
-		return errMediaSchema
-	}
-	switch kind, _, _ := strings.Cut(media, "/"); kind {
-	case "image":
-		return c.encode(content.Image{Data: body, MIMEType: media})
-	case "audio":
-		return c.encode(content.Audio{Data: body, MIMEType: media})
-	}
-	return c.encode(content.Embedded{Resource: content.Contents{URI: "attachment:" + c.entry.name, Blob: body, MIMEType: media}})
+	return c.entry.surface.encodeMedia(c, media, body)
 }
 
 // setEncoded takes JSON that no Go type vouches for: it is checked against the schema that clients
@@ -139,14 +118,7 @@ func (c *Call) setEncoded(b []byte) error {
 	if err := c.fits(b); err != nil {
 		return err
 	}
-	if c.entry.surface == onPrompts {
-		var text string
-		if err := json.Unmarshal(b, &text); err != nil {
-			return errors.New("mcpecho: a prompt was answered with something else than text")
-		}
-		return c.encode(text)
-	}
-	return c.encode(jsontext.Value(b))
+	return c.entry.surface.encodeJSON(c, b)
 }
 
 // fits checks JSON against the output schema of a tool that has one.
