@@ -12,10 +12,6 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// AsConfig configures [AsWithConfig]. Out itself says everything there is to
-// say, so it has no fields.
-type AsConfig[Out any] struct{}
-
 // As is a step of [mcpecho.StageSerialize] that shows the rows of a selector
 // or retrieve as Out, a struct whose fields are some of the model's. Only
 // their columns are fetched. Out
@@ -30,13 +26,7 @@ type AsConfig[Out any] struct{}
 //
 // A chain holds one serialize step: this one takes the place of the core's.
 // What does not fit the model is found at Add.
-func As[Out any]() mcpecho.Step { return AsWithConfig(AsConfig[Out]{}) }
-
-// AsWithConfig is [As] with a configuration.
-func AsWithConfig[Out any](cfg AsConfig[Out]) mcpecho.Step { return must(cfg.ToStep()) }
-
-// ToStep makes the step. Its error is always nil: there is nothing to get wrong.
-func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
+func As[Out any]() mcpecho.Step {
 	return mcpecho.Step{
 		Name: "serialize", Stage: mcpecho.StageSerialize, Native: native.Step(), Single: true,
 		Kinds: mcpecho.KindSelector | mcpecho.KindRetrieve,
@@ -53,7 +43,7 @@ func (AsConfig[Out]) ToStep() (mcpecho.Step, error) {
 			d.Func = serializeWith(convert)
 			return d.SetOutput(reflect.TypeFor[Out]())
 		},
-	}, nil
+	}
 }
 
 // projection fills the fields of one struct type from some of a model.

@@ -11,10 +11,6 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// FilterConfig configures [FilterWithConfig]. F itself says everything there
-// is to say, so it has no fields.
-type FilterConfig[F any] struct{}
-
 // Filter is a step of [mcpecho.StageFilter] that adds the fields of F to a
 // selector's arguments and narrows its query by those that a caller gives.
 // Package filters has the form of F. A field that does not fit the selector's
@@ -26,16 +22,9 @@ type FilterConfig[F any] struct{}
 //	}
 //
 // It panics when F is not a struct.
-func Filter[F any]() mcpecho.Step { return FilterWithConfig(FilterConfig[F]{}) }
-
-// FilterWithConfig is [Filter] with a configuration. It panics when that is
-// wrong; [FilterConfig.ToStep] returns the error.
-func FilterWithConfig[F any](cfg FilterConfig[F]) mcpecho.Step { return must(cfg.ToStep()) }
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (FilterConfig[F]) ToStep() (mcpecho.Step, error) {
+func Filter[F any]() mcpecho.Step {
 	if t := reflect.TypeFor[F](); t.Kind() != reflect.Struct {
-		return mcpecho.Step{}, fmt.Errorf("middleware: filter requires a struct of filters, %s is none", t)
+		panic(fmt.Sprintf("middleware: filter requires a struct of filters, %s is none", t))
 	}
 	return mcpecho.Step{
 		Name: "filter", Stage: mcpecho.StageFilter, Kinds: mcpecho.KindSelector, Native: native.Step(),
@@ -50,5 +39,5 @@ func (FilterConfig[F]) ToStep() (mcpecho.Step, error) {
 			})
 			return d.AddArguments(f.Part())
 		},
-	}, nil
+	}
 }

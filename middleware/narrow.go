@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"reflect"
 
 	"gorm.io/gorm"
@@ -9,14 +8,6 @@ import (
 	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
-
-// NarrowConfig configures [NarrowWithConfig].
-type NarrowConfig[Row any] struct {
-	// Skipper leaves a call without the narrowing: it then sees every row. Default: none.
-	Skipper Skipper
-	// Narrow adds the conditions that limit the rows. Required.
-	Narrow func(c *mcpecho.Call, db *gorm.DB) *gorm.DB
-}
 
 // Narrow limits the rows of one table that a call can see, whatever its query and its filters say:
 // those of selectors and retrieves, their counts and pages, the suggestions of CompleteColumn, in
@@ -38,54 +29,21 @@ type NarrowConfig[Row any] struct {
 //
 // It panics without a function.
 func Narrow[Row any](narrow func(c *mcpecho.Call, db *gorm.DB) *gorm.DB) mcpecho.Step {
-	return NarrowWithConfig(NarrowConfig[Row]{Narrow: narrow})
-}
-
-// NarrowWithConfig is [Narrow] with a configuration. It panics when that is wrong;
-// [NarrowConfig.ToStep] returns the error.
-func NarrowWithConfig[Row any](cfg NarrowConfig[Row]) mcpecho.Step { return must(cfg.ToStep()) }
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg NarrowConfig[Row]) ToStep() (mcpecho.Step, error) {
-	return narrowStep(reflect.TypeFor[Row](), cfg.Skipper, cfg.Narrow)
-}
-
-// NarrowAllConfig configures [NarrowAllWithConfig].
-type NarrowAllConfig struct {
-	// Skipper leaves a call without the narrowing: it then sees every row. Default: none.
-	Skipper Skipper
-	// Narrow adds the conditions that limit the rows of every table. Required.
-	Narrow func(c *mcpecho.Call, db *gorm.DB) *gorm.DB
+	return narrowStep(reflect.TypeFor[Row](), narrow)
 }
 
 // NarrowAll is [Narrow] for every table, by a column that all of them have, as that of a tenant. A
 // query of a table without the column fails. It panics without a function.
 func NarrowAll(narrow func(c *mcpecho.Call, db *gorm.DB) *gorm.DB) mcpecho.Step {
-	return NarrowAllWithConfig(NarrowAllConfig{Narrow: narrow})
+	return narrowStep(nil, narrow)
 }
 
-// NarrowAllWithConfig is [NarrowAll] with a configuration. It panics when that is wrong;
-// [NarrowAllConfig.ToStep] returns the error.
-func NarrowAllWithConfig(cfg NarrowAllConfig) mcpecho.Step { return must(cfg.ToStep()) }
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg NarrowAllConfig) ToStep() (mcpecho.Step, error) {
-	return narrowStep(nil, cfg.Skipper, cfg.Narrow)
-}
-
-func narrowStep(row reflect.Type, skipper Skipper, narrow func(*mcpecho.Call, *gorm.DB) *gorm.DB) (mcpecho.Step, error) {
+func narrowStep(row reflect.Type, narrow func(*mcpecho.Call, *gorm.DB) *gorm.DB) mcpecho.Step {
 	if narrow == nil {
-		return mcpecho.Step{}, errors.New("middleware: narrow requires a function that adds conditions")
+		panic("middleware: narrow requires a function that adds conditions")
 	}
 	return mcpecho.Step{
 		Name: "narrow", Stage: mcpecho.StageUser, Native: native.Step(),
-		Describe: func(d *mcpecho.Definition) error {
-			return d.Narrow(row, func(c *mcpecho.Call, db *gorm.DB) *gorm.DB {
-				if skips(skipper, c) {
-					return db
-				}
-				return narrow(c, db)
-			})
-		},
-	}, nil
+		Describe: func(d *mcpecho.Definition) error { return d.Narrow(row, narrow) },
+	}
 }

@@ -21,17 +21,11 @@ type Permission func(c *mcpecho.Call) error
 var ErrDenied = errors.New("middleware: not permitted")
 
 // HasScopes permits who has all the scopes. It panics without any.
-func HasScopes(scopes ...string) Permission { return scopePermission(scopes, false) }
+func HasScopes(scopes ...string) Permission { return newScopes(scopes, false).permit }
 
-// HasAnyScope permits who has one of the scopes. A challenge asks for the
-// first. It panics without any.
-func HasAnyScope(scopes ...string) Permission { return scopePermission(scopes, true) }
-
-func scopePermission(scopes []string, anyOf bool) Permission {
-	cfg := ScopesConfig{Scopes: slices.Clone(scopes), Any: anyOf}
-	must(cfg, checkRequired(scopes))
-	return cfg.permit
-}
+// HasAnyScope permits who has one of the scopes. A challenge asks for the first. It panics without
+// any.
+func HasAnyScope(scopes ...string) Permission { return newScopes(scopes, true).permit }
 
 // And permits what all of the permissions permit. The first denial decides,
 // except that the scopes which an authenticated caller lacks are gathered from

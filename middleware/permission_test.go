@@ -142,15 +142,6 @@ func TestPublicIsSeenInTheChainAndPermitsEveryone(t *testing.T) {
 	equal(t, "text", mcptest.New(t, srv).Do("tool", nil).Text, `{"ok":true}`)
 }
 
-func TestSkipperOfAPermissionLetsPass(t *testing.T) {
-	all := func(echo.Context) bool { return true }
-	srv := newServer(nil)
-	srv.Add(mcpecho.Service("tool", ok,
-		mw.ScopesWithConfig(mw.ScopesConfig{Scopes: []string{"admin"}, Skipper: all}),
-		mw.PermitWithConfig(mw.PermitConfig{Permit: func(*mcpecho.Call) error { return errors.New("no") }, Skipper: all})))
-	equal(t, "text", mcptest.New(t, srv).Do("tool", nil).Text, `{"ok":true}`)
-}
-
 func TestStepsRefuseArgumentsThatMakeNoSense(t *testing.T) {
 	for want, f := range map[string]func(){
 		"middleware: scopes requires at least one scope":     func() { mw.Scopes() },

@@ -12,14 +12,6 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// PermitConfig configures [PermitWithConfig].
-type PermitConfig struct {
-	// Skipper lets a call pass without a check. Optional.
-	Skipper Skipper
-	// Permit decides. Required.
-	Permit Permission
-}
-
 // Permit is a step of [mcpecho.StagePermissions] that lets a call pass when
 // the permission returns nil. A refusal is a tool result with isError of type
 // forbidden, "not permitted", with the cause only in the log. What a model may
@@ -31,26 +23,15 @@ type PermitConfig struct {
 //
 //	mw.Permit(mw.Or(mw.HasScopes("invoices:read"), worksHere))
 func Permit(permit Permission) mcpecho.Step {
-	return PermitWithConfig(PermitConfig{Permit: permit})
-}
-
-// PermitWithConfig is [Permit] with a configuration. It panics when that is
-// wrong; [PermitConfig.ToStep] returns the error.
-func PermitWithConfig(cfg PermitConfig) mcpecho.Step {
-	return must(cfg.ToStep())
-}
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg PermitConfig) ToStep() (mcpecho.Step, error) {
-	if cfg.Permit == nil {
-		return mcpecho.Step{}, errors.New("middleware: permit requires a function: use Public for a tool that everyone may call")
+	if permit == nil {
+		panic("middleware: permit requires a function: use Public for a tool that everyone may call")
 	}
-	return permissionStep("permit", cfg.Skipper, cfg.Permit, nil), nil
+	return permissionStep("permit", permit, nil)
 }
 
-// permissionStep is the one form of the steps that ask a permission. scopes is
-// what the step makes known to the chain, if anything.
-func permissionStep(name string, skipper Skipper, permit Permission, scopes *ScopesConfig) mcpecho.Step {
+// permissionStep makes the steps that ask a permission. The other steps of the chain name scopes,
+// which may be nil, in their challenges.
+func permissionStep(name string, permit Permission, scopes *neededScopes) mcpecho.Step {
 	return mcpecho.Step{
 		Name: name, Stage: mcpecho.StagePermissions, Native: native.Step(),
 		Describe: func(d *mcpecho.Definition) error {
@@ -58,7 +39,7 @@ func permissionStep(name string, skipper Skipper, permit Permission, scopes *Sco
 			if scopes != nil {
 				all.steps = append(all.steps, scopes)
 			}
-			d.Func = unless(skipper, mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
+			d.Func = mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 				if err := permit(c); err != nil {
 					if ended := c.Ctx().Err(); ended != nil {
 						return ended // nothing was refused: the permission could not end
@@ -66,7 +47,7 @@ func permissionStep(name string, skipper Skipper, permit Permission, scopes *Sco
 					return all.refuse(ec, c.Principal(), err)
 				}
 				return next(ec)
-			}))
+			})
 			return nil
 		},
 	}

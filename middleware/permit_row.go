@@ -1,21 +1,12 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 
 	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/mcpecho"
 )
-
-// PermitRowConfig configures [PermitRowWithConfig].
-type PermitRowConfig[Row any] struct {
-	// Skipper lets the rows of a call pass unchecked. Optional.
-	Skipper Skipper
-	// Permit decides about one row; see [PermitRow]. Required.
-	Permit func(c *mcpecho.Call, row Row) error
-}
 
 // PermitRow is a step of [mcpecho.StageRows] that decides about single rows, after they were fetched
 // and before any of them is sent: an error of permit refuses the whole call. It sees whole rows,
@@ -36,40 +27,25 @@ type PermitRowConfig[Row any] struct {
 // succeeds without a checked row fails. Inherited from a server or group, it checks the rows of its
 // type that come by, in calls inside others too. It panics without a function.
 func PermitRow[Row any](permit func(c *mcpecho.Call, row Row) error) mcpecho.Step {
-	return PermitRowWithConfig(PermitRowConfig[Row]{Permit: permit})
-}
-
-// PermitRowWithConfig is [PermitRow] with a configuration. It panics when that is wrong;
-// [PermitRowConfig.ToStep] returns the error.
-func PermitRowWithConfig[Row any](cfg PermitRowConfig[Row]) mcpecho.Step { return must(cfg.ToStep()) }
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg PermitRowConfig[Row]) ToStep() (mcpecho.Step, error) {
 	row := reflect.TypeFor[Row]()
 	switch {
-	case cfg.Permit == nil:
-		return mcpecho.Step{}, errors.New("middleware: permit_row requires a function that decides about a row")
+	case permit == nil:
+		panic("middleware: permit_row requires a function that decides about a row")
 	case row.Kind() != reflect.Struct:
-		return mcpecho.Step{}, fmt.Errorf("middleware: permit_row is about rows, which are structs: %s is none", row)
+		panic(fmt.Sprintf("middleware: permit_row is about rows, which are structs: %s is none", row))
 	}
 	check := func(c *mcpecho.Call, row any) error {
 		r, ok := row.(Row)
-		if !ok || skips(cfg.Skipper, c) {
+		if !ok {
 			return nil
 		}
-		if err := cfg.Permit(c, r); err != nil {
+		if err := permit(c, r); err != nil {
 			return notPermitted(err)
 		}
 		return nil
 	}
 	return mcpecho.Step{
 		Name: "permit_row", Stage: mcpecho.StageRows, Native: native.Step(),
-		Describe: func(d *mcpecho.Definition) error {
-			if err := d.PermitRows(row, check); err != nil {
-				return err
-			}
-			d.Func = unless(cfg.Skipper, d.Func)
-			return nil
-		},
-	}, nil
+		Describe: func(d *mcpecho.Definition) error { return d.PermitRows(row, check) },
+	}
 }

@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,17 +9,6 @@ import (
 
 	"github.com/mcpecho/kit/mcpecho"
 )
-
-// ScopesConfig configures [ScopesWithConfig].
-type ScopesConfig struct {
-	// Skipper lets a call pass without a check. Optional.
-	Skipper Skipper
-	// Scopes are the OAuth scopes that the caller's token must all have.
-	// Required.
-	Scopes []string
-	// Any makes one of the scopes enough, as [AnyScope] does.
-	Any bool
-}
 
 // Scopes is a step of [mcpecho.StagePermissions] that lets a call pass when
 // its principal has all the scopes. It panics without any: an empty list would
@@ -34,65 +22,57 @@ type ScopesConfig struct {
 // what the chain needs, as requiredScopes.
 // (specification 2026-07-28, basic/authorization, section Scope Challenge Handling)
 func Scopes(scopes ...string) mcpecho.Step {
-	return ScopesWithConfig(ScopesConfig{Scopes: scopes})
+	needed := newScopes(scopes, false)
+	return permissionStep("scopes", needed.permit, needed)
 }
 
-// AnyScope is [Scopes] for which one of the scopes is enough. A challenge asks
-// for the first, so name the one that allows least first, as in
-// AnyScope("invoices:read", "invoices:write").
+// AnyScope is [Scopes] for which one of the scopes is enough. A challenge asks for the first, so name
+// the one that allows least first, as in AnyScope("invoices:read", "invoices:write").
 func AnyScope(scopes ...string) mcpecho.Step {
-	return ScopesWithConfig(ScopesConfig{Scopes: scopes, Any: true})
+	needed := newScopes(scopes, true)
+	return permissionStep("anyscope", needed.permit, needed)
 }
 
-// ScopesWithConfig is [Scopes] with a configuration. It panics when that is
-// wrong; [ScopesConfig.ToStep] returns the error.
-func ScopesWithConfig(cfg ScopesConfig) mcpecho.Step {
-	return must(cfg.ToStep())
+// neededScopes are the scopes that one step or permission asks for.
+type neededScopes struct {
+	names []string
+	any   bool // one is enough
 }
 
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg ScopesConfig) ToStep() (mcpecho.Step, error) {
-	if err := checkRequired(cfg.Scopes); err != nil {
-		return mcpecho.Step{}, err
+// newScopes panics when no caller could have the scopes, or every caller would.
+func newScopes(names []string, anyOf bool) *neededScopes {
+	if len(names) == 0 {
+		panic("middleware: scopes requires at least one scope: use Public for a tool that everyone may call")
 	}
-	cfg.Scopes = slices.Clone(cfg.Scopes)
-	step := permissionStep("scopes", cfg.Skipper, cfg.permit, &cfg)
-	if cfg.Any {
-		step.Name = "anyscope"
+	if err := checkScopes(names); err != nil {
+		panic(err.Error())
 	}
-	return step, nil
-}
-
-func checkRequired(scopes []string) error {
-	if len(scopes) == 0 {
-		return errors.New("middleware: scopes requires at least one scope: use Public for a tool that everyone may call")
-	}
-	return checkScopes(scopes)
+	return &neededScopes{slices.Clone(names), anyOf}
 }
 
 // permit is a [Permission].
-func (cfg *ScopesConfig) permit(c *mcpecho.Call) error {
+func (n *neededScopes) permit(c *mcpecho.Call) error {
 	p := c.Principal()
-	if cfg.Any && slices.ContainsFunc(cfg.Scopes, p.HasScope) {
+	if n.any && slices.ContainsFunc(n.names, p.HasScope) {
 		return nil
 	}
-	for _, s := range cfg.Scopes {
-		if cfg.Any || !p.HasScope(s) {
-			return &scopeError{cfg.needed(p)}
+	for _, s := range n.names {
+		if n.any || !p.HasScope(s) {
+			return &scopeError{n.of(p)}
 		}
 	}
 	return nil
 }
 
-// needed are the scopes with which the caller would pass.
-func (cfg *ScopesConfig) needed(p *mcpecho.Principal) []string {
-	if !cfg.Any {
-		return cfg.Scopes
+// of are the scopes with which a principal would pass: those that it has already, too.
+func (n *neededScopes) of(p *mcpecho.Principal) []string {
+	if !n.any {
+		return n.names
 	}
-	if held := slices.IndexFunc(cfg.Scopes, p.HasScope); held >= 0 {
-		return cfg.Scopes[held : held+1]
+	if held := slices.IndexFunc(n.names, p.HasScope); held >= 0 {
+		return n.names[held : held+1]
 	}
-	return cfg.Scopes[:1]
+	return n.names[:1]
 }
 
 // scopeError is a denial that more scopes would lift.
@@ -106,7 +86,7 @@ func (e *scopeError) Unwrap() error { return ErrDenied }
 
 // chainScopes are the scope steps of one chain. All of its permission steps
 // share them, so that the first denial can name what the others need.
-type chainScopes struct{ steps []*ScopesConfig }
+type chainScopes struct{ steps []*neededScopes }
 
 type chainScopesKey struct{}
 
@@ -129,10 +109,8 @@ func (all *chainScopes) deny(ec echo.Context, p *mcpecho.Principal, cause *scope
 			}
 		}
 	}
-	for _, cfg := range all.steps {
-		if !skips(cfg.Skipper, ec) {
-			add(cfg.needed(p))
-		}
+	for _, scopes := range all.steps {
+		add(scopes.of(p))
 	}
 	add(cause.needed)
 	if p == nil {

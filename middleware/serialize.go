@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"fmt"
 	"reflect"
 
@@ -11,12 +10,6 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// SerializeConfig configures [SerializeWithConfig].
-type SerializeConfig[Row, Out any] struct {
-	// Convert makes what is shown of a row. Required.
-	Convert func(Row) Out
-}
-
 // Serialize is a step of [mcpecho.StageSerialize] that shows each row of a
 // selector, the row of a retrieve or the result of a service as an Out, made
 // by convert. Out becomes the tool's output schema. Row is the model, or what
@@ -25,20 +18,8 @@ type SerializeConfig[Row, Out any] struct {
 // A chain holds one serialize step: this one takes the place of the core's.
 // It panics when convert is nil.
 func Serialize[Row, Out any](convert func(Row) Out) mcpecho.Step {
-	return SerializeWithConfig(SerializeConfig[Row, Out]{Convert: convert})
-}
-
-// SerializeWithConfig is [Serialize] with a configuration. It panics when that
-// is wrong; [SerializeConfig.ToStep] returns the error.
-func SerializeWithConfig[Row, Out any](cfg SerializeConfig[Row, Out]) mcpecho.Step {
-	return must(cfg.ToStep())
-}
-
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg SerializeConfig[Row, Out]) ToStep() (mcpecho.Step, error) {
-	convert := cfg.Convert
 	if convert == nil {
-		return mcpecho.Step{}, errors.New("middleware: serialize requires a function")
+		panic("middleware: serialize requires a function")
 	}
 	return mcpecho.Step{
 		Name: "serialize", Stage: mcpecho.StageSerialize, Native: native.Step(), Single: true,
@@ -54,7 +35,7 @@ func (cfg SerializeConfig[Row, Out]) ToStep() (mcpecho.Step, error) {
 			d.Func = serializeWith(mapped)
 			return d.SetOutput(reflect.TypeFor[Out]())
 		},
-	}, nil
+	}
 }
 
 func serializeWith(convert func(any) (any, error)) echo.MiddlewareFunc {

@@ -2,9 +2,10 @@ package middleware
 
 import "github.com/labstack/echo/v4"
 
-// Skipper decides for one request that a middleware does nothing, as in Echo:
-// a Skipper of Echo's own middleware package fits. Steps that shape what a tool
-// promises in its schemas have none.
+// Skipper decides for one request that a middleware does nothing, as in Echo: a Skipper of Echo's own
+// middleware package fits. Two kinds of step have none: those that add to a tool's schemas, which
+// hold for every call, and those that decide who may call or which rows there are, whose exceptions
+// belong into the [Permission] or function that decides.
 type Skipper = func(ec echo.Context) bool
 
 func skips(s Skipper, ec echo.Context) bool { return s != nil && s(ec) }
