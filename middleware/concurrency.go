@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"fmt"
 	"sync"
 	"time"
@@ -24,9 +25,6 @@ type ConcurrencyConfig struct {
 	// usually takes. Default: 1 s.
 	RetryAfter time.Duration
 }
-
-// DefaultConcurrencyConfig has the defaults of [Concurrency].
-var DefaultConcurrencyConfig = ConcurrencyConfig{Key: ByPrincipal, RetryAfter: time.Second}
 
 // Concurrency is a step of [mcpecho.StageRateLimit] that lets at most n calls
 // of each caller run at once, counted in this process. One more is refused
@@ -54,11 +52,9 @@ func (cfg ConcurrencyConfig) ToStep() (mcpecho.Step, error) {
 		return mcpecho.Step{}, fmt.Errorf("middleware: concurrency RetryAfter %s is negative: leave it 0 for its default", cfg.RetryAfter)
 	}
 	if cfg.Key == nil {
-		cfg.Key = DefaultConcurrencyConfig.Key
+		cfg.Key = ByPrincipal
 	}
-	if cfg.RetryAfter == 0 {
-		cfg.RetryAfter = DefaultConcurrencyConfig.RetryAfter
-	}
+	cfg.RetryAfter = cmp.Or(cfg.RetryAfter, time.Second)
 	cfg.RetryAfter = (cfg.RetryAfter + time.Millisecond - 1).Truncate(time.Millisecond) // the unit in which it is sent
 	running := &running{max: cfg.Max, calls: map[string]int{}}
 	limit := mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {

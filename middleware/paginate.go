@@ -32,9 +32,6 @@ type PaginateConfig struct {
 	Keyset bool
 }
 
-// DefaultPaginateConfig has the defaults of [Paginate].
-var DefaultPaginateConfig = PaginateConfig{Limit: 20, MaxLimit: 100}
-
 // Paginate is a step of [mcpecho.StagePaginate] that cuts a selector's list
 // into numbered pages of limit rows. It adds the arguments "page" and "limit"
 // and puts the rows into an envelope with items, page, limit, total,
@@ -58,13 +55,7 @@ func PaginateWithConfig(cfg PaginateConfig) mcpecho.Step {
 
 // ToStep makes the step, or says what is wrong with the configuration.
 func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
-	if cfg.MaxLimit == 0 {
-		cfg.MaxLimit = max(cfg.Limit, DefaultPaginateConfig.MaxLimit)
-	}
-	if cfg.Limit == 0 {
-		cfg.Limit = min(DefaultPaginateConfig.Limit, cfg.MaxLimit)
-	}
-	if cfg.Limit < 0 || cfg.MaxLimit < cfg.Limit {
+	if cfg.Limit < 0 || cfg.MaxLimit < 0 || cfg.MaxLimit > 0 && cfg.MaxLimit < cfg.Limit {
 		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be positive and at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
 	}
 	step := mcpecho.Step{

@@ -17,13 +17,6 @@ import (
 	"github.com/mcpecho/kit/store"
 )
 
-// The policies of [RateLimitConfig].
-type (
-	TokenBucket   = store.TokenBucket
-	FixedWindow   = store.FixedWindow
-	SlidingWindow = store.SlidingWindow
-)
-
 // RateLimitConfig configures [RateLimitWithConfig].
 type RateLimitConfig struct {
 	// Skipper lets a call pass uncounted. Optional.
@@ -35,7 +28,7 @@ type RateLimitConfig struct {
 	// rounded up, at least 1.
 	Burst int
 	// Policy counts in another way than by the bucket of Rate and Burst, which
-	// must then be 0: [FixedWindow] or [SlidingWindow]. Optional.
+	// must then be 0: [store.FixedWindow] or [store.SlidingWindow]. Optional.
 	Policy store.Policy
 	// Key names who or what a call is counted for: [ByPrincipal], [ByTool],
 	// [ByPrincipalAndTool], or a function of the application, as one that reads
@@ -58,12 +51,6 @@ type RateLimitConfig struct {
 	// they are refused as rate_limited, to be tried again after a second. Either
 	// is logged, at most once a second.
 	FailOpen bool
-}
-
-// DefaultRateLimitConfig has the defaults of [RateLimit].
-var DefaultRateLimitConfig = RateLimitConfig{
-	Key:            ByPrincipal,
-	LimiterTimeout: 100 * time.Millisecond,
 }
 
 // RateLimit is a step of [mcpecho.StageRateLimit] that bounds how many calls
@@ -97,15 +84,15 @@ func (cfg RateLimitConfig) ToStep() (mcpecho.Step, error) {
 	}
 	if cfg.Policy == nil {
 		burst := cmp.Or(cfg.Burst, int(min(max(1, math.Ceil(float64(cfg.Rate))), math.MaxInt32)))
-		cfg.Policy = TokenBucket{Rate: float64(cfg.Rate), Burst: burst}
+		cfg.Policy = store.TokenBucket{Rate: float64(cfg.Rate), Burst: burst}
 	}
 	if cfg.Key == nil {
-		cfg.Key = DefaultRateLimitConfig.Key
+		cfg.Key = ByPrincipal
 	}
 	if cfg.Limiter == nil {
 		cfg.Limiter = store.NewMemoryLimiter(store.MemoryLimiterConfig{})
 	}
-	cfg.LimiterTimeout = cmp.Or(cfg.LimiterTimeout, DefaultRateLimitConfig.LimiterTimeout)
+	cfg.LimiterTimeout = cmp.Or(cfg.LimiterTimeout, 100*time.Millisecond)
 	if _, local := cfg.Limiter.(*store.MemoryLimiter); local {
 		cfg.LimiterTimeout = 0 // there is nothing to wait for
 	}
@@ -136,7 +123,7 @@ func (cfg RateLimitConfig) check() error {
 		return errors.New("middleware: ratelimit has a Policy and a Rate or Burst: use one of the two")
 	}
 	switch cfg.Policy.(type) {
-	case TokenBucket, FixedWindow, SlidingWindow:
+	case store.TokenBucket, store.FixedWindow, store.SlidingWindow:
 	default:
 		return fmt.Errorf("middleware: ratelimit Policy is a %T: use a TokenBucket, FixedWindow or SlidingWindow, and no pointer", cfg.Policy)
 	}

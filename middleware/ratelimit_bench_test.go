@@ -47,8 +47,8 @@ var limits = []struct {
 }{
 	{"none", func() []mcpecho.Option { return nil }},
 	{"TokenBucket", func() []mcpecho.Option { return []mcpecho.Option{mw.RateLimit(1e6)} }},
-	{"FixedWindow", func() []mcpecho.Option { return limitedBy(mw.FixedWindow{Max: 1e9, Per: time.Minute}) }},
-	{"SlidingWindow", func() []mcpecho.Option { return limitedBy(mw.SlidingWindow{Max: 1e9, Per: time.Minute}) }},
+	{"FixedWindow", func() []mcpecho.Option { return limitedBy(store.FixedWindow{Max: 1e9, Per: time.Minute}) }},
+	{"SlidingWindow", func() []mcpecho.Option { return limitedBy(store.SlidingWindow{Max: 1e9, Per: time.Minute}) }},
 	{"Concurrency", func() []mcpecho.Option { return []mcpecho.Option{mw.Concurrency(1000)} }},
 }
 

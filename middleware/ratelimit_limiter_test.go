@@ -52,7 +52,7 @@ func TestRateLimitOfReplicasMeetsInOneLimiter(t *testing.T) {
 	shared := &ledger{taken: map[string]int{}}
 	replica := func() *mcptest.Client {
 		srv := newServer(nil)
-		srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Name: "calls", Limiter: shared, Policy: mw.SlidingWindow{Max: 2, Per: time.Minute}}))
+		srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Name: "calls", Limiter: shared, Policy: store.SlidingWindow{Max: 2, Per: time.Minute}}))
 		srv.Add(mcpecho.Service("tool", ok))
 		return mcptest.New(t, srv).As(ann)
 	}

@@ -31,7 +31,7 @@ func TestRateLimitFollowsItsPolicy(t *testing.T) {
 		calls []call
 	}{
 		"fixed window": {
-			mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 2, Per: 60 * s}},
+			mw.RateLimitConfig{Policy: store.FixedWindow{Max: 2, Per: 60 * s}},
 			[]call{{0, ""}, {10 * s, ""}, {20 * s, "40"}, {60*s - 1, "1"}, {60 * s, ""}, {60 * s, ""}, {60 * s, "60"}},
 		},
 		"token bucket": {
@@ -39,11 +39,11 @@ func TestRateLimitFollowsItsPolicy(t *testing.T) {
 			[]call{{0, ""}, {0, ""}, {0, "1"}, {s, ""}, {s, "1"}, {10 * s, ""}, {10 * s, ""}, {10 * s, "1"}},
 		},
 		"token bucket as a policy": {
-			mw.RateLimitConfig{Policy: mw.TokenBucket{Rate: 0.5, Burst: 1}},
+			mw.RateLimitConfig{Policy: store.TokenBucket{Rate: 0.5, Burst: 1}},
 			[]call{{0, ""}, {0, "2"}, {s, "1"}, {2 * s, ""}, {2 * s, "2"}},
 		},
 		"sliding window": {
-			mw.RateLimitConfig{Policy: mw.SlidingWindow{Max: 2, Per: 60 * s}},
+			mw.RateLimitConfig{Policy: store.SlidingWindow{Max: 2, Per: 60 * s}},
 			[]call{{59 * s, ""}, {59 * s, ""}, {61 * s, "58"}, {119*s - 1, "1"}, {119 * s, ""}, {120 * s, ""}, {120 * s, "59"}},
 		},
 	} {
@@ -133,7 +133,7 @@ func TestRateLimitOfResourcesPromptsAndCompletions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			at := new(clock)
 			srv := newServer(nil)
-			srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 2, Per: time.Minute},
+			srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: store.FixedWindow{Max: 2, Per: time.Minute},
 				Name: "calls", Limiter: store.NewMemoryLimiter(store.MemoryLimiterConfig{Now: at.now})}))
 			srv.Add(
 				mcpecho.Resource("notes://today", func(*mcpecho.Call, nothing) (string, error) { return "x", nil }),
@@ -179,7 +179,7 @@ func TestRateLimitThatRefusesChargesNoneAfterIt(t *testing.T) {
 	limited := func(policy store.Policy) mcpecho.Step {
 		return mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: policy, Name: "calls", Limiter: memory})
 	}
-	first, second := limited(mw.FixedWindow{Max: 1, Per: time.Minute}), limited(mw.FixedWindow{Max: 2, Per: time.Hour})
+	first, second := limited(store.FixedWindow{Max: 1, Per: time.Minute}), limited(store.FixedWindow{Max: 2, Per: time.Hour})
 	srv := newServer(nil)
 	srv.Add(mcpecho.Service("tool", ok, first, second))
 	client := mcptest.New(t, srv).As(ann)
@@ -201,12 +201,12 @@ func TestRateLimitThatRefusesChargesNoneAfterIt(t *testing.T) {
 func TestRateLimitSaysWhatIsWrongWithItsConfiguration(t *testing.T) {
 	for want, cfg := range map[string]mw.RateLimitConfig{
 		"of 0 calls per second must be positive":          {},
-		"Rate or Burst: use one of the two":               {Rate: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
-		"a Policy and a Rate or Burst":                    {Burst: 1, Policy: mw.FixedWindow{Max: 1, Per: time.Second}},
-		"make Max at least 1":                             {Policy: mw.FixedWindow{Per: time.Second}},
-		"Per at least 1ms":                                {Policy: mw.SlidingWindow{Max: 1}},
-		"make Burst at least 1":                           {Policy: mw.TokenBucket{Rate: 1}},
-		"is a *store.FixedWindow: use a TokenBucket":      {Policy: &mw.FixedWindow{Max: 1, Per: time.Second}},
+		"Rate or Burst: use one of the two":               {Rate: 1, Policy: store.FixedWindow{Max: 1, Per: time.Second}},
+		"a Policy and a Rate or Burst":                    {Burst: 1, Policy: store.FixedWindow{Max: 1, Per: time.Second}},
+		"make Max at least 1":                             {Policy: store.FixedWindow{Per: time.Second}},
+		"Per at least 1ms":                                {Policy: store.SlidingWindow{Max: 1}},
+		"make Burst at least 1":                           {Policy: store.TokenBucket{Rate: 1}},
+		"is a *store.FixedWindow: use a TokenBucket":      {Policy: &store.FixedWindow{Max: 1, Per: time.Second}},
 		"requires a Name":                                 {Rate: 1, Limiter: broken{}},
 		"LimiterTimeout or Burst is negative: leave it 0": {Rate: 1, LimiterTimeout: -1},
 	} {

@@ -172,7 +172,7 @@ func TestRateLimitOfAnonymousCallersIsByNetwork(t *testing.T) {
 
 func TestRateLimitOfAPrincipalOutlivesMadeUpAddresses(t *testing.T) {
 	srv := newServer(nil)
-	srv.Add(mcpecho.Service("tool", ok, mw.Public("a test"), mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: mw.FixedWindow{Max: 1, Per: 24 * time.Hour}})))
+	srv.Add(mcpecho.Service("tool", ok, mw.Public("a test"), mw.RateLimitWithConfig(mw.RateLimitConfig{Policy: store.FixedWindow{Max: 1, Per: 24 * time.Hour}})))
 	mallory := mcptest.New(t, srv).As(&mcpecho.Principal{ID: "mallory"})
 	equal(t, "first", mallory.Do("tool", nil).IsError, false)
 	e := echo.New()
