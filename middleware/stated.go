@@ -1,7 +1,6 @@
 package middleware
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -10,31 +9,26 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// PublicConfig configures [PublicWithConfig].
-type PublicConfig struct {
-	// Reason says why everyone may call the tool, for who reads the code or the
-	// printed chain. Required.
-	Reason string
-}
-
-// Public is a step of [mcpecho.StagePermissions] that does nothing: it marks
-// a tool that everyone who reaches the server may call, so that a chain
-// without permissions is seen to be meant. It panics without a reason.
+// Public is a step of [mcpecho.StagePermissions] that does nothing: it states that everyone who
+// reaches the server may call the tool, and why, so that a chain without permissions is seen to be
+// meant. [mcpecho.Server.Fprint] prints the reason. It panics without one.
 func Public(reason string) mcpecho.Step {
-	return PublicWithConfig(PublicConfig{Reason: reason})
+	return stated("public", mcpecho.StagePermissions, reason, "say why everyone may call the tool")
 }
 
-// PublicWithConfig is [Public] with a configuration. It panics when that is
-// wrong; [PublicConfig.ToStep] returns the error.
-func PublicWithConfig(cfg PublicConfig) mcpecho.Step {
-	return must(cfg.ToStep())
+// Unlimited is a step of [mcpecho.StageRateLimit] that does nothing: it states that a tool, or with
+// Server.Use every tool, is called without a limit, and why, so that a chain without [RateLimit] is
+// seen to be meant; as when a gateway in front of the server limits its callers.
+// [mcpecho.Server.Fprint] prints the reason. It panics without one.
+func Unlimited(reason string) mcpecho.Step {
+	return stated("unlimited", mcpecho.StageRateLimit, reason, "say what limits its callers, or why nothing does")
 }
 
-// ToStep makes the step, or says what is wrong with the configuration.
-func (cfg PublicConfig) ToStep() (mcpecho.Step, error) {
-	if strings.TrimSpace(cfg.Reason) == "" {
-		return mcpecho.Step{}, errors.New("middleware: public requires a reason: say why everyone may call the tool")
+// stated is a step that stands in the place of one that is left out on purpose.
+func stated(name string, stage mcpecho.Stage, reason, ask string) mcpecho.Step {
+	if strings.TrimSpace(reason) == "" {
+		panic("middleware: " + name + " requires a reason: " + ask)
 	}
 	pass := func(next echo.HandlerFunc) echo.HandlerFunc { return next }
-	return mcpecho.Step{Name: "public", Stage: mcpecho.StagePermissions, Func: pass, Native: native.Step(), Note: cfg.Reason}, nil
+	return mcpecho.Step{Name: name, Stage: stage, Func: pass, Native: native.Step(), Note: reason}
 }
