@@ -45,6 +45,12 @@ func start(t *testing.T, change ...func(*mcpecho.Server)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return startOn(t, db, change...)
+}
+
+// startOn is [start] on a database that the test has opened.
+func startOn(t *testing.T, db *gorm.DB, change ...func(*mcpecho.Server)) *site {
+	t.Helper()
 	s := &site{t: t, db: db, key: []byte(strings.Repeat("k", invoices.MinKeyBytes)), log: &logbuf.Buffer{}}
 	app, srv := invoices.New(db, s.key, slog.New(slog.NewTextHandler(s.log, nil)))
 	for _, f := range change {

@@ -8,30 +8,20 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
+	"gorm.io/gorm"
 
+	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/integration_test/rawhttp"
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 )
-
-// patience is how long a test waits for what happens at once.
-const patience = 10 * time.Second
-
-// next receives from a channel or fails the test.
-func next[T any](t *testing.T, from <-chan T, what string) (v T) {
-	t.Helper()
-	select {
-	case v = <-from:
-	case <-time.After(patience):
-		t.Fatalf("waited in vain for %s", what)
-	}
-	return v
-}
 
 func TestOfficialClientSeesTheProgressOfAnExport(t *testing.T) {
 	for _, protocol := range protocols {
@@ -51,7 +41,7 @@ func TestOfficialClientSeesTheProgressOfAnExport(t *testing.T) {
 				t.Errorf("the export is %q", text)
 			}
 			for _, want := range []string{"0 of 3 counted", "3 of 3 written"} {
-				r := next(t, reports, want)
+				r := wait.For(t, want, reports)
 				if got := fmt.Sprintf("%v of %v %s", r.Progress, r.Total, r.Message); got != want || r.ProgressToken != "export-1" {
 					t.Errorf("got %s for %v, want %s", got, r.ProgressToken, want)
 				}
@@ -87,7 +77,7 @@ func TestOfficialClientGetsTheLogMessagesItAskedFor(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range []string{"info begun", "error map[line:7]"} {
-				m := next(t, messages, want)
+				m := wait.For(t, want, messages)
 				if got := fmt.Sprint(m.Level, " ", m.Data); got != want || m.Logger != "narrate" {
 					t.Errorf("got %s of %s, want %s", got, m.Logger, want)
 				}
@@ -99,51 +89,61 @@ func TestOfficialClientGetsTheLogMessagesItAskedFor(t *testing.T) {
 	}
 }
 
-// endless makes a database in which an export reports the progress of its
-// first hundred rows, and then computes the next one for hours inside of a
-// single step of its SQL statement.
-func (s *site) endless() {
-	s.t.Helper()
+// endless makes a database in which an export reports the progress of its first hundred rows, and
+// then computes the next one for hours inside of a single step of its SQL statement. The channel
+// says that this step runs.
+func endless(t *testing.T) (db *gorm.DB, running <-chan struct{}) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "invoices.db")
+	prepared, err := invoices.Open(path)
+	if err == nil {
+		err = invoices.Close(prepared)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, running = dbtest.SQLiteSignal(t, path+"?_journal_mode=WAL&_busy_timeout=5000")
 	for _, sql := range []string{
 		"ALTER TABLE invoices RENAME TO kept",
 		`WITH RECURSIVE n(i) AS (SELECT 10 UNION ALL SELECT i+1 FROM n LIMIT 200)
 			INSERT INTO kept (id, number, amount_cents, sent, created_at) SELECT i, 'N-'||i, 1, false, '2026-01-01 00:00:00+00:00' FROM n`,
 		`CREATE VIEW invoices AS SELECT id, number, sent, created_at,
 			CASE WHEN id < 107 THEN amount_cents ELSE (
-				WITH RECURSIVE n(i) AS (SELECT kept.id UNION ALL SELECT i+1 FROM n WHERE i < 100000000000) SELECT COUNT(*) FROM n
+				WITH RECURSIVE n(i) AS (SELECT kept.id*running() UNION ALL SELECT i+1 FROM n WHERE i < 100000000000) SELECT COUNT(*) FROM n
 			) END AS amount_cents FROM kept`,
 	} {
-		if err := s.db.Exec(sql).Error; err != nil {
-			s.t.Fatal(err)
+		if err := db.Exec(sql).Error; err != nil {
+			t.Fatal(err)
 		}
 	}
+	return db, running
 }
 
 // ending is how an export ended on the server.
 type ending struct{ chain, context error }
 
 // startEndless is a site whose exports do not end by themselves.
-func startEndless(t *testing.T) (*site, <-chan ending) {
-	ended := make(chan ending, 1)
-	s := start(t, func(srv *mcpecho.Server) {
+func startEndless(t *testing.T) (s *site, running <-chan struct{}, ended <-chan ending) {
+	db, running := endless(t)
+	endings := make(chan ending, 1)
+	s = startOn(t, db, func(srv *mcpecho.Server) {
 		srv.Use(mcpecho.Step{Name: "watch", Stage: mcpecho.StageObserve, Func: func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(ec echo.Context) error {
 				err := next(ec)
 				if c := mcpecho.CallFrom(ec); c.Name() == "invoices.export" {
-					ended <- ending{err, c.Ctx().Err()}
+					endings <- ending{err, c.Ctx().Err()}
 				}
 				return err
 			}
 		}})
 	})
-	s.endless()
-	return s, ended
+	return s, running, endings
 }
 
 // stopped fails the test unless the export has ended, and its statement too.
 func (s *site) stopped(t *testing.T, ended <-chan ending) {
 	t.Helper()
-	e := next(t, ended, "the end of the handler")
+	e := wait.For(t, "the end of the handler", ended)
 	if e.chain == nil || !errors.Is(e.context, context.Canceled) {
 		t.Errorf("the chain ended with %v, its context with %v", e.chain, e.context)
 	}
@@ -159,12 +159,13 @@ func (s *site) stopped(t *testing.T, ended <-chan ending) {
 func TestAnExportEndsWhenTheOfficialClientCancels(t *testing.T) {
 	for _, protocol := range protocols {
 		t.Run(protocol, func(t *testing.T) {
-			s, ended := startEndless(t)
+			s, running, ended := startEndless(t)
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			session := s.connectWith(protocol, s.token("ann", reader), &mcp.ClientOptions{
 				ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
 					if r.Params.Progress == 100 {
+						<-running
 						cancel()
 					}
 				},
@@ -211,17 +212,18 @@ func (s *site) export(ctx context.Context, t *testing.T, header http.Header, met
 }
 
 func TestAnExportEndsWhenItsModernClientDisconnects(t *testing.T) {
-	s, ended := startEndless(t)
+	s, running, ended := startEndless(t)
 	ctx, leave := context.WithCancel(t.Context())
 	defer leave()
 	s.export(ctx, t, rawhttp.Header(s.token("ann", reader), "tools/call", "invoices_export"),
 		`"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},`)
+	wait.For(t, "the endless step", running)
 	leave()
 	s.stopped(t, ended)
 }
 
 func TestAnExportEndsWhenItsDatedClientSendsCancelled(t *testing.T) {
-	s, ended := startEndless(t)
+	s, running, ended := startEndless(t)
 	header := s.open(s.token("ann", reader))
 	lines := s.export(t.Context(), t, header, "")
 	cancelled := func(header http.Header, id string) {
@@ -240,6 +242,7 @@ func TestAnExportEndsWhenItsDatedClientSendsCancelled(t *testing.T) {
 		t.Fatalf("a cancellation of something else ended it: %+v", e)
 	default:
 	}
+	wait.For(t, "the endless step", running)
 	cancelled(header, `"e-1"`)
 	s.stopped(t, ended)
 	for lines.Scan() {

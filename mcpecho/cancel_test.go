@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mcpecho/kit/integration_test/dbtest"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// endless is a statement that ends only when it is interrupted.
-const endless = `WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c`
+// endless is a statement that ends only when it is interrupted, and says when it runs.
+const endless = `WITH RECURSIVE c(x) AS (SELECT running() UNION ALL SELECT x+1 FROM c) SELECT count(*) FROM c`
 
 // patience bounds what must happen soon.
 const patience = 10 * time.Second
@@ -37,13 +39,20 @@ type exporting struct {
 }
 
 func startExporting(t *testing.T) *exporting {
-	x := &exporting{setup(t), make(chan string, 10), make(chan error, 10)}
+	db, running := dbtest.SQLiteSignal(t, filepath.Join(t.TempDir(), "test.db")+"?_busy_timeout=5000&_journal_mode=WAL")
+	if err := db.AutoMigrate(&widget{}); err != nil {
+		t.Fatal(err)
+	}
+	x := &exporting{setupOn(t, db), make(chan string, 10), make(chan error, 10)}
 	x.srv.Add(
 		mcpecho.Service("export", func(c *mcpecho.Call, _ none) (int64, error) {
 			if err := c.DB().Create(&widget{Name: "half"}).Error; err != nil {
 				return 0, err
 			}
-			x.started <- "export"
+			go func() {
+				<-running
+				x.started <- "export"
+			}()
 			var n int64
 			err := c.DB().Raw(endless).Scan(&n).Error
 			x.ended <- err

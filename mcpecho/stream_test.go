@@ -533,16 +533,16 @@ func TestGoroutinesOfAHandlerMayReportAtAnyTime(t *testing.T) {
 // A handler that reports inside a transaction holds its locks while the client does not read.
 func TestAReportWaitsNoLongerThanTheCallForAClientThatDoesNotRead(t *testing.T) {
 	b := setup(t, func(c *mcpecho.Config) { c.CallTimeout = 300 * time.Millisecond })
-	ended := make(chan time.Duration, 1)
+	left := make(chan time.Duration, 1)
 	b.srv.Add(working(func(c *mcpecho.Call) {
-		began, data := time.Now(), strings.Repeat("x", 512<<10)
-		c.Log(mcpecho.LogInfo, data)
-		ended <- time.Since(began)
+		c.Log(mcpecho.LogInfo, strings.Repeat("x", 512<<10))
+		end, _ := c.Ctx().Deadline()
+		left <- time.Until(end)
 	}))
 	l := listen(b)
 	body := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work",` + talkative + `}}`
 	l.raw(len(body), body, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "work")
-	if took := await(t, "the handler", ended); took < 200*time.Millisecond || took > 5*time.Second {
-		t.Errorf("the report took %s of a call of 300ms", took)
+	if left := await(t, "the handler", left); left > 0 {
+		t.Errorf("the report was given up %s before the end of the call", left)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
@@ -153,15 +154,10 @@ func TestConcurrencyIsReleasedWhenTheConnectionIsCut(t *testing.T) {
 		if body, err := call(ctx, "left"); err == nil {
 			t.Errorf("who left was answered: %s", body)
 		}
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) { // until the server has noticed
+		wait.Until(t, "the place of who left", func() bool {
 			body, err := call(t.Context(), "tool")
-			if err == nil && strings.Contains(body, `"structuredContent":{"ok":true}`) {
-				break
-			}
-			if time.Now().After(deadline) {
-				t.Fatalf("%s, %v", body, err)
-			}
-		}
+			return err == nil && strings.Contains(body, `"structuredContent":{"ok":true}`)
+		})
 	}
 }
 

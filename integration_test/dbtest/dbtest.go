@@ -7,6 +7,7 @@ package dbtest
 
 import (
 	"cmp"
+	"database/sql"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mattn/go-sqlite3"
 	"gorm.io/driver/mysql"
 	"gorm.io/driver/postgres"
 	"gorm.io/driver/sqlite"
@@ -78,6 +80,30 @@ func SQLite(t testing.TB, path string) *gorm.DB {
 	}
 	closing(t, db)
 	return db
+}
+
+// SQLiteSignal is [SQLite] with a function running() in its SQL, which returns 1 and sends to the
+// channel. A test that interrupts a statement must wait for it: go-sqlite3 loses an interrupt that
+// comes before the first step of a statement, which then runs on for ever.
+func SQLiteSignal(t testing.TB, path string) (db *gorm.DB, running <-chan struct{}) {
+	t.Helper()
+	signals := make(chan struct{}, 1)
+	driver := fmt.Sprint("sqlite3_", rand.Uint64())
+	sql.Register(driver, &sqlite3.SQLiteDriver{ConnectHook: func(c *sqlite3.SQLiteConn) error {
+		return c.RegisterFunc("running", func() int {
+			select {
+			case signals <- struct{}{}:
+			default:
+			}
+			return 1
+		}, false)
+	}})
+	db, err := open(sqlite.New(sqlite.Config{DriverName: driver, DSN: path}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closing(t, db)
+	return db, signals
 }
 
 // Postgres makes a schema of its own, which is dropped after the test.

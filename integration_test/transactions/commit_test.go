@@ -66,7 +66,7 @@ func TestTheDeadlineOfTheCallDoesNotReachACommit(t *testing.T) {
 }
 
 func TestADeadlineStillCutsTheStatementThatRuns(t *testing.T) {
-	for name, sleep := range map[string]string{"postgres": "SELECT pg_sleep(2)", "mariadb": "SELECT SLEEP(2)"} {
+	for name, sleep := range map[string]string{"postgres": "SELECT pg_sleep(60)", "mariadb": "SELECT SLEEP(60)"} {
 		t.Run(name, func(t *testing.T) {
 			db := map[string]func() *gorm.DB{
 				"postgres": func() *gorm.DB { return dbtest.Postgres(t) }, "mariadb": func() *gorm.DB { return dbtest.MariaDB(t, "") },
@@ -77,7 +77,7 @@ func TestADeadlineStillCutsTheStatementThatRuns(t *testing.T) {
 			srv.Add(mcpecho.Service("insert", inserting(&hooks, func(c *mcpecho.Call) error { return c.DB().Exec(sleep).Error }), mw.Transaction()))
 			began := time.Now()
 			equal(t, "type", failureType(t, mcptest.New(t, srv).Do("insert", named{"a"})), mcpecho.TypeTimeout)
-			if took := time.Since(began); took > 1500*time.Millisecond {
+			if took := time.Since(began); took > 30*time.Second {
 				t.Errorf("the statement ran on for %s", took)
 			}
 			equal(t, "rows", rows(t, db), 0)

@@ -52,6 +52,16 @@ func sqliteDB(t *testing.T) *gorm.DB {
 	return migrate(t, dbtest.SQLite(t, filepath.Join(t.TempDir(), "test.db")+parameters))
 }
 
+// long is a statement of [sqliteSignal] that runs for minutes, and says when it does.
+const long = "INSERT INTO entries (name) WITH RECURSIVE n(i) AS (SELECT running() UNION ALL SELECT i+1 FROM n WHERE i < 100000000) SELECT 'x' FROM n"
+
+// sqliteSignal is [sqliteDB] with the function running() in its SQL.
+func sqliteSignal(t *testing.T) (*gorm.DB, <-chan struct{}) {
+	t.Helper()
+	db, running := dbtest.SQLiteSignal(t, filepath.Join(t.TempDir(), "test.db")+parameters)
+	return migrate(t, db), running
+}
+
 func migrate(t *testing.T, db *gorm.DB) *gorm.DB {
 	t.Helper()
 	if err := db.AutoMigrate(&entry{}, &note{}); err != nil {

@@ -3,6 +3,8 @@ package transactions_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,11 +92,33 @@ func deadlock(db, own *gorm.DB, lookup func(*gorm.DB, string) error) error {
 		return err
 	}
 	done := make(chan error, 1)
-	go func() { done <- lock(other, "a") }()
-	time.Sleep(100 * time.Millisecond)
+	if err := inTheBackground(db, other, func() { done <- lock(other, "a") }); err != nil {
+		return err
+	}
 	err := lookup(own, "b")
 	<-done
 	return err
+}
+
+// inTheBackground begins a statement of other and returns when it waits for a lock, which MariaDB
+// says of its connection.
+func inTheBackground(db, other *gorm.DB, statement func()) error {
+	var connection int
+	if err := other.Raw("SELECT CONNECTION_ID()").Row().Scan(&connection); err != nil {
+		return err
+	}
+	go statement()
+	waiting := regexp.MustCompile(fmt.Sprint(`(?s)LOCK WAIT [^-]*thread id `, connection, `,`))
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		var kind, name, status string
+		if err := db.Raw("SHOW ENGINE INNODB STATUS").Row().Scan(&kind, &name, &status); err != nil {
+			return err
+		}
+		if waiting.MatchString(status) {
+			return nil
+		}
+	}
+	return errors.New("the other transaction never waited for a lock")
 }
 
 func TestARowThatChangedInTheMeantimeEndsTheTransaction(t *testing.T) {
@@ -134,22 +158,28 @@ func TestARowThatChangedInTheMeantimeEndsTheTransaction(t *testing.T) {
 }
 
 func TestATransactionThatSQLiteEndedIsNoticed(t *testing.T) {
-	long := "INSERT INTO entries (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 100000000) SELECT 'x' FROM n"
-	interrupted := func(run func(*gorm.DB) error) func(*gorm.DB) error {
-		return func(db *gorm.DB) error {
-			ctx, cancel := context.WithTimeout(db.Statement.Context, 30*time.Millisecond)
+	interrupted := func(run func(*gorm.DB) error) func(*gorm.DB, <-chan struct{}) error {
+		return func(db *gorm.DB, running <-chan struct{}) error {
+			ctx, cancel := context.WithCancel(db.Statement.Context)
 			defer cancel()
+			go func() {
+				<-running
+				cancel()
+			}()
 			return run(db.WithContext(ctx))
 		}
 	}
-	for name, statement := range map[string]func(*gorm.DB) error{
-		"or rollback": func(db *gorm.DB) error { return db.Exec("INSERT OR ROLLBACK INTO entries (id) VALUES (1), (1)").Error },
-		"on conflict": func(db *gorm.DB) error { return db.Exec("INSERT INTO strict VALUES (1), (1)").Error },
-		"raise":       func(db *gorm.DB) error { return db.Exec("INSERT INTO guarded VALUES (1)").Error },
-		"raise of a returning row": func(db *gorm.DB) error {
+	failing := func(run func(*gorm.DB) error) func(*gorm.DB, <-chan struct{}) error {
+		return func(db *gorm.DB, _ <-chan struct{}) error { return run(db) }
+	}
+	for name, statement := range map[string]func(*gorm.DB, <-chan struct{}) error{
+		"or rollback": failing(func(db *gorm.DB) error { return db.Exec("INSERT OR ROLLBACK INTO entries (id) VALUES (1), (1)").Error }),
+		"on conflict": failing(func(db *gorm.DB) error { return db.Exec("INSERT INTO strict VALUES (1), (1)").Error }),
+		"raise":       failing(func(db *gorm.DB) error { return db.Exec("INSERT INTO guarded VALUES (1)").Error }),
+		"raise of a returning row": failing(func(db *gorm.DB) error {
 			var id uint
 			return db.Raw("INSERT INTO guarded VALUES (1) RETURNING id").Row().Scan(&id)
-		},
+		}),
 		"returning": interrupted(func(db *gorm.DB) error {
 			var ids []uint
 			return db.Raw(long + " RETURNING id").Scan(&ids).Error
@@ -157,7 +187,7 @@ func TestATransactionThatSQLiteEndedIsNoticed(t *testing.T) {
 		"prepared": interrupted(func(db *gorm.DB) error { return db.Session(&gorm.Session{PrepareStmt: true}).Exec(long).Error }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			db := sqliteDB(t)
+			db, running := sqliteSignal(t)
 			if err := errors.Join(db.Exec("CREATE TABLE strict (id integer UNIQUE ON CONFLICT ROLLBACK)").Error, db.Exec("CREATE TABLE guarded (id integer)").Error,
 				db.Exec("CREATE TRIGGER guard BEFORE INSERT ON guarded BEGIN SELECT RAISE(ROLLBACK, 'no'); END").Error); err != nil {
 				t.Fatal(err)
@@ -165,7 +195,7 @@ func TestATransactionThatSQLiteEndedIsNoticed(t *testing.T) {
 			var hooks atomic.Int64
 			srv := newServer(db)
 			srv.Add(mcpecho.Service("insert", inserting(&hooks, func(c *mcpecho.Call) error {
-				if statement(c.DB()) == nil {
+				if statement(c.DB(), running) == nil {
 					return errors.New("the statement did not fail")
 				}
 				c.DB().Create(&entry{Name: "late"})

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -100,8 +99,9 @@ func TestNothingIsWrittenAfterTheDatabaseHasEndedTheTransaction(t *testing.T) {
 			return err
 		}
 		done := make(chan error, 1)
-		go func() { done <- lock(other, "a") }()
-		time.Sleep(100 * time.Millisecond)
+		if err := inTheBackground(db, other, func() { done <- lock(other, "a") }); err != nil {
+			return err
+		}
 		met = lock(c.DB(), "b")
 		if err := <-done; err != nil {
 			return err
@@ -119,13 +119,16 @@ func TestNothingIsWrittenAfterTheDatabaseHasEndedTheTransaction(t *testing.T) {
 }
 
 func TestNothingIsWrittenAfterAnInterruptedWriteOfSQLite(t *testing.T) {
-	db := sqliteDB(t)
+	db, running := sqliteSignal(t)
 	var hooks atomic.Int64
 	srv := newServer(db)
 	srv.Add(mcpecho.Service("insert", inserting(&hooks, func(c *mcpecho.Call) error {
-		ctx, cancel := context.WithTimeout(c.Ctx(), 50*time.Millisecond)
+		ctx, cancel := context.WithCancel(c.Ctx())
 		defer cancel()
-		long := "INSERT INTO entries (name) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i < 100000000) SELECT 'x' FROM n"
+		go func() {
+			<-running
+			cancel()
+		}()
 		if err := c.DB().WithContext(ctx).Exec(long).Error; err == nil {
 			return errors.New("the statement was not interrupted")
 		}

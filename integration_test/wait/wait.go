@@ -23,3 +23,14 @@ func Until(t testing.TB, what string, done func() bool) {
 		}
 	}
 }
+
+// For receives from a channel, and fails the test after 30 seconds.
+func For[T any](t testing.TB, what string, from <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatal("waited too long for ", what)
+	}
+	return v
+}
