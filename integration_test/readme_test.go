@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
+	"github.com/mcpecho/kit/example/steps"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
@@ -38,13 +40,26 @@ func TestEverySnippetOfTheDocsIsCompiledSomewhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, doc := range []string{"../README.md", "../docs/security.md", "../docs/transactions.md", "../docs/errors.md", "../docs/existing-apps.md"} {
+	docs, err := filepath.Glob("../docs/*.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("no docs: %v", err)
+	}
+	for _, doc := range append(docs, "../README.md") {
 		for i, block := range strings.Split(read(t, doc), "```go\n")[1:] {
 			snippet, _, _ := strings.Cut(block, "```")
 			if !strings.Contains(sources.String(), flush(snippet)) {
 				t.Errorf("%s: snippet %d is not in any Go file:\n%s", doc, i+1, snippet)
 			}
 		}
+	}
+}
+
+// The chain is what the example prints.
+func TestTheDocsShowTheChainThatIsPrinted(t *testing.T) {
+	var printed strings.Builder
+	steps.New(nil, slog.New(slog.DiscardHandler), nil).Fprint(&printed)
+	if !strings.Contains(read(t, "../docs/steps.md"), printed.String()) {
+		t.Errorf("docs/steps.md does not show\n%s", printed.String())
 	}
 }
 
