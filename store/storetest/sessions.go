@@ -1,4 +1,3 @@
-// Package storetest holds the contract of package store as tests, for every implementation to run.
 package storetest
 
 import (
