@@ -162,8 +162,14 @@ func (c *Call) Name() string { return c.entry.name }
 // Kind is the kind of the spec behind it.
 func (c *Call) Kind() Kind { return c.entry.kind }
 
-// Principal is the verified caller, nil for an anonymous one.
-func (c *Call) Principal() *Principal { return c.principal }
+// Principal is the verified caller, nil for an anonymous one. A nil Call has none, so that
+// CallFromContext(ctx).Principal() works in every function.
+func (c *Call) Principal() *Principal {
+	if c == nil {
+		return nil
+	}
+	return c.principal
+}
 
 // ClientCapabilities is the raw JSON of what the client has declared that it
 // can do: in this request on the modern wire, in initialize on the dated one.

@@ -99,3 +99,9 @@ func TestAQueryOfAnotherModelIsNeverServedAsRow(t *testing.T) {
 		}
 	}
 }
+
+func TestANilCallHasNoPrincipal(t *testing.T) {
+	if p := mcpecho.CallFromContext(t.Context()).Principal(); p != nil {
+		t.Errorf("outside of a call the caller is %+v", p)
+	}
+}

@@ -1,7 +1,6 @@
 package mcpecho
 
 import (
-	"context"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -53,13 +52,4 @@ func SetPrincipal(ec echo.Context, p *Principal) { ec.Set(principalKey, p) }
 func PrincipalFrom(ec echo.Context) *Principal {
 	p, _ := ec.Get(principalKey).(*Principal)
 	return p
-}
-
-// PrincipalFromContext is [Call.Principal] for functions that know only a
-// context, as those given to [Plain].
-func PrincipalFromContext(ctx context.Context) *Principal {
-	if c := CallFromContext(ctx); c != nil {
-		return c.principal
-	}
-	return nil
 }

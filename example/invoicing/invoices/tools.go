@@ -163,6 +163,6 @@ type Total struct {
 // Sum counts invoices. It is an ordinary function of the application, which
 // knows nothing of MCP but where its database is.
 func Sum(ctx context.Context, in Which) (Total, error) {
-	s, err := statsOf(in.of(visible(mcpecho.PrincipalFromContext(ctx), mcpecho.DB(ctx))))
+	s, err := statsOf(in.of(visible(mcpecho.CallFromContext(ctx).Principal(), mcpecho.DB(ctx))))
 	return Total{s.Count, s.SumCents}, err
 }
