@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/labstack/echo/v4"
-	"github.com/modelcontextprotocol/go-sdk/auth"
+	clientauth "github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
 	"golang.org/x/oauth2"
@@ -23,6 +23,7 @@ import (
 	"github.com/mcpecho/kit/example/invoicing/invoices"
 	"github.com/mcpecho/kit/integration_test/logbuf"
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -49,7 +50,10 @@ func protect(t *testing.T, a *authServer, path string) (s *site, endpoint string
 	meta := mw.ResourceMetadata{Resource: endpoint, AuthorizationServers: []string{a.url}, Scopes: reader, Name: "Invoicing"}
 	meta.Mount(app, "/mcp")
 	srv.Mount(app.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
-		JWKS: a.url + "/keys", JWKSLoopbackHTTP: true, Issuer: a.url, Type: "at+jwt", Resource: endpoint, Scopes: reader,
+		Verifier: auth.JWT(auth.JWTConfig{
+			Keys: auth.JWKSConfig{URL: a.url + "/keys", LoopbackHTTP: true}, Issuer: a.url, Type: "at+jwt", Resource: endpoint,
+		}),
+		Scopes: reader,
 	}))
 	return s, endpoint
 }
@@ -72,7 +76,7 @@ func proxy(t *testing.T, to, prefix string) string {
 
 // browse is the user's browser: it follows the client's link, and hands the
 // client what the authorization server sends to the redirect URI.
-func browse(ctx context.Context, args *auth.AuthorizationArgs) (*auth.AuthorizationResult, error) {
+func browse(ctx context.Context, args *clientauth.AuthorizationArgs) (*clientauth.AuthorizationResult, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args.URL, nil)
 	if err != nil {
 		return nil, err
@@ -92,14 +96,14 @@ func browse(ctx context.Context, args *auth.AuthorizationArgs) (*auth.Authorizat
 	if to.Query().Has("error") {
 		return nil, errors.New(to.Query().Get("error"))
 	}
-	return &auth.AuthorizationResult{Code: to.Query().Get("code"), State: to.Query().Get("state")}, nil
+	return &clientauth.AuthorizationResult{Code: to.Query().Get("code"), State: to.Query().Get("state")}, nil
 }
 
 // login connects the official client, which knows the endpoint and its own
 // registration, and nothing else.
 func login(t *testing.T, endpoint, protocol string) *mcp.ClientSession {
 	t.Helper()
-	handler, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
+	handler, err := clientauth.NewAuthorizationCodeHandler(&clientauth.AuthorizationCodeHandlerConfig{
 		PreregisteredClient: &oauthex.ClientCredentials{
 			ClientID: clientID, ClientSecretAuth: &oauthex.ClientSecretAuth{ClientSecret: clientSecret},
 		},
@@ -212,7 +216,7 @@ func (a *authServer) token(resource string) string {
 	}
 	verifier := oauth2.GenerateVerifier()
 	forResource := oauth2.SetAuthURLParam("resource", resource)
-	result, err := browse(a.t.Context(), &auth.AuthorizationArgs{URL: cfg.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier), forResource)})
+	result, err := browse(a.t.Context(), &clientauth.AuthorizationArgs{URL: cfg.AuthCodeURL("state", oauth2.S256ChallengeOption(verifier), forResource)})
 	if err != nil {
 		a.t.Fatal(err)
 	}

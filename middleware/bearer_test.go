@@ -1,13 +1,9 @@
 package middleware_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
+	"context"
 	"encoding/base64"
-	"encoding/pem"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -18,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -63,6 +60,17 @@ func door(bearer echo.MiddlewareFunc, request *http.Request) (*httptest.Response
 	return rec, seen
 }
 
+func status(bearer echo.MiddlewareFunc, r *http.Request) int {
+	rec, _ := door(bearer, r)
+	return rec.Code
+}
+
+// byKey verifies the tokens that hs256 makes.
+func byKey(cfg auth.JWTConfig) auth.Verifier {
+	cfg.Keys = auth.Secret(key)
+	return auth.JWT(cfg)
+}
+
 func get(authorization ...string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for _, a := range authorization {
@@ -72,7 +80,7 @@ func get(authorization ...string) *http.Request {
 }
 
 func TestBearerAnswersEachKindOfToken(t *testing.T) {
-	strict := mw.BearerConfig{Key: key, Issuer: "https://issuer", Audience: []string{"https://api", "https://api2"}}
+	strict := byKey(auth.JWTConfig{Issuer: "https://issuer", Audience: []string{"https://api", "https://api2"}})
 	soon := time.Now().Add(5 * time.Minute).Unix()
 	tampered := hs256(t, nil)
 	body, _ := jwt.NewParser().DecodeSegment(strings.Split(tampered, ".")[1])
@@ -130,7 +138,7 @@ func TestBearerAnswersEachKindOfToken(t *testing.T) {
 		"genuine, expired and not ours": {[]string{"Bearer " + hs256(t, jwt.MapClaims{"aud": "x", "exp": 1})}, expired},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rec, seen := door(mw.BearerWithConfig(strict), get(tc.authorization...))
+			rec, seen := door(mw.BearerWithConfig(mw.BearerConfig{Verifier: strict}), get(tc.authorization...))
 			if tc.body == "" {
 				equal(t, "status", rec.Code, http.StatusOK)
 				if seen == nil || seen.Subject != "ann" || seen.Issuer != "https://issuer" {
@@ -172,7 +180,7 @@ func TestBearerIgnoresATokenInTheQuery(t *testing.T) {
 
 func TestBearerChallengeNamesMetadataAndScopes(t *testing.T) {
 	bearer := mw.BearerWithConfig(mw.BearerConfig{
-		Key: key, Realm: `a "b" \c`, Scopes: []string{"invoices:read", "admin"},
+		Verifier: byKey(auth.JWTConfig{}), Realm: `a "b" \c`, Scopes: []string{"invoices:read", "admin"},
 		ResourceMetadata: "https://api.example.com/.well-known/oauth-protected-resource/mcp",
 	})
 	rec, _ := door(bearer, get())
@@ -181,115 +189,8 @@ func TestBearerChallengeNamesMetadataAndScopes(t *testing.T) {
 			`resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"`)
 }
 
-func TestBearerReadsScopesFromEitherClaim(t *testing.T) {
-	type typed struct {
-		jwt.RegisteredClaims
-		Tenant string `json:"tenant"`
-	}
-	for name, tc := range map[string]struct {
-		change jwt.MapClaims
-		want   string
-	}{
-		"scope string":  {jwt.MapClaims{"scope": " a  b "}, "a b"},
-		"scp array":     {jwt.MapClaims{"scope": nil, "scp": []string{"a", "b"}}, "a b"},
-		"scp string":    {jwt.MapClaims{"scope": nil, "scp": "a b"}, "a b"},
-		"both":          {jwt.MapClaims{"scope": "a", "scp": []string{"b"}}, "a b"},
-		"neither":       {jwt.MapClaims{"scope": nil}, ""},
-		"no such forms": {jwt.MapClaims{"scope": 7, "scp": []any{1, nil, map[string]any{}}}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			tc.change["tenant"] = "t1"
-			token := hs256(t, tc.change)
-			_, p := door(mw.Bearer(key), get("Bearer "+token))
-			equal(t, "scopes with map claims", strings.Join(p.Scopes, " "), tc.want)
-			equal(t, "claim", p.Claims.(jwt.MapClaims)["tenant"], any("t1"))
-
-			_, p = door(mw.BearerWithConfig(mw.BearerConfig{
-				Key: key, NewClaims: func() jwt.Claims { return new(typed) },
-			}), get("Bearer "+token))
-			equal(t, "scopes with typed claims", strings.Join(p.Scopes, " "), tc.want)
-			equal(t, "typed claim", p.Claims.(*typed).Tenant, "t1")
-		})
-	}
-}
-
-func TestBearerTellsCallersWithoutSubjectApart(t *testing.T) {
-	keys := map[string]bool{}
-	for _, change := range []jwt.MapClaims{{"sub": nil}, {"sub": ""}, {"sub": nil, "jti": "1"}, {"sub": nil, "jti": "2"}} {
-		_, p := door(mw.Bearer(key), get("Bearer "+hs256(t, change)))
-		if !strings.HasPrefix(p.ID, "token:") || len(p.ID) != len("token:")+64 {
-			t.Errorf("ID %q is not made of the token", p.ID)
-		}
-		keys[p.Key()] = true
-	}
-	equal(t, "different keys", len(keys), 4)
-}
-
-func TestBearerWithAsymmetricKeys(t *testing.T) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	der, err := x509.MarshalPKIXPublicKey(&private.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
-	elliptical, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg := mw.BearerConfig{
-		Keyfunc:    func(*jwt.Token) (any, error) { return &private.PublicKey, nil },
-		Algorithms: []string{"RS256"},
-	}
-	for name, tc := range map[string]struct {
-		token  string
-		status int
-	}{
-		"signed with the private key":              {sign(t, jwt.SigningMethodRS256, private, claims(nil)), http.StatusOK},
-		"HMAC with the public key as PEM":          {sign(t, jwt.SigningMethodHS256, public, claims(nil)), http.StatusUnauthorized},
-		"HMAC with the public key as DER":          {sign(t, jwt.SigningMethodHS256, der, claims(nil)), http.StatusUnauthorized},
-		"another algorithm of the same key":        {sign(t, jwt.SigningMethodPS256, private, claims(nil)), http.StatusUnauthorized},
-		"another kind of asymmetric key":           {sign(t, jwt.SigningMethodES256, elliptical, claims(nil)), http.StatusUnauthorized},
-		"signed with the private key, yet expired": {sign(t, jwt.SigningMethodRS256, private, claims(jwt.MapClaims{"exp": 1})), http.StatusUnauthorized},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rec, _ := door(mw.BearerWithConfig(cfg), get("Bearer "+tc.token))
-			equal(t, "status", rec.Code, tc.status)
-		})
-	}
-}
-
-func TestBearerRefusesTheEmptySecretOfAFailedLookup(t *testing.T) {
-	for name, empty := range map[string]any{
-		"nil": []byte(nil), "set": jwt.VerificationKeySet{Keys: []jwt.VerificationKey{key, []byte{}}},
-	} {
-		bearer := mw.BearerWithConfig(mw.BearerConfig{
-			Algorithms: []string{"HS256"}, Keyfunc: func(*jwt.Token) (any, error) { return empty, nil },
-		})
-		rec, _ := door(bearer, get("Bearer "+sign(t, jwt.SigningMethodHS256, []byte{}, claims(nil))))
-		equal(t, name, rec.Code, http.StatusUnauthorized)
-	}
-}
-
-func TestBearerPassesOnAnHTTPErrorOfKeyfunc(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{
-		Algorithms: []string{"RS256"},
-		Keyfunc: func(*jwt.Token) (any, error) {
-			return nil, echo.NewHTTPError(http.StatusServiceUnavailable, "keys are being fetched")
-		},
-	})
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rec, _ := door(bearer, get("Bearer "+sign(t, jwt.SigningMethodRS256, private, claims(nil))))
-	equal(t, "status", rec.Code, http.StatusServiceUnavailable)
-}
-
 func TestBearerSkipperLetsPassAsAnonymous(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Skipper: func(echo.Context) bool { return true }})
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: byKey(auth.JWTConfig{}), Skipper: func(echo.Context) bool { return true }})
 	rec, seen := door(bearer, get("Bearer "+hs256(t, nil)))
 	equal(t, "status", rec.Code, http.StatusOK)
 	if seen != nil {
@@ -298,29 +199,24 @@ func TestBearerSkipperLetsPassAsAnonymous(t *testing.T) {
 }
 
 func TestBearerRefusesToStart(t *testing.T) {
-	public := func(*jwt.Token) (any, error) { return nil, nil }
+	const resource = "https://api/mcp"
+	verifier := byKey(auth.JWTConfig{})
 	for name, tc := range map[string]struct {
 		cfg  mw.BearerConfig
 		want string
 	}{
-		"nothing":             {mw.BearerConfig{}, "requires a key"},
-		"empty key":           {mw.BearerConfig{Key: []byte{}}, "requires a key"},
-		"31 bytes":            {mw.BearerConfig{Key: key[:31]}, "at least 32 bytes for HS256"},
-		"HS512, 32 bytes":     {mw.BearerConfig{Key: key, Algorithms: []string{"HS512"}}, "at least 64 bytes for HS512"},
-		"both":                {mw.BearerConfig{Key: key, Keyfunc: public}, "both Key and Keyfunc"},
-		"no algorithms":       {mw.BearerConfig{Keyfunc: public}, "requires Algorithms"},
-		"empty algorithms":    {mw.BearerConfig{Key: key, Algorithms: []string{}}, "requires Algorithms"},
-		"none":                {mw.BearerConfig{Keyfunc: public, Algorithms: []string{"none"}}, "is not allowed"},
-		"None":                {mw.BearerConfig{Keyfunc: public, Algorithms: []string{"RS256", "None"}}, "is not allowed"},
-		"mixed":               {mw.BearerConfig{Keyfunc: public, Algorithms: []string{"RS256", "HS256"}}, "mix HMAC"},
-		"RS256 with Key":      {mw.BearerConfig{Key: key, Algorithms: []string{"RS256"}}, "by PublicKey, JWKS or Keyfunc"},
-		"leeway":              {mw.BearerConfig{Key: key, Leeway: 2 * time.Minute}, "between 0 and 1m0s"},
-		"negative leeway":     {mw.BearerConfig{Key: key, Leeway: -1}, "between 0 and 1m0s"},
-		"empty audience":      {mw.BearerConfig{Key: key, Audience: []string{""}}, "Audience has an empty value"},
-		"line break in realm": {mw.BearerConfig{Key: key, Realm: "a\r\nb"}, "printable ASCII"},
-		"relative metadata":   {mw.BearerConfig{Key: key, ResourceMetadata: "/.well-known/x"}, "absolute https URL"},
-		"scope with a space":  {mw.BearerConfig{Key: key, Scopes: []string{"a b"}}, "not an OAuth scope"},
-		"nil claims":          {mw.BearerConfig{Key: key, NewClaims: func() jwt.Claims { return nil }}, "NewClaims returned nil"},
+		"nothing":             {mw.BearerConfig{}, "requires a Verifier"},
+		"line break in realm": {mw.BearerConfig{Verifier: verifier, Realm: "a\r\nb"}, "printable ASCII"},
+		"relative metadata":   {mw.BearerConfig{Verifier: verifier, ResourceMetadata: "/.well-known/x"}, "absolute https URL"},
+		"metadata over http":  {mw.BearerConfig{Verifier: verifier, ResourceMetadata: "http://api/meta"}, `ResourceMetadata "http://api/meta"`},
+		"resource over http":  {mw.BearerConfig{Verifier: anyone, Resource: "http://api"}, `Resource "http://api"`},
+		"scope with a space":  {mw.BearerConfig{Verifier: verifier, Scopes: []string{"a b"}}, "not an OAuth scope"},
+		"a JWT elsewhere":     {mw.BearerConfig{Verifier: verifier, Header: "x-key"}, `Header "X-Key" is for other tokens`},
+		"any audience":        {mw.BearerConfig{Verifier: verifier, Resource: resource}, "accepts tokens made for any server"},
+		"another resource": {mw.BearerConfig{Verifier: byKey(auth.JWTConfig{Resource: "https://other"}), Resource: resource},
+			`accepts tokens for "https://other"`},
+		"any audience, embedded": {mw.BearerConfig{Verifier: embedded{verifier.(auth.AudienceVerifier)}, Resource: resource},
+			"accepts tokens made for any server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := tc.cfg.ToMiddleware(); err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "middleware: ") {
@@ -329,5 +225,95 @@ func TestBearerRefusesToStart(t *testing.T) {
 			contains(t, "panic", panics(t, func() { mw.BearerWithConfig(tc.cfg) }), tc.want)
 		})
 	}
-	contains(t, "panic", panics(t, func() { mw.Bearer(nil) }), "middleware: bearer requires a key")
+	contains(t, "panic", panics(t, func() { mw.Bearer(nil) }), "at least 32 bytes for HS256")
+}
+
+// anyone takes every token.
+var anyone = auth.VerifierFunc(func(context.Context, string) (*auth.Principal, error) { return ann, nil })
+
+// embedded is a verifier of the application, which adds something to a JWT.
+type embedded struct{ auth.AudienceVerifier }
+
+func (e embedded) Verify(ctx context.Context, token string) (*auth.Principal, error) {
+	return e.AudienceVerifier.Verify(ctx, token)
+}
+
+func TestBearerWithAResourceTakesOnlyTokensMadeForIt(t *testing.T) {
+	const resource = "https://api/mcp"
+	for name, cfg := range map[string]mw.BearerConfig{
+		"named by the verifier":        {Verifier: byKey(auth.JWTConfig{Resource: resource})},
+		"named by both":                {Verifier: byKey(auth.JWTConfig{Resource: resource}), Resource: resource},
+		"named by both, with a slash":  {Verifier: byKey(auth.JWTConfig{Resource: resource}), Resource: resource + "/"},
+		"known to the issuer as other": {Verifier: byKey(auth.JWTConfig{Audience: []string{resource}}), Resource: "https://public/mcp"},
+		"embedded":                     {Verifier: embedded{byKey(auth.JWTConfig{Resource: resource}).(auth.AudienceVerifier)}, Resource: resource},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bearer := mw.BearerWithConfig(cfg)
+			for aud, want := range map[any]int{resource: http.StatusOK, "https://other": http.StatusUnauthorized, nil: http.StatusUnauthorized} {
+				rec, _ := door(bearer, get("Bearer "+hs256(t, jwt.MapClaims{"aud": aud})))
+				equal(t, fmt.Sprint("aud ", aud), rec.Code, want)
+			}
+			rec, _ := door(bearer, get())
+			contains(t, "challenge", rec.Header().Get("WWW-Authenticate"), `resource_metadata="https://`)
+		})
+	}
+}
+
+func TestBearerNamesTheMetadataOfItsResource(t *testing.T) {
+	for resource, want := range map[string]string{
+		"https://api.example.com":           "https://api.example.com/.well-known/oauth-protected-resource",
+		"https://api.example.com/":          "https://api.example.com/.well-known/oauth-protected-resource",
+		"https://api.example.com/a/mcp":     "https://api.example.com/.well-known/oauth-protected-resource/a/mcp",
+		"https://api.example.com:8443/mcp/": "https://api.example.com:8443/.well-known/oauth-protected-resource/mcp",
+	} {
+		for name, cfg := range map[string]mw.BearerConfig{
+			"of a JWT verifier": {Verifier: byKey(auth.JWTConfig{Resource: resource})},
+			"of another one":    {Verifier: anyone, Resource: resource},
+		} {
+			cfg.Scopes = []string{"a", "b"}
+			rec, _ := door(mw.BearerWithConfig(cfg), get())
+			equal(t, name, rec.Header().Get("WWW-Authenticate"), `Bearer realm="mcp", scope="a b", resource_metadata="`+want+`"`)
+		}
+	}
+}
+
+func TestBearerLooksForTokensInOneHeaderAlone(t *testing.T) {
+	token := hs256(t, nil)
+	for name, change := range map[string]func(*http.Request){
+		"query":        func(r *http.Request) { r.URL.RawQuery = "access_token=" + token },
+		"cookie":       func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "access_token", Value: token}) },
+		"other header": func(r *http.Request) { r.Header.Set("X-Api-Key", token) },
+		"proxy header": func(r *http.Request) { r.Header.Set("Proxy-Authorization", "Bearer "+token) },
+		"list":         func(r *http.Request) { r.Header.Set("Authorization", "Basic YTpi, Bearer "+token) },
+	} {
+		r := get()
+		change(r)
+		equal(t, name, status(mw.Bearer(key), r), http.StatusUnauthorized)
+	}
+}
+
+// FuzzBearer looks for a panic, an answer other than 200 and 401, and a good
+// answer to a token that nobody signed.
+func FuzzBearer(f *testing.F) {
+	good := "Bearer " + sign(f, jwt.SigningMethodHS256, key, jwt.MapClaims{"sub": "ann", "exp": 1 << 33})
+	parts := strings.Split(good, ".")
+	f.Add(good)
+	f.Add(good + "=")
+	f.Add("Bearer eyJhbGciOiJub25lIn0." + parts[1] + ".")
+	f.Add("Bearer " + parts[1] + "." + parts[1] + "." + parts[2])
+	f.Add("Bearer " + strings.Repeat(".", 9000))
+	f.Add("bearer\t" + good)
+	f.Add("Basic YTpi")
+	f.Add("")
+	bearer := mw.Bearer(key)
+	f.Fuzz(func(t *testing.T, header string) {
+		rec, p := door(bearer, get(header))
+		signed := len(header) > 7 && strings.Trim(header[7:], " ") == good[7:]
+		switch {
+		case rec.Code == http.StatusUnauthorized && p == nil:
+		case rec.Code == http.StatusOK && p != nil && signed:
+		default:
+			t.Errorf("status %d, principal %v for %q", rec.Code, p, header)
+		}
+	})
 }

@@ -7,15 +7,15 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
-	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/internal/authn"
+	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
-// challenge builds the WWW-Authenticate header of one authenticator. It is
-// kept in the echo.Context, so that a refusal deep inside a chain names the
-// same realm and metadata as one at the door.
+// challenge builds the WWW-Authenticate header of one authenticator. It is kept in the
+// echo.Context, so that a refusal deep inside a chain names the same realm and metadata as one at
+// the door.
 type challenge struct {
 	realm    string
 	metadata string // absolute URL, or ""
@@ -40,8 +40,8 @@ func (ch *challenge) set(ec echo.Context, code, description, scope string) {
 	ec.Response().Header().Set(echo.HeaderWWWAuthenticate, ch.header(code, description, scope))
 }
 
-// header writes the challenge. Empty parameters are left out: code must be
-// empty when the request carried no token.
+// header writes the challenge. Empty parameters are left out: code must be empty when the request
+// carried no token.
 // (RFC 6750 section 3, RFC 9728 section 5.1)
 func (ch *challenge) header(code, description, scope string) string {
 	var b strings.Builder
@@ -59,8 +59,8 @@ func (ch *challenge) header(code, description, scope string) string {
 // quotable escapes what would end a quoted-string. (RFC 9110 section 5.6.4)
 var quotable = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
-// answer is the one table from the causes of a missing principal to what the
-// client sees, outside of any MCP message.
+// answer is the one table from the causes of a missing principal to what the client sees, outside
+// of any MCP message.
 func (ch *challenge) answer(ec echo.Context, cause error, scope string) error {
 	var answer *echo.HTTPError
 	switch {
@@ -68,9 +68,9 @@ func (ch *challenge) answer(ec echo.Context, cause error, scope string) error {
 		return answer
 	case errors.Is(cause, errNoToken):
 		return ch.refuse(ec, "", "a bearer token is required", scope)
-	case errors.Is(cause, jwt.ErrTokenExpired):
+	case errors.Is(cause, auth.ErrExpiredToken):
 		return ch.refuse(ec, "invalid_token", "the token is expired", scope)
-	case errors.Is(cause, ErrInvalidToken):
+	case errors.Is(cause, auth.ErrInvalidToken):
 		return ch.refuse(ec, "invalid_token", "the token is not valid", scope)
 	}
 	ec.Response().Header().Set(echo.HeaderCacheControl, "no-store")
@@ -78,8 +78,8 @@ func (ch *challenge) answer(ec echo.Context, cause error, scope string) error {
 	return echo.NewHTTPError(http.StatusServiceUnavailable, "tokens cannot be verified at the moment").SetInternal(cause)
 }
 
-// refuse answers 401. Without a code the request carried no token, and the
-// challenge then says neither what was wrong nor why.
+// refuse answers 401. Without a code the request carried no token, and the challenge then says
+// neither what was wrong nor why.
 func (ch *challenge) refuse(ec echo.Context, code, description, scope string) error {
 	if code == "" {
 		ch.set(ec, "", "", scope)

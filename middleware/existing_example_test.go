@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -86,9 +87,9 @@ func Example_existingApplication() {
 var _ = []any{
 	mcpecho.Service("orders.note", changeNote, mw.Narrow[Order](ownOrders)),
 	func(key []byte) echo.MiddlewareFunc {
-		return mw.BearerWithConfig(mw.BearerConfig{
-			Key:       key,
+		return mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.JWT(auth.JWTConfig{
+			Keys:      auth.Secret(key),
 			NewClaims: func() jwt.Claims { return new(userClaims) },
-		})
+		})})
 	},
 }

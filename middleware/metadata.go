@@ -12,9 +12,8 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// ResourceMetadata is the protected resource metadata of an MCP endpoint
-// (RFC 9728): a public document by which a client that got a 401 finds the
-// authorization server to log in at.
+// ResourceMetadata is the protected resource metadata of an MCP endpoint (RFC 9728): a public
+// document by which a client that got a 401 finds the authorization server to log in at.
 //
 //	meta := mw.ResourceMetadata{
 //		Resource:             "https://api.example.com/mcp",
@@ -22,18 +21,21 @@ import (
 //	}
 //	meta.Mount(e, "/mcp")
 //	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
-//		JWKS: "https://login.example.com/keys", Issuer: "https://login.example.com", Resource: meta.Resource,
+//		Verifier: auth.JWT(auth.JWTConfig{
+//			Keys:     auth.JWKS("https://login.example.com/keys"),
+//			Issuer:   "https://login.example.com",
+//			Resource: meta.Resource,
+//		}),
 //	}))
 type ResourceMetadata struct {
-	// Resource is the absolute URL of the MCP endpoint as clients see it, a
-	// proxy's path included. It is never guessed from a request: whoever sends
-	// the request chooses its Host. Required.
+	// Resource is the absolute URL of the MCP endpoint as clients see it, a proxy's path included.
+	// It is never guessed from a request: whoever sends the request chooses its Host. Required.
 	Resource string `json:"resource"`
 	// AuthorizationServers are the issuers whose tokens are accepted. Required.
 	// (specification 2026-07-28, basic/authorization/authorization-server-discovery)
 	AuthorizationServers []string `json:"authorization_servers"`
-	// Scopes are what a client should ask for when a challenge names none: the
-	// least that makes the server useful. Optional.
+	// Scopes are what a client should ask for when a challenge names none: the least that makes the
+	// server useful. Optional.
 	Scopes []string `json:"scopes_supported,omitempty"`
 	// Name is shown to the user who is asked for consent. Optional.
 	Name string `json:"resource_name,omitempty"`
@@ -46,8 +48,8 @@ type ResourceMetadata struct {
 
 const wellKnown = "/.well-known/oauth-protected-resource"
 
-// wellKnownURL puts the well-known path between the host and the path of a
-// resource. (RFC 9728 section 3.1)
+// wellKnownURL puts the well-known path between the host and the path of a resource. (RFC 9728
+// section 3.1)
 func wellKnownURL(resource string) string {
 	u, err := url.Parse(resource)
 	if err != nil {
@@ -58,15 +60,14 @@ func wellKnownURL(resource string) string {
 	return u.String()
 }
 
-// Mount serves the document where clients look for it: at
-// /.well-known/oauth-protected-resource, there followed by the prefix of the
-// group that the server is mounted on, and there followed by the path of
-// Resource, in case that differs because of a proxy. Of several documents in
-// one application the first has the path without a suffix. A proxy that
-// forwards only its own path to the application needs a rule for the last one.
+// Mount serves the document where clients look for it: at /.well-known/oauth-protected-resource,
+// there followed by the prefix of the group that the server is mounted on, and there followed by
+// the path of Resource, in case that differs because of a proxy. Of several documents in one
+// application the first has the path without a suffix. A proxy that forwards only its own path to
+// the application needs a rule for the last one.
 //
-// The document may be cached for five minutes and read by every web page. It
-// panics when a field is wrong; [ResourceMetadata.Handler] returns the error.
+// The document may be cached for five minutes and read by every web page. It panics when a field is
+// wrong; [ResourceMetadata.Handler] returns the error.
 func (m ResourceMetadata) Mount(e *echo.Echo, prefix string) {
 	handler := must(m.Handler())
 	if prefix != "" && prefix[0] != '/' {
@@ -83,9 +84,8 @@ func (m ResourceMetadata) Mount(e *echo.Echo, prefix string) {
 	}
 }
 
-// Handler serves the document, or says what is wrong with it. It is for
-// applications that choose the paths themselves and name one by
-// [BearerConfig.ResourceMetadata].
+// Handler serves the document, or says what is wrong with it. It is for applications that choose
+// the paths themselves and name one by [BearerConfig.ResourceMetadata].
 func (m ResourceMetadata) Handler() (echo.HandlerFunc, error) {
 	if err := m.check(); err != nil {
 		return nil, err

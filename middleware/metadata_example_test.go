@@ -8,8 +8,29 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
+
+// An identity provider makes the tokens. The challenge says where to find out how to log in.
+func ExampleBearerWithConfig() {
+	srv := mcpecho.New(mcpecho.Config{Name: "billing"})
+	e := echo.New()
+	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
+		Verifier: auth.JWT(auth.JWTConfig{
+			Keys:     auth.JWKS("https://login.example.com/keys"),
+			Issuer:   "https://login.example.com",
+			Resource: "https://api.example.com/mcp",
+		}),
+	}))
+
+	request := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+	request.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	e.ServeHTTP(rec, request)
+	fmt.Println(rec.Code, rec.Header().Get("WWW-Authenticate"))
+	// Output: 401 Bearer realm="mcp", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"
+}
 
 // A server whose tokens come from an authorization server: a client that knows
 // only the endpoint finds the way from the challenge.
@@ -23,10 +44,12 @@ func ExampleResourceMetadata() {
 	e := echo.New()
 	meta.Mount(e, "/mcp")
 	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
-		JWKS:     "https://login.example.com/keys",
-		Issuer:   "https://login.example.com",
-		Resource: meta.Resource,
-		Scopes:   meta.Scopes,
+		Verifier: auth.JWT(auth.JWTConfig{
+			Keys:     auth.JWKS("https://login.example.com/keys"),
+			Issuer:   "https://login.example.com",
+			Resource: meta.Resource,
+		}),
+		Scopes: meta.Scopes,
 	}))
 
 	request := httptest.NewRequest(http.MethodPost, "/mcp", nil)
@@ -41,28 +64,6 @@ func ExampleResourceMetadata() {
 	// Output:
 	// 401 Bearer realm="mcp", scope="invoices:read", resource_metadata="https://api.example.com/.well-known/oauth-protected-resource/mcp"
 	// {"resource":"https://api.example.com/mcp","authorization_servers":["https://login.example.com"],"scopes_supported":["invoices:read"],"bearer_methods_supported":["header"]}
-}
-
-// Partners come with keys instead of a login.
-func ExampleAPIKeys() {
-	key, keep := mw.NewAPIKey("partner-7") // shown once; keep goes into a table
-	keep.Scopes = []string{"invoices:read"}
-
-	e := echo.New()
-	e.GET("/whoami", func(ec echo.Context) error {
-		p := mcpecho.PrincipalFrom(ec)
-		return ec.String(http.StatusOK, fmt.Sprint(p.Subject, " ", p.Scopes))
-	}, mw.BearerWithConfig(mw.BearerConfig{
-		Verifier: mw.APIKeys(map[string]mw.APIKey{"partner-7": keep}),
-		Header:   "X-API-Key",
-	}))
-
-	request := httptest.NewRequest(http.MethodGet, "/whoami", nil)
-	request.Header.Set("X-API-Key", key)
-	rec := httptest.NewRecorder()
-	e.ServeHTTP(rec, request)
-	fmt.Println(rec.Code, rec.Body)
-	// Output: 200 partner-7 [invoices:read]
 }
 
 // Either a scope of the token or a rule of the application lets a call pass.

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
 )
@@ -59,7 +60,7 @@ func TestScopesChallengesInTheRealmOfBearer(t *testing.T) {
 		func(next echo.HandlerFunc) echo.HandlerFunc { return next }))))
 	rec := post(t, srv, "tool", map[string]string{"Authorization": "Bearer " + hs256(t, nil)},
 		mw.BearerWithConfig(mw.BearerConfig{
-			Key: key, Realm: "billing", ResourceMetadata: "https://api.example.com/metadata",
+			Verifier: byKey(auth.JWTConfig{}), Realm: "billing", ResourceMetadata: "https://api.example.com/metadata",
 		}))
 	equal(t, "status", rec.Code, http.StatusForbidden)
 	equal(t, "challenge", rec.Header().Get("WWW-Authenticate"),

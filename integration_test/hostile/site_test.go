@@ -21,6 +21,7 @@ import (
 	"github.com/mcpecho/kit/integration_test/logbuf"
 	"github.com/mcpecho/kit/integration_test/rawhttp"
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 	"github.com/mcpecho/kit/store"
 )
@@ -76,19 +77,26 @@ func start(t testing.TB) *site {
 	open := mcpecho.New(mcpecho.Config{Name: "open", DB: db, Logger: log, Sessions: s.sessions})
 	open.Add(invoices.Specs(log)...)
 	open.Add(s.specs()...)
-	open.Mount(s.app.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: issuer, Resource: resource}))
+	open.Mount(s.app.Group("/mcp"), bearer(auth.Secret(key)))
 
 	strict := mcpecho.New(mcpecho.Config{
 		Name: "strict", DB: db, Logger: log, HideForbidden: true, ListPageSize: 2,
 		Origins: []string{"https://app.example"}, Hosts: []string{"mcp.example"},
 	})
 	strict.Add(s.specs()...)
-	strict.Mount(s.app.Group("/strict"), mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: issuer, Resource: resource}))
+	strict.Mount(s.app.Group("/strict"), bearer(auth.Secret(key)))
 
 	signed := mcpecho.New(mcpecho.Config{Name: "rsa", DB: db, Logger: log})
 	signed.Add(s.specs()...)
-	signed.Mount(s.app.Group("/rsa"), mw.BearerWithConfig(mw.BearerConfig{PublicKey: &rsaKey().PublicKey, Issuer: issuer, Resource: resource}))
+	signed.Mount(s.app.Group("/rsa"), bearer(auth.PublicKey(&rsaKey().PublicKey)))
 	return s
+}
+
+// bearer authenticates by tokens of the issuer for the resource.
+func bearer(keys auth.Keys) echo.MiddlewareFunc {
+	return mw.BearerWithConfig(mw.BearerConfig{
+		Verifier: auth.JWT(auth.JWTConfig{Keys: keys, Issuer: issuer, Resource: resource}),
+	})
 }
 
 // serve listens, for what must go over a connection.

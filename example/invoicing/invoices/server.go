@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -41,5 +42,5 @@ func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Ec
 // bearer is mw.Bearer(key) for an operator who chooses the key: one that is
 // shorter than mw.Bearer wants still works, and main warns about it.
 func bearer(key []byte) echo.MiddlewareFunc {
-	return mw.BearerWithConfig(mw.BearerConfig{Key: key, AllowShortKey: true})
+	return mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.JWT(auth.JWTConfig{Keys: auth.ShortSecret(key)})})
 }

@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"crypto/ed25519"
@@ -11,8 +11,10 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
+	"golang.org/x/time/rate"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -46,23 +48,30 @@ func dated(e *echo.Echo, path, token, session, body string) *httptest.ResponseRe
 
 func TestCallersOfTwoKeysDoNotMeet(t *testing.T) {
 	const call = `{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"tool","arguments":{}}}`
+	type mount struct {
+		key    []byte
+		issuer string
+	}
+	verified := func(m mount) echo.MiddlewareFunc {
+		return guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(m.key), Issuer: m.issuer}))
+	}
 	for name, tc := range map[string]struct {
-		a, b   mw.BearerConfig
+		a, b   mount
 		status int // of a request at b with the session of a
 	}{
-		"two keys":                {mw.BearerConfig{Key: key}, mw.BearerConfig{Key: otherKey}, http.StatusNotFound},
-		"one key":                 {mw.BearerConfig{Key: otherKey}, mw.BearerConfig{Key: otherKey}, http.StatusOK},
-		"two keys of one issuer":  {mw.BearerConfig{Key: key, Issuer: "https://issuer"}, mw.BearerConfig{Key: otherKey, Issuer: "https://issuer"}, http.StatusOK},
-		"one of them is declared": {mw.BearerConfig{Key: key, Issuer: "https://issuer"}, mw.BearerConfig{Key: otherKey}, http.StatusNotFound},
+		"two keys":                {mount{key, ""}, mount{otherKey, ""}, http.StatusNotFound},
+		"one key":                 {mount{otherKey, ""}, mount{otherKey, ""}, http.StatusOK},
+		"two keys of one issuer":  {mount{key, "https://issuer"}, mount{otherKey, "https://issuer"}, http.StatusOK},
+		"one of them is declared": {mount{key, "https://issuer"}, mount{otherKey, ""}, http.StatusNotFound},
 	} {
 		t.Run(name, func(t *testing.T) {
-			srv := newServer(nil)
-			srv.Use(mw.RateLimitWithConfig(slowly(1)))
+			srv := newServer()
+			srv.Use(mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: rate.Every(time.Hour), Burst: 1}))
 			srv.Add(mcpecho.Service("tool", ok))
 			e := echo.New()
-			srv.Mount(e.Group("/a"), mw.BearerWithConfig(tc.a))
-			srv.Mount(e.Group("/b"), mw.BearerWithConfig(tc.b))
-			one, two := sign(t, jwt.SigningMethodHS256, tc.a.Key, claims(nil)), sign(t, jwt.SigningMethodHS256, tc.b.Key, claims(nil))
+			srv.Mount(e.Group("/a"), verified(tc.a))
+			srv.Mount(e.Group("/b"), verified(tc.b))
+			one, two := sign(t, jwt.SigningMethodHS256, tc.a.key, claims(nil)), sign(t, jwt.SigningMethodHS256, tc.b.key, claims(nil))
 			session := openSession(t, e, "/a", one)
 			equal(t, "at a", dated(e, "/a", one, session, call).Code, http.StatusOK)
 			equal(t, "at b with the session of a", dated(e, "/b", two, session, call).Code, tc.status)
@@ -81,10 +90,10 @@ func TestCallersOfAPublicKeyBelongToIt(t *testing.T) {
 		}
 		token := sign(t, jwt.SigningMethodEdDSA, private, claims(nil))
 		for range 2 { // as two replicas
-			_, p := door(mw.BearerWithConfig(mw.BearerConfig{PublicKey: public}), get("Bearer "+token))
+			_, p := door(guard(auth.JWT(auth.JWTConfig{Keys: auth.PublicKey(public)})), get("Bearer "+token))
 			seen[p.Key()] = true
 		}
-		_, p := door(mw.BearerWithConfig(mw.BearerConfig{PublicKey: public, Issuer: "https://issuer"}), get("Bearer "+token))
+		_, p := door(guard(auth.JWT(auth.JWTConfig{Keys: auth.PublicKey(public), Issuer: "https://issuer"})), get("Bearer "+token))
 		equal(t, "caller of a checked issuer", p.Key(), "https://issuer\x00ann")
 	}
 	equal(t, "different callers", len(seen), 2)

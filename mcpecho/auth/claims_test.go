@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"crypto/hmac"
@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"hash"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -28,7 +30,7 @@ func handmade(by func() hash.Hash, header, payload string) string {
 const hs256Header = `{"alg":"HS256","typ":"JWT"}`
 
 func TestBearerRefusesSignedTokensWithClaimsThatSayNothingClear(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: "https://issuer", Resource: "https://api/mcp"})
+	bearer := guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(key), Issuer: "https://issuer", Resource: "https://api/mcp"}))
 	exp := time.Now().Add(time.Hour).Unix()
 	const named = `"iss":"https://issuer","sub":"ann","aud":"https://api/mcp"`
 	with := func(format string, a ...any) string {
@@ -126,7 +128,7 @@ func TestBearerRefusesHeadersThatAskForMoreOrLess(t *testing.T) {
 }
 
 func TestBearerRefusesDatesBeyondSenseInClaimsOfTheApplication(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, NewClaims: func() jwt.Claims { return &jwt.RegisteredClaims{} }})
+	bearer := guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(key), NewClaims: func() jwt.Claims { return &jwt.RegisteredClaims{} }}))
 	exp := time.Now().Add(time.Hour).Unix()
 	for claim, want := range map[string]int{
 		`"nbf":0`: http.StatusOK, `"nbf":1e300`: http.StatusUnauthorized, `"iat":1e300`: http.StatusUnauthorized, `"iat":-1`: http.StatusUnauthorized,
@@ -134,4 +136,48 @@ func TestBearerRefusesDatesBeyondSenseInClaimsOfTheApplication(t *testing.T) {
 		token := handmade(sha256.New, hs256Header, fmt.Sprintf(`{"sub":"ann","exp":%d,%s}`, exp, claim))
 		equal(t, claim, status(bearer, get(token)), want)
 	}
+}
+
+func TestBearerReadsScopesFromEitherClaim(t *testing.T) {
+	type typed struct {
+		jwt.RegisteredClaims
+		Tenant string `json:"tenant"`
+	}
+	for name, tc := range map[string]struct {
+		change jwt.MapClaims
+		want   string
+	}{
+		"scope string":  {jwt.MapClaims{"scope": " a  b "}, "a b"},
+		"scp array":     {jwt.MapClaims{"scope": nil, "scp": []string{"a", "b"}}, "a b"},
+		"scp string":    {jwt.MapClaims{"scope": nil, "scp": "a b"}, "a b"},
+		"both":          {jwt.MapClaims{"scope": "a", "scp": []string{"b"}}, "a b"},
+		"neither":       {jwt.MapClaims{"scope": nil}, ""},
+		"no such forms": {jwt.MapClaims{"scope": 7, "scp": []any{1, nil, map[string]any{}}}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.change["tenant"] = "t1"
+			token := hs256(t, tc.change)
+			_, p := door(mw.Bearer(key), get("Bearer "+token))
+			equal(t, "scopes with map claims", strings.Join(p.Scopes, " "), tc.want)
+			equal(t, "claim", p.Claims.(jwt.MapClaims)["tenant"], any("t1"))
+
+			_, p = door(guard(auth.JWT(auth.JWTConfig{
+				Keys: auth.Secret(key), NewClaims: func() jwt.Claims { return new(typed) },
+			})), get("Bearer "+token))
+			equal(t, "scopes with typed claims", strings.Join(p.Scopes, " "), tc.want)
+			equal(t, "typed claim", p.Claims.(*typed).Tenant, "t1")
+		})
+	}
+}
+
+func TestBearerTellsCallersWithoutSubjectApart(t *testing.T) {
+	keys := map[string]bool{}
+	for _, change := range []jwt.MapClaims{{"sub": nil}, {"sub": ""}, {"sub": nil, "jti": "1"}, {"sub": nil, "jti": "2"}} {
+		_, p := door(mw.Bearer(key), get("Bearer "+hs256(t, change)))
+		if !strings.HasPrefix(p.ID, "token:") || len(p.ID) != len("token:")+64 {
+			t.Errorf("ID %q is not made of the token", p.ID)
+		}
+		keys[p.Key()] = true
+	}
+	equal(t, "different keys", len(keys), 4)
 }

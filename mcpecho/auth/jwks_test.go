@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"crypto/ed25519"
@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 
-	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
 // issuer serves a key set over https and counts how often it is asked.
@@ -82,15 +82,10 @@ func (i *issuer) token(kid, by string) *http.Request {
 }
 
 func (i *issuer) bearer(refresh time.Duration) echo.MiddlewareFunc {
-	return mw.BearerWithConfig(mw.BearerConfig{
-		JWKS: i.server.URL + "/keys", JWKSClient: i.server.Client(), JWKSRefresh: refresh,
+	return guard(auth.JWT(auth.JWTConfig{
+		Keys:   auth.JWKSConfig{URL: i.server.URL + "/keys", Client: i.server.Client(), Refresh: refresh},
 		Issuer: "https://issuer", Resource: "https://api",
-	})
-}
-
-func status(bearer echo.MiddlewareFunc, r *http.Request) int {
-	rec, _ := door(bearer, r)
-	return rec.Code
+	}))
 }
 
 // eventually repeats f until it gives the status.
@@ -217,8 +212,18 @@ func TestJWKSOverHTTPNeedsLoopbackAndAWord(t *testing.T) {
 	i := newIssuer(t, "a")
 	plain := httptest.NewServer(i.server.Config.Handler)
 	t.Cleanup(plain.Close)
-	bearer := mw.BearerWithConfig(mw.BearerConfig{
-		JWKS: plain.URL, JWKSLoopbackHTTP: true, Issuer: "https://issuer", Resource: "https://api",
-	})
+	bearer := guard(auth.JWT(auth.JWTConfig{
+		Keys: auth.JWKSConfig{URL: plain.URL, LoopbackHTTP: true}, Issuer: "https://issuer", Resource: "https://api",
+	}))
 	equal(t, "status", status(bearer, i.token("a", "a")), http.StatusOK)
+}
+
+func TestIssuerThatCannotBeReachedIsInTheLog(t *testing.T) {
+	i := newIssuer(t, "a")
+	i.respond(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	lines, status := logged(i.bearer(0), i.token("a", "a").Header.Get("Authorization"))
+	equal(t, "status", status, http.StatusServiceUnavailable)
+	contains(t, "log", lines, "level=ERROR")
+	contains(t, "log", lines, "reason=unverifiable_token")
+	contains(t, "log", lines, "answered with status 502")
 }

@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"crypto/ecdsa"
@@ -12,7 +12,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 
-	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
 // signer is an issuer's pair of keys.
@@ -21,11 +21,11 @@ type signer struct {
 	private, public any
 }
 
-func (s signer) bearer() mw.BearerConfig {
+func (s signer) keys() auth.Keys {
 	if secret, ok := s.public.([]byte); ok {
-		return mw.BearerConfig{Key: secret}
+		return auth.Secret(secret)
 	}
-	return mw.BearerConfig{PublicKey: s.public}
+	return auth.PublicKey(s.public)
 }
 
 func signers(t testing.TB) []signer {
@@ -72,9 +72,9 @@ func BenchmarkBearer(b *testing.B) {
 	run("none", ok, "")
 	for _, s := range signers(b) {
 		token := sign(b, s.method, s.private, claims(nil))
-		cfg := s.bearer()
-		run(s.method.Alg()+"/cached", mw.BearerWithConfig(cfg)(ok), token)
+		cfg := auth.JWTConfig{Keys: s.keys()}
+		run(s.method.Alg()+"/cached", guard(auth.JWT(cfg))(ok), token)
 		cfg.CacheSize = -1
-		run(s.method.Alg()+"/uncached", mw.BearerWithConfig(cfg)(ok), token)
+		run(s.method.Alg()+"/uncached", guard(auth.JWT(cfg))(ok), token)
 	}
 }

@@ -1,4 +1,4 @@
-package middleware
+package auth
 
 import (
 	"context"
@@ -8,17 +8,16 @@ import (
 	"time"
 )
 
-// maxLookups bounds how many questions to another server run at once, and how many
-// callers wait for one: an identity provider that hangs must not hold all the
-// requests that a server may have in progress.
+// maxLookups bounds how many questions to another server run at once, and how many callers wait for
+// one: an identity provider that hangs must not hold all the requests that a server may have in
+// progress.
 const maxLookups = 64
 
 // errLookups is the answer to who would have to wait beyond that.
-var errLookups = errors.New("middleware: too many callers wait for tokens to be verified")
+var errLookups = errors.New("auth: too many callers wait for tokens to be verified")
 
-// lookups asks about keys, about each once at a time whoever wants to know. What is
-// asked goes on when the caller that began it leaves, since others may wait for it.
-// The zero value is ready.
+// lookups asks about keys, about each once at a time whoever wants to know. What is asked goes on
+// when the caller that began it leaves, since others may wait for it. The zero value is ready.
 type lookups[K comparable, V any] struct {
 	mu      sync.Mutex
 	waiting int
@@ -73,10 +72,10 @@ func (l *lookups[K, V]) leave() {
 }
 
 func (l *lookups[K, V]) run(ctx context.Context, key K, found *lookup[V], ask func(context.Context) (V, error)) {
-	found.err = errors.New("middleware: the look-up ended without an answer")
+	found.err = errors.New("auth: the look-up ended without an answer")
 	defer func() {
 		if v := recover(); v != nil { // nobody above this goroutine would
-			found.err = fmt.Errorf("middleware: the look-up panicked: %v", v)
+			found.err = fmt.Errorf("auth: the look-up panicked: %v", v)
 		}
 		l.mu.Lock()
 		delete(l.running, key)

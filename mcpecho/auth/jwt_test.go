@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"crypto/ecdsa"
@@ -15,13 +15,14 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
 func TestBearerVerifiesEachKindOfPublicKey(t *testing.T) {
 	all := signers(t)
 	for _, s := range all[1:] {
-		bearer := mw.BearerWithConfig(s.bearer())
+		bearer := guard(auth.JWT(auth.JWTConfig{Keys: s.keys()}))
 		for _, other := range all {
 			token := sign(t, other.method, other.private, claims(nil))
 			rec, _ := door(bearer, get("Bearer "+token))
@@ -58,27 +59,15 @@ func TestBearerAcceptsTokensForItsResourceOnly(t *testing.T) {
 		"not a string":               {resource, nil, 7, http.StatusUnauthorized},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Resource: tc.resource, Audience: tc.audience})
+			bearer := guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(key), Resource: tc.resource, Audience: tc.audience}))
 			rec, _ := door(bearer, get("Bearer "+hs256(t, jwt.MapClaims{"aud": tc.aud})))
 			equal(t, "status", rec.Code, tc.status)
 		})
 	}
 }
 
-func TestBearerNamesTheMetadataOfItsResource(t *testing.T) {
-	for resource, want := range map[string]string{
-		"https://api.example.com":           "https://api.example.com/.well-known/oauth-protected-resource",
-		"https://api.example.com/":          "https://api.example.com/.well-known/oauth-protected-resource",
-		"https://api.example.com/a/mcp":     "https://api.example.com/.well-known/oauth-protected-resource/a/mcp",
-		"https://api.example.com:8443/mcp/": "https://api.example.com:8443/.well-known/oauth-protected-resource/mcp",
-	} {
-		rec, _ := door(mw.BearerWithConfig(mw.BearerConfig{Key: key, Resource: resource, Scopes: []string{"a", "b"}}), get())
-		equal(t, "challenge", rec.Header().Get("WWW-Authenticate"), `Bearer realm="mcp", scope="a b", resource_metadata="`+want+`"`)
-	}
-}
-
 func TestBearerTellsTypesOfTokensApart(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Type: "at+jwt"})
+	bearer := guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(key), Type: "at+jwt"}))
 	for typ, status := range map[any]int{
 		"at+jwt": http.StatusOK, "application/AT+JWT": http.StatusOK, "JWT": http.StatusUnauthorized,
 		"": http.StatusUnauthorized, 7: http.StatusUnauthorized,
@@ -97,10 +86,10 @@ func TestBearerTellsTypesOfTokensApart(t *testing.T) {
 }
 
 func TestBearerTakesShortKeysOnRequestButNoEmptyOne(t *testing.T) {
-	cfg := mw.BearerConfig{Key: []byte("short"), AllowShortKey: true}
-	rec, _ := door(mw.BearerWithConfig(cfg), get("Bearer "+sign(t, jwt.SigningMethodHS256, cfg.Key, claims(nil))))
+	short := []byte("short")
+	rec, _ := door(guard(auth.JWT(auth.JWTConfig{Keys: auth.ShortSecret(short)})), get("Bearer "+sign(t, jwt.SigningMethodHS256, short, claims(nil))))
 	equal(t, "status", rec.Code, http.StatusOK)
-	contains(t, "panic", panics(t, func() { mw.BearerWithConfig(mw.BearerConfig{Key: []byte{}, AllowShortKey: true}) }), "requires a key")
+	contains(t, "panic", panics(t, func() { auth.JWT(auth.JWTConfig{Keys: auth.ShortSecret([]byte{})}) }), "must have at least 32 bytes")
 }
 
 func TestBearerRefusesToStartWithWrongPublicKeys(t *testing.T) {
@@ -113,29 +102,63 @@ func TestBearerRefusesToStartWithWrongPublicKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	const issuer, resource = "https://login", "https://api"
-	for want, cfg := range map[string]mw.BearerConfig{
-		"PublicKey has 1024 bits":            {PublicKey: &small.PublicKey},
-		"PublicKey is a *rsa.PrivateKey":     {PublicKey: small},
-		"PublicKey is a *rsa.PublicKey":      {PublicKey: (*rsa.PublicKey)(nil)},
-		"does not fit the PublicKey":         {PublicKey: &e.PublicKey, Algorithms: []string{"ES256"}},
-		`"HS256" does not fit`:               {PublicKey: &e.PublicKey, Algorithms: []string{"HS256"}},
-		"has both Key and PublicKey":         {PublicKey: &e.PublicKey, Key: key},
-		"must be an https URL":               {JWKS: "http://127.0.0.1/keys", Issuer: issuer, Resource: resource},
-		"http://login/keys":                  {JWKS: "http://login/keys", JWKSLoopbackHTTP: true, Issuer: issuer, Resource: resource},
-		"JWKS requires Issuer":               {JWKS: "https://login/keys", Resource: resource},
-		"JWKS requires Resource":             {JWKS: "https://login/keys", Issuer: issuer},
-		"JWKS is for public keys":            {JWKS: "https://login/keys", Issuer: issuer, Resource: resource, Algorithms: []string{"HS256"}},
-		"JWKSRefresh -1ns is negative":       {JWKS: "https://login/keys", Issuer: issuer, Resource: resource, JWKSRefresh: -1},
-		`Header "X-Key" is for Verifier`:     {Key: key, Header: "x-key"},
-		`Resource "http://api"`:              {Key: key, Resource: "http://api"},
-		`Resource "https://api/#"`:           {Key: key, Resource: "https://api/#"},
-		`Resource "https://u:p@api"`:         {Key: key, Resource: "https://u:p@api"},
-		`ResourceMetadata "http://api/meta"`: {Key: key, ResourceMetadata: "http://api/meta"},
+	e384 := &e.PublicKey
+	for want, cfg := range map[string]auth.JWTConfig{
+		"PublicKey has 1024 bits":        {Keys: auth.PublicKey(&small.PublicKey)},
+		"PublicKey is a *rsa.PrivateKey": {Keys: auth.PublicKey(small)},
+		"PublicKey is a *rsa.PublicKey":  {Keys: auth.PublicKey((*rsa.PublicKey)(nil))},
+		"does not fit the PublicKey":     {Keys: auth.PublicKey(e384, "ES256")},
+		`"HS256" does not fit`:           {Keys: auth.PublicKey(e384, "HS256")},
+		"must be an https URL":           {Keys: auth.JWKS("http://127.0.0.1/keys"), Issuer: issuer, Resource: resource},
+		"http://login/keys":              {Keys: auth.JWKSConfig{URL: "http://login/keys", LoopbackHTTP: true}, Issuer: issuer, Resource: resource},
+		"JWKS requires Issuer":           {Keys: auth.JWKS("https://login/keys"), Resource: resource},
+		"JWKS requires Resource":         {Keys: auth.JWKS("https://login/keys"), Issuer: issuer},
+		"JWKS is for public keys": {Keys: auth.JWKSConfig{URL: "https://login/keys", Algorithms: []string{"HS256"}}, Issuer: issuer,
+			Resource: resource},
+		"Refresh -1ns is negative":   {Keys: auth.JWKSConfig{URL: "https://login/keys", Refresh: -1}, Issuer: issuer, Resource: resource},
+		`Resource "http://api"`:      {Keys: auth.Secret(key), Resource: "http://api"},
+		`Resource "https://api/#"`:   {Keys: auth.Secret(key), Resource: "https://api/#"},
+		`Resource "https://u:p@api"`: {Keys: auth.Secret(key), Resource: "https://u:p@api"},
 	} {
-		_, err := cfg.ToMiddleware()
+		_, err := cfg.ToVerifier()
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
+	}
+}
+
+func TestJWTRefusesToStart(t *testing.T) {
+	find := func(*jwt.Token) (any, error) { return nil, nil }
+	secret := auth.Secret(key)
+	for name, tc := range map[string]struct {
+		cfg  auth.JWTConfig
+		want string
+	}{
+		"nothing":             {auth.JWTConfig{}, "requires Keys"},
+		"empty key":           {auth.JWTConfig{Keys: auth.Secret([]byte{})}, "at least 32 bytes for HS256"},
+		"31 bytes":            {auth.JWTConfig{Keys: auth.Secret(key[:31])}, "at least 32 bytes for HS256"},
+		"HS512, 32 bytes":     {auth.JWTConfig{Keys: auth.Secret(key, "HS512")}, "at least 64 bytes for HS512"},
+		"RS256 with a secret": {auth.JWTConfig{Keys: auth.Secret(key, "RS256")}, "by PublicKey, JWKS or Keyfunc"},
+		"no function":         {auth.JWTConfig{Keys: auth.Keyfunc(nil, "RS256")}, "requires a function"},
+		"no algorithms":       {auth.JWTConfig{Keys: auth.Keyfunc(find)}, "requires algorithms"},
+		"empty algorithms":    {auth.JWTConfig{Keys: auth.Secret(key, []string{}...)}, "requires algorithms"},
+		"none":                {auth.JWTConfig{Keys: auth.Keyfunc(find, "none")}, "is not allowed"},
+		"None":                {auth.JWTConfig{Keys: auth.Keyfunc(find, "RS256", "None")}, "is not allowed"},
+		"none of a secret":    {auth.JWTConfig{Keys: auth.Secret(key, "none")}, "is not allowed"},
+		"none of a key set": {auth.JWTConfig{Keys: auth.JWKSConfig{URL: "https://login/keys", Algorithms: []string{"none"}}},
+			"is not allowed"},
+		"mixed":           {auth.JWTConfig{Keys: auth.Keyfunc(find, "RS256", "HS256")}, "mix HMAC"},
+		"leeway":          {auth.JWTConfig{Keys: secret, Leeway: 2 * time.Minute}, "between 0 and 1m0s"},
+		"negative leeway": {auth.JWTConfig{Keys: secret, Leeway: -1}, "between 0 and 1m0s"},
+		"empty audience":  {auth.JWTConfig{Keys: secret, Audience: []string{""}}, "Audience has an empty value"},
+		"nil claims":      {auth.JWTConfig{Keys: secret, NewClaims: func() jwt.Claims { return nil }}, "NewClaims returned nil"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := tc.cfg.ToVerifier(); err == nil || !strings.Contains(err.Error(), tc.want) || !strings.HasPrefix(err.Error(), "auth: ") {
+				t.Errorf("error %v, want one with %q", err, tc.want)
+			}
+			contains(t, "panic", panics(t, func() { auth.JWT(tc.cfg) }), tc.want)
+		})
 	}
 }
 
@@ -155,11 +178,10 @@ func (c *expiring) Validate() error {
 func TestBearerChecksSignaturesOnceAndClaimsAtEveryRequest(t *testing.T) {
 	var keys atomic.Int64
 	var revoked atomic.Bool
-	bearer := mw.BearerWithConfig(mw.BearerConfig{
-		Algorithms: []string{"HS256"},
-		Keyfunc:    func(*jwt.Token) (any, error) { keys.Add(1); return key, nil },
-		NewClaims:  func() jwt.Claims { return &expiring{revoked: &revoked} },
-	})
+	bearer := guard(auth.JWT(auth.JWTConfig{
+		Keys:      auth.Keyfunc(func(*jwt.Token) (any, error) { keys.Add(1); return key, nil }, "HS256"),
+		NewClaims: func() jwt.Claims { return &expiring{revoked: &revoked} },
+	}))
 	token := "Bearer " + hs256(t, nil)
 	for range 3 {
 		rec, p := door(bearer, get(token))
@@ -176,7 +198,7 @@ func TestBearerChecksSignaturesOnceAndClaimsAtEveryRequest(t *testing.T) {
 }
 
 func TestBearerRefusesARememberedTokenOnceItHasExpired(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Leeway: time.Nanosecond})
+	bearer := guard(auth.JWT(auth.JWTConfig{Keys: auth.Secret(key), Leeway: time.Nanosecond}))
 	expires := time.Now().Add(2 * time.Second).Truncate(time.Second)
 	token := "Bearer " + hs256(t, jwt.MapClaims{"exp": expires.Unix()})
 	rec, _ := door(bearer, get(token))
@@ -189,10 +211,10 @@ func TestBearerRefusesARememberedTokenOnceItHasExpired(t *testing.T) {
 
 func TestBearerForgetsTheOldestTokenAboveItsBound(t *testing.T) {
 	var keys int
-	bearer := mw.BearerWithConfig(mw.BearerConfig{
-		Algorithms: []string{"HS256"}, CacheSize: 2,
-		Keyfunc: func(*jwt.Token) (any, error) { keys++; return key, nil },
-	})
+	bearer := guard(auth.JWT(auth.JWTConfig{
+		Keys:      auth.Keyfunc(func(*jwt.Token) (any, error) { keys++; return key, nil }, "HS256"),
+		CacheSize: 2,
+	}))
 	for _, c := range []struct {
 		jti      string
 		verified int
@@ -229,45 +251,4 @@ func TestBearerRemembersTokensForItselfAlone(t *testing.T) {
 	equal(t, "right key", rec.Code, http.StatusOK)
 	rec, _ = door(mw.Bearer([]byte(strings.Repeat("x", 32))), token)
 	equal(t, "another key", rec.Code, http.StatusUnauthorized)
-}
-
-func TestBearerLooksForTokensInOneHeaderAlone(t *testing.T) {
-	token := hs256(t, nil)
-	for name, change := range map[string]func(*http.Request){
-		"query":        func(r *http.Request) { r.URL.RawQuery = "access_token=" + token },
-		"cookie":       func(r *http.Request) { r.AddCookie(&http.Cookie{Name: "access_token", Value: token}) },
-		"other header": func(r *http.Request) { r.Header.Set("X-Api-Key", token) },
-		"proxy header": func(r *http.Request) { r.Header.Set("Proxy-Authorization", "Bearer "+token) },
-		"list":         func(r *http.Request) { r.Header.Set("Authorization", "Basic YTpi, Bearer "+token) },
-	} {
-		r := get()
-		change(r)
-		equal(t, name, status(mw.Bearer(key), r), http.StatusUnauthorized)
-	}
-}
-
-// FuzzBearer looks for a panic, an answer other than 200 and 401, and a good
-// answer to a token that nobody signed.
-func FuzzBearer(f *testing.F) {
-	good := "Bearer " + sign(f, jwt.SigningMethodHS256, key, jwt.MapClaims{"sub": "ann", "exp": 1 << 33})
-	parts := strings.Split(good, ".")
-	f.Add(good)
-	f.Add(good + "=")
-	f.Add("Bearer eyJhbGciOiJub25lIn0." + parts[1] + ".")
-	f.Add("Bearer " + parts[1] + "." + parts[1] + "." + parts[2])
-	f.Add("Bearer " + strings.Repeat(".", 9000))
-	f.Add("bearer\t" + good)
-	f.Add("Basic YTpi")
-	f.Add("")
-	bearer := mw.Bearer(key)
-	f.Fuzz(func(t *testing.T, header string) {
-		rec, p := door(bearer, get(header))
-		signed := len(header) > 7 && strings.Trim(header[7:], " ") == good[7:]
-		switch {
-		case rec.Code == http.StatusUnauthorized && p == nil:
-		case rec.Code == http.StatusOK && p != nil && signed:
-		default:
-			t.Errorf("status %d, principal %v for %q", rec.Code, p, header)
-		}
-	})
 }

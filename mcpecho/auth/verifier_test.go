@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"context"
@@ -10,13 +10,13 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
 func TestVerifierDecidesTheAnswer(t *testing.T) {
 	for name, tc := range map[string]struct {
-		principal *mcpecho.Principal
+		principal *auth.Principal
 		err       error
 		status    int
 		challenge string
@@ -24,17 +24,17 @@ func TestVerifierDecidesTheAnswer(t *testing.T) {
 	}{
 		"a principal": {principal: ann, status: http.StatusOK},
 		"nothing":     {status: 401, challenge: `Bearer realm="mcp", error="invalid_token", error_description="the token is not valid"`},
-		"invalid": {err: fmt.Errorf("secret: %w", mw.ErrInvalidToken), status: 401,
+		"invalid": {err: fmt.Errorf("secret: %w", auth.ErrInvalidToken), status: 401,
 			challenge: `Bearer realm="mcp", error="invalid_token", error_description="the token is not valid"`},
-		"both":          {principal: ann, err: mw.ErrInvalidToken, status: 401, challenge: `Bearer realm="mcp", error="invalid_token", error_description="the token is not valid"`},
+		"both":          {principal: ann, err: auth.ErrInvalidToken, status: 401, challenge: `Bearer realm="mcp", error="invalid_token", error_description="the token is not valid"`},
 		"cannot tell":   {err: errors.New("secret"), status: http.StatusServiceUnavailable, retry: "5"},
 		"its own words": {err: echo.NewHTTPError(http.StatusTooManyRequests), status: http.StatusTooManyRequests},
 	} {
 		t.Run(name, func(t *testing.T) {
-			bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: func(_ context.Context, token string) (*mcpecho.Principal, error) {
+			bearer := guard(auth.VerifierFunc(func(_ context.Context, token string) (*auth.Principal, error) {
 				equal(t, "token", token, "opaque")
 				return tc.principal, tc.err
-			}})
+			}))
 			rec, p := door(bearer, get("Bearer opaque"))
 			equal(t, "status", rec.Code, tc.status)
 			equal(t, "principal reached the handler", p != nil, tc.status == http.StatusOK)
@@ -48,9 +48,9 @@ func TestVerifierDecidesTheAnswer(t *testing.T) {
 }
 
 func TestVerifierIsNotAskedAboutWhatCannotBeAToken(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Header: "x-api-key", Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Header: "x-api-key", Verifier: auth.VerifierFunc(func(context.Context, string) (*auth.Principal, error) {
 		return nil, errors.New("asked")
-	}})
+	})})
 	for name, values := range map[string][]string{
 		"none": nil, "empty": {""}, "spaces": {"  "}, "two": {"a", "b"}, "long": {strings.Repeat("x", 8<<10+1)},
 	} {
@@ -62,10 +62,10 @@ func TestVerifierIsNotAskedAboutWhatCannotBeAToken(t *testing.T) {
 }
 
 func TestAPIKeysKnowTheirHolders(t *testing.T) {
-	one, keepOne := mw.NewAPIKey("one")
-	two, keepTwo := mw.NewAPIKey("two")
+	one, keepOne := auth.NewAPIKey("one")
+	two, keepTwo := auth.NewAPIKey("two")
 	keepTwo.Subject, keepTwo.Scopes = "ann", []string{"invoices:read"}
-	verifier := mw.APIKeys(map[string]mw.APIKey{"one": keepOne, "two": keepTwo})
+	verifier := auth.APIKeys(map[string]auth.APIKey{"one": keepOne, "two": keepTwo})
 	header := mw.BearerWithConfig(mw.BearerConfig{Verifier: verifier, Header: "X-API-Key"})
 
 	for name, tc := range map[string]struct{ key, subject string }{
@@ -88,7 +88,7 @@ func TestAPIKeysKnowTheirHolders(t *testing.T) {
 			}
 			bySecret, byHeader := get("Bearer "+tc.key), get()
 			byHeader.Header.Set("X-API-Key", tc.key)
-			rec, p := door(mw.BearerWithConfig(mw.BearerConfig{Verifier: verifier}), bySecret)
+			rec, p := door(guard(verifier), bySecret)
 			equal(t, "status", rec.Code, want)
 			rec, _ = door(header, byHeader)
 			equal(t, "status by header", rec.Code, want)
@@ -103,11 +103,11 @@ func TestAPIKeysKnowTheirHolders(t *testing.T) {
 }
 
 func TestAPIKeysRefuseWhatCannotBeAKey(t *testing.T) {
-	_, keep := mw.NewAPIKey("id")
-	for want, keys := range map[string]map[string]mw.APIKey{
+	_, keep := auth.NewAPIKey("id")
+	for want, keys := range map[string]map[string]auth.APIKey{
 		"neither empty": {"": keep}, "nor have a dot": {"a.b": keep}, "has no Digest": {"id": {}},
 	} {
-		contains(t, "panic", panics(t, func() { mw.APIKeys(keys) }), want)
+		contains(t, "panic", panics(t, func() { auth.APIKeys(keys) }), want)
 	}
-	contains(t, "panic", panics(t, func() { mw.NewAPIKey("a.b") }), "nor have a dot")
+	contains(t, "panic", panics(t, func() { auth.NewAPIKey("a.b") }), "nor have a dot")
 }

@@ -3,7 +3,6 @@ package middleware_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/mcpecho/auth"
 	mw "github.com/mcpecho/kit/middleware"
 )
 
@@ -43,7 +43,7 @@ func logged(t *testing.T, door echo.MiddlewareFunc, authorization string) (lines
 }
 
 func TestRefusedTokensLeaveOneLineWithOneWord(t *testing.T) {
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Key: key, Issuer: "https://issuer", Resource: "https://api"})
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: byKey(auth.JWTConfig{Issuer: "https://issuer", Resource: "https://api"})})
 	soon := time.Now().Add(5 * time.Minute).Unix()
 	for name, tc := range map[string]struct{ authorization, word string }{
 		"none":             {"", "no_token"},
@@ -59,8 +59,7 @@ func TestRefusedTokensLeaveOneLineWithOneWord(t *testing.T) {
 		"another key":      {"Bearer " + sign(t, jwt.SigningMethodHS256, []byte("another"), claims(nil)), "wrong_signature"},
 		"another method":   {"Bearer " + sign(t, jwt.SigningMethodHS512, key, claims(nil)), "wrong_signature"},
 		"no exp":           {"Bearer " + hs256(t, jwt.MapClaims{"exp": nil}), "invalid_token"},
-		"a strange date": {handmade(sha256.New, hs256Header,
-			`{"iss":"https://issuer","aud":"https://api","exp":4000000000,"nbf":1e300}`), "invalid_token"},
+		"a strange date":   {"Bearer " + hs256(t, jwt.MapClaims{"nbf": 1e300}), "invalid_token"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, status := logged(t, bearer, tc.authorization)
@@ -81,9 +80,9 @@ func TestAnOutageIsLoggedWithItsCauseOnceASecond(t *testing.T) {
 		"plain": token, "in a query": url.QueryEscape(token), "in a path": url.PathEscape(token),
 	} {
 		t.Run(name, func(t *testing.T) {
-			bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
+			bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.VerifierFunc(func(context.Context, string) (*mcpecho.Principal, error) {
 				return nil, fmt.Errorf("no route to login.example.com while asking for %q", leaked)
-			}})
+			})})
 			began, loud := time.Now(), 0
 			for range 20 {
 				lines, status := logged(t, bearer, "Bearer "+token)
@@ -101,16 +100,6 @@ func TestAnOutageIsLoggedWithItsCauseOnceASecond(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestIssuerThatCannotBeReachedIsInTheLog(t *testing.T) {
-	i := newIssuer(t, "a")
-	i.respond(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	lines, status := logged(t, i.bearer(0), i.token("a", "a").Header.Get("Authorization"))
-	equal(t, "status", status, http.StatusServiceUnavailable)
-	contains(t, "log", lines[0], "level=ERROR")
-	contains(t, "log", lines[0], "reason=unverifiable_token")
-	contains(t, "log", lines[0], "answered with status 502")
 }
 
 func TestRefusalsOfAnApplicationsOwnAuthenticationAreLogged(t *testing.T) {
@@ -148,8 +137,8 @@ func loggedWith(t *testing.T, door echo.MiddlewareFunc, header, value string) st
 
 func TestErrorsThatRepeatATokenAreLoggedWithoutIt(t *testing.T) {
 	const token = "opaque-of-somebody"
-	verifier := func(p *mcpecho.Principal, err error) mw.Verifier {
-		return func(context.Context, string) (*mcpecho.Principal, error) { return p, err }
+	verifier := func(p *mcpecho.Principal, err error) auth.Verifier {
+		return auth.VerifierFunc(func(context.Context, string) (*mcpecho.Principal, error) { return p, err })
 	}
 	own := func(err error) echo.MiddlewareFunc {
 		return func(echo.HandlerFunc) echo.HandlerFunc { return func(echo.Context) error { return err } }
@@ -164,7 +153,7 @@ func TestErrorsThatRepeatATokenAreLoggedWithoutIt(t *testing.T) {
 		"a handler behind a header of its own": {bearer(mw.BearerConfig{Header: "X-API-Key", Verifier: verifier(ann, nil)}), "X-Api-Key", token,
 			"upstream refused"},
 		"a panic behind a header of its own": {bearer(mw.BearerConfig{Header: "X-API-Key",
-			Verifier: func(context.Context, string) (*mcpecho.Principal, error) { panic("no " + token) }}), "X-Api-Key", token, "internal error"},
+			Verifier: auth.VerifierFunc(func(context.Context, string) (*mcpecho.Principal, error) { panic("no " + token) })}), "X-Api-Key", token, "internal error"},
 		"an authentication of the application": {own(errors.New("no route to introspect " + token)), "Authorization", "Bearer " + token,
 			"level=ERROR msg=\"mcpecho: refused\" http_method=POST reason=internal_server_error cause=\"no route"},
 		"its HTTP error": {own(echo.NewHTTPError(http.StatusBadGateway).SetInternal(errors.New("no " + token))), "Authorization", "Bearer " + token,
@@ -182,20 +171,20 @@ func TestErrorsThatRepeatATokenAreLoggedWithoutIt(t *testing.T) {
 func TestPanicsOfHooksOfAuthenticationAreAnsweredAndLogged(t *testing.T) {
 	claimed := 0
 	for name, bearer := range map[string]echo.MiddlewareFunc{
-		"Keyfunc": mw.BearerWithConfig(mw.BearerConfig{Algorithms: []string{"HS256"}, Keyfunc: func(token *jwt.Token) (any, error) {
+		"Keyfunc": mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.JWT(auth.JWTConfig{Keys: auth.Keyfunc(func(token *jwt.Token) (any, error) {
 			return []byte(token.Header["kid"].(string)), nil // the usual mistake: a token without kid
-		}}),
-		"Verifier": mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) {
+		}, "HS256")})}),
+		"Verifier": mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.VerifierFunc(func(context.Context, string) (*mcpecho.Principal, error) {
 			var none *mcpecho.Principal
 			return &mcpecho.Principal{Subject: none.Subject}, nil
-		}}),
-		"NewClaims": mw.BearerWithConfig(mw.BearerConfig{Key: key, NewClaims: func() jwt.Claims {
+		})}),
+		"NewClaims": mw.BearerWithConfig(mw.BearerConfig{Verifier: byKey(auth.JWTConfig{NewClaims: func() jwt.Claims {
 			if claimed++; claimed > 1 {
 				panic("no claims")
 			}
 			return jwt.MapClaims{}
-		}}),
-		"Skipper": mw.BearerWithConfig(mw.BearerConfig{Key: key, Skipper: func(echo.Context) bool { panic("no skipping") }}),
+		}})}),
+		"Skipper": mw.BearerWithConfig(mw.BearerConfig{Verifier: anyone, Skipper: func(echo.Context) bool { panic("no skipping") }}),
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, status := logged(t, bearer, "Bearer "+hs256(t, nil))
@@ -207,21 +196,9 @@ func TestPanicsOfHooksOfAuthenticationAreAnsweredAndLogged(t *testing.T) {
 	}
 }
 
-func TestIntrospectionSurvivesAPanicOfItsTransport(t *testing.T) {
-	cfg, _ := introspection(t, says(`{}`))
-	cfg.Client = &http.Client{Transport: panicking{}}
-	lines, status := logged(t, mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)}), "Bearer opaque")
-	equal(t, "status", status, http.StatusServiceUnavailable)
-	contains(t, "log", lines[0], "the look-up panicked: no transport")
-}
-
-type panicking struct{}
-
-func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("no transport") }
-
 func TestVerifierThatNamesNobodyTellsCallersApartByTheirTokens(t *testing.T) {
 	shared := &mcpecho.Principal{Scopes: []string{"a"}}
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: func(context.Context, string) (*mcpecho.Principal, error) { return shared, nil }})
+	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.VerifierFunc(func(context.Context, string) (*mcpecho.Principal, error) { return shared, nil })})
 	_, one := door(bearer, get("Bearer one"))
 	_, two := door(bearer, get("Bearer two"))
 	_, again := door(bearer, get("Bearer one"))

@@ -1,4 +1,4 @@
-package middleware
+package auth
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,18 +15,75 @@ import (
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/go-json-experiment/json"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/mcpecho/kit/internal/weburl"
 )
 
-// fetchPause is the least time between two fetches of a key set, so that
-// tokens with made-up key ids cannot make it a target.
+// JWKSConfig is [JWKS] with a configuration: it is [Keys] itself.
+type JWKSConfig struct {
+	// URL is the https URL of the key set. Required.
+	URL string
+	// Algorithms are the only values of `alg` that are accepted, none of them HMAC. Default: RS256,
+	// ES256 and EdDSA.
+	Algorithms []string
+	// Refresh is the age at which keys are fetched again, in the background of the request that
+	// notices. Default: 5 min. A key that has left the set is honoured for at most this long plus a
+	// minute.
+	Refresh time.Duration
+	// Client fetches the key set, for an issuer behind a proxy or a private certificate authority.
+	// Only its Transport is used: time (5 s), size (64 KiB) and redirects (none) stay bounded.
+	// Optional.
+	Client *http.Client
+	// LoopbackHTTP lets URL be an http URL of a loopback address, for tests.
+	LoopbackHTTP bool
+}
+
+// DefaultJWKSConfig has the defaults of [JWKS].
+var DefaultJWKSConfig = JWKSConfig{Algorithms: []string{"RS256", "ES256", "EdDSA"}, Refresh: 5 * time.Minute}
+
+// JWKS is the JSON Web Key Set (RFC 7517) that an issuer publishes at an https URL. It is fetched
+// when a token first needs it, then every 5 minutes, and for a token that names an unknown key,
+// though not more than once in 10 s. While it cannot be fetched the last keys stay good; without
+// any keys yet, or for an unknown one, the answer is 503.
+//
+// It requires [JWTConfig.Issuer], and Resource or Audience, since the issuer makes tokens for
+// others too.
+func JWKS(url string) Keys { return JWKSConfig{URL: url} }
+
+func (cfg JWKSConfig) source() (source, error) {
+	if cfg.Algorithms == nil {
+		cfg.Algorithms = DefaultJWKSConfig.Algorithms
+	}
+	if cfg.Refresh == 0 {
+		cfg.Refresh = DefaultJWKSConfig.Refresh
+	}
+	if err := weburl.CheckFetch("JWKS URL", cfg.URL, cfg.LoopbackHTTP); err != nil {
+		return source{}, fmt.Errorf("auth: %w", err)
+	}
+	if cfg.Refresh < 0 {
+		return source{}, fmt.Errorf("auth: JWKS Refresh %s is negative: leave it 0 for its default", cfg.Refresh)
+	}
+	if err := checkAlgorithms(cfg.Algorithms); err != nil {
+		return source{}, err
+	}
+	if countHMAC(cfg.Algorithms) > 0 {
+		return source{}, errors.New("auth: JWKS is for public keys: a secret is no secret at a URL, so use Secret for HS256")
+	}
+	return source{
+		find: newRemoteKeys(cfg).keyfunc(), algorithms: slices.Clone(cfg.Algorithms),
+		honoured: min(maxHonoured, cfg.Refresh), shared: true,
+	}, nil
+}
+
+// fetchPause is the least time between two fetches of a key set, so that tokens with made-up key
+// ids cannot make it a target.
 const fetchPause = 10 * time.Second
 
-// errNoKeys is the failure to look for a key, which says nothing about the
-// token.
-var errNoKeys = errors.New("middleware: the key set of the issuer cannot be fetched")
+// errNoKeys is the failure to look for a key, which says nothing about the token.
+var errNoKeys = errors.New("auth: the key set of the issuer cannot be fetched")
 
-// remoteKeys is a key set at a URL, in memory. It is fetched by the requests
-// that need it, so that a server without calls keeps no goroutine.
+// remoteKeys is a key set at a URL, in memory. It is fetched by the requests that need it, so that
+// a server without calls keeps no goroutine.
 type remoteKeys struct {
 	jwkset.Storage // the last good keys
 
@@ -45,17 +103,17 @@ type fetched struct {
 	err           error     // of the last try
 }
 
-func newRemoteKeys(cfg BearerConfig) *remoteKeys {
+func newRemoteKeys(cfg JWKSConfig) *remoteKeys {
 	r := &remoteKeys{
-		Storage: jwkset.NewMemoryStorage(), url: cfg.JWKS, fetcher: newFetcher(cfg.JWKSClient),
-		refresh: cfg.JWKSRefresh, pause: min(fetchPause, cfg.JWKSRefresh),
+		Storage: jwkset.NewMemoryStorage(), url: cfg.URL, fetcher: newFetcher(cfg.Client),
+		refresh: cfg.Refresh, pause: min(fetchPause, cfg.Refresh),
 	}
 	r.last.Store(&fetched{})
 	return r
 }
 
-// keyfunc finds the key of a token: by its `kid`, whose `alg` must then be the
-// token's, or among all keys when it has none.
+// keyfunc finds the key of a token: by its `kid`, whose `alg` must then be the token's, or among
+// all keys when it has none.
 func (r *remoteKeys) keyfunc() jwt.Keyfunc {
 	return must(keyfunc.New(keyfunc.Options{Storage: r})).Keyfunc
 }
@@ -104,9 +162,9 @@ func (r *remoteKeys) freshen() {
 	}
 }
 
-// fetch fetches the keys unless that was tried within the pause. Callers that meet
-// wait for the one that goes as long as there are no keys at all; later only made-up
-// and brand-new keys come here, which must not hold requests while an issuer hangs.
+// fetch fetches the keys unless that was tried within the pause. Callers that meet wait for the one
+// that goes as long as there are no keys at all; later only made-up and brand-new keys come here,
+// which must not hold requests while an issuer hangs.
 func (r *remoteKeys) fetch() error {
 	if !r.fetching.TryLock() {
 		defer r.waiting.Add(-1)
@@ -135,7 +193,7 @@ func (r *remoteKeys) fetchLocked() {
 func (r *remoteKeys) load() (err error) {
 	defer func() {
 		if v := recover(); v != nil { // it may run on a goroutine of its own
-			err = fmt.Errorf("middleware: the key set at %s: %v", r.url, v)
+			err = fmt.Errorf("auth: the key set at %s: %v", r.url, v)
 		}
 	}()
 	request, err := http.NewRequest(http.MethodGet, r.url, nil) //nolint:noctx // bounded by the fetcher, and shared by requests
@@ -148,13 +206,13 @@ func (r *remoteKeys) load() (err error) {
 	}
 	keys, err := publicKeys(body)
 	if err != nil {
-		return fmt.Errorf("middleware: the key set at %s: %w", r.url, err)
+		return fmt.Errorf("auth: the key set at %s: %w", r.url, err)
 	}
 	return r.KeyReplaceAll(context.Background(), keys)
 }
 
-// publicKeys reads the keys that signatures can be verified with. Others are
-// left out, so that one new kind of key does not lose the rest.
+// publicKeys reads the keys that signatures can be verified with. Others are left out, so that one
+// new kind of key does not lose the rest.
 func publicKeys(body []byte) ([]jwkset.JWK, error) {
 	var set jwkset.JWKSMarshal
 	if err := json.Unmarshal(body, &set); err != nil {
@@ -165,8 +223,8 @@ func publicKeys(body []byte) ([]jwkset.JWK, error) {
 		if m.USE == jwkset.UseEnc {
 			continue
 		}
-		// Certificates say nothing that the key does not, and one by reference
-		// would have to be fetched.
+		// Certificates say nothing that the key does not, and one by reference would have to be
+		// fetched.
 		m.X5U, m.X5C, m.X5T, m.X5TS256 = "", nil, "", ""
 		key, err := jwkset.NewJWKFromMarshal(m, jwkset.JWKMarshalOptions{}, jwkset.JWKValidateOptions{})
 		if err != nil {

@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"context"
@@ -13,17 +13,17 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho"
-	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
 // flooded is a server that takes 100 requests at once, behind a bearer.
 func flooded(bearer echo.MiddlewareFunc) func(authorization string) int {
-	srv := newServer(nil, func(cfg *mcpecho.Config) { cfg.MaxInFlight = 100 })
+	srv := newServer(func(cfg *mcpecho.Config) { cfg.MaxInFlight = 100 })
 	srv.Add(mcpecho.Service("tool", ok))
 	e := echo.New()
 	srv.Mount(e.Group("/mcp"), bearer)
 	return func(authorization string) int {
-		return send(e, "tool", map[string]string{"Authorization": authorization}).Code
+		return send(e, "tool", authorization).Code
 	}
 }
 
@@ -85,7 +85,7 @@ func TestIntrospectionUnderAFloodServesWhoIsKnown(t *testing.T) {
 				}
 				slow(w, r)
 			})
-			call := flooded(mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)}))
+			call := flooded(guard(auth.Introspect(cfg)))
 			equal(t, "alice before", call("Bearer alice"), http.StatusOK)
 			asked.Store(0)
 			wait := flood(t, call, func(i int) string { return fmt.Sprint("Bearer bad-", i%tc.tokens) })
@@ -113,18 +113,18 @@ func TestIntrospectionOfALeavingCallerAnswersTheOthers(t *testing.T) {
 		began <- struct{}{}
 		slow(w, r)
 	})
-	verify := mw.Introspect(cfg)
+	verifier := auth.Introspect(cfg)
 	leaving, leave := context.WithCancel(t.Context())
 	defer leave()
 	left := make(chan error, 1)
 	go func() {
-		_, err := verify(leaving, "token")
+		_, err := verifier.Verify(leaving, "token")
 		left <- err
 	}()
 	<-began
 	stayed := make(chan error, 1)
 	go func() {
-		_, err := verify(t.Context(), "token")
+		_, err := verifier.Verify(t.Context(), "token")
 		stayed <- err
 	}()
 	leave()

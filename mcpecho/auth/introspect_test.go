@@ -1,4 +1,4 @@
-package middleware_test
+package auth_test
 
 import (
 	"fmt"
@@ -9,12 +9,12 @@ import (
 	"testing"
 	"time"
 
-	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
 // introspection is an authorization server that answers about every token,
 // and the configuration of who asks it.
-func introspection(t *testing.T, answer http.HandlerFunc) (cfg mw.IntrospectConfig, asked *atomic.Int64) {
+func introspection(t *testing.T, answer http.HandlerFunc) (cfg auth.IntrospectConfig, asked *atomic.Int64) {
 	asked = new(atomic.Int64)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
@@ -25,7 +25,7 @@ func introspection(t *testing.T, answer http.HandlerFunc) (cfg mw.IntrospectConf
 		answer(w, r)
 	}))
 	t.Cleanup(server.Close)
-	return mw.IntrospectConfig{
+	return auth.IntrospectConfig{
 		URL: server.URL, Client: server.Client(), ClientID: "mcp", ClientSecret: "s:t", Resource: "https://api/mcp",
 	}, asked
 }
@@ -69,7 +69,7 @@ func TestIntrospectReadsTheAnswer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg, _ := introspection(t, tc.answer)
-			rec, p := door(mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)}), get("Bearer opaque"))
+			rec, p := door(guard(auth.Introspect(cfg)), get("Bearer opaque"))
 			equal(t, "status", rec.Code, tc.status)
 			if p != nil {
 				equal(t, "caller", p.Key(), tc.key)
@@ -85,7 +85,7 @@ func TestIntrospectReadsTheAnswer(t *testing.T) {
 
 func TestIntrospectTellsCallersWithoutSubjectApart(t *testing.T) {
 	cfg, _ := introspection(t, says(`{"active":true,"aud":"https://api/mcp"}`))
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)})
+	bearer := guard(auth.Introspect(cfg))
 	_, one := door(bearer, get("Bearer one"))
 	_, two := door(bearer, get("Bearer two"))
 	if one.Key() == two.Key() || one.Issuer != cfg.URL || !strings.HasPrefix(one.Key(), "token:") {
@@ -99,7 +99,7 @@ func TestIntrospectRemembersActiveTokensLongAndRefusedOnesShortly(t *testing.T) 
 	cfg, asked := introspection(t, func(w http.ResponseWriter, _ *http.Request) {
 		fmt.Fprintf(w, `{"active":%t,"sub":"ann","aud":"https://api/mcp"}`, active.Load())
 	})
-	bearer := mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)})
+	bearer := guard(auth.Introspect(cfg))
 	for range 2 {
 		equal(t, "inactive", status(bearer, get("Bearer a")), http.StatusUnauthorized)
 	}
@@ -113,30 +113,42 @@ func TestIntrospectRemembersActiveTokensLongAndRefusedOnesShortly(t *testing.T) 
 
 	asked.Store(3)
 	cfg.CacheFor = -1
-	bearer = mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)})
+	bearer = guard(auth.Introspect(cfg))
 	for range 2 {
 		equal(t, "active, not remembered", status(bearer, get("Bearer a")), http.StatusOK)
 	}
 	equal(t, "asked without memory", asked.Load(), 5)
 
 	cfg.CacheFor = time.Nanosecond
-	bearer = mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(cfg)})
+	bearer = guard(auth.Introspect(cfg))
 	equal(t, "active", status(bearer, get("Bearer a")), http.StatusOK)
 	active.Store(false)
 	equal(t, "revoked", status(bearer, get("Bearer a")), http.StatusUnauthorized)
 }
 
 func TestIntrospectRefusesToStart(t *testing.T) {
-	good := mw.IntrospectConfig{URL: "https://login/introspect", ClientID: "a", ClientSecret: "b"}
-	for want, change := range map[string]func(*mw.IntrospectConfig){
-		"must be an https URL":         func(c *mw.IntrospectConfig) { c.URL = "http://login/introspect" },
-		"requires ClientID":            func(c *mw.IntrospectConfig) { c.ClientSecret = "" },
-		"Audience has an empty value":  func(c *mw.IntrospectConfig) { c.Audience = []string{""} },
-		`Resource "api" must be an ab`: func(c *mw.IntrospectConfig) { c.Resource = "api" },
+	good := auth.IntrospectConfig{URL: "https://login/introspect", ClientID: "a", ClientSecret: "b"}
+	for want, change := range map[string]func(*auth.IntrospectConfig){
+		"must be an https URL":         func(c *auth.IntrospectConfig) { c.URL = "http://login/introspect" },
+		"requires ClientID":            func(c *auth.IntrospectConfig) { c.ClientSecret = "" },
+		"Audience has an empty value":  func(c *auth.IntrospectConfig) { c.Audience = []string{""} },
+		`Resource "api" must be an ab`: func(c *auth.IntrospectConfig) { c.Resource = "api" },
 	} {
 		cfg := good
 		change(&cfg)
-		contains(t, "panic", panics(t, func() { mw.Introspect(cfg) }), want)
+		contains(t, "panic", panics(t, func() { auth.Introspect(cfg) }), want)
 	}
-	mw.Introspect(good)
+	auth.Introspect(good)
 }
+
+func TestIntrospectionSurvivesAPanicOfItsTransport(t *testing.T) {
+	cfg, _ := introspection(t, says(`{}`))
+	cfg.Client = &http.Client{Transport: panicking{}}
+	lines, status := logged(guard(auth.Introspect(cfg)), "Bearer opaque")
+	equal(t, "status", status, http.StatusServiceUnavailable)
+	contains(t, "log", lines, "the look-up panicked: no transport")
+}
+
+type panicking struct{}
+
+func (panicking) RoundTrip(*http.Request) (*http.Response, error) { panic("no transport") }

@@ -1,4 +1,4 @@
-package middleware
+package auth
 
 import (
 	"crypto/sha256"
@@ -7,8 +7,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// tokenCache remembers what was found out about tokens, by their digests: a
-// copy of the memory gives no token away. A nil cache remembers nothing.
+// tokenCache remembers what was found out about tokens, by their digests: a copy of the memory
+// gives no token away. A nil cache remembers nothing.
 type tokenCache[V any] struct {
 	entries *lru.Cache[[sha256.Size]byte, cached[V]]
 }
@@ -18,8 +18,7 @@ type cached[V any] struct {
 	until time.Time // zero: as long as there is room
 }
 
-// newTokenCache makes a cache of at most size tokens, none when size is not
-// positive.
+// newTokenCache makes a cache of at most size tokens, none when size is not positive.
 func newTokenCache[V any](size int) *tokenCache[V] {
 	if size <= 0 {
 		return nil

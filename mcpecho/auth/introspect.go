@@ -1,4 +1,4 @@
-package middleware
+package auth
 
 import (
 	"context"
@@ -15,31 +15,28 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/mcpecho/kit/mcpecho"
+	"github.com/mcpecho/kit/internal/weburl"
 )
 
 // IntrospectConfig configures [Introspect].
 type IntrospectConfig struct {
 	// URL is the https URL of the introspection endpoint. Required.
 	URL string
-	// ClientID and ClientSecret authenticate this server there, by HTTP Basic.
-	// Required.
+	// ClientID and ClientSecret authenticate this server there, by HTTP Basic. Required.
 	ClientID, ClientSecret string
-	// Resource and Audience are the values of `aud` that are accepted, as in
-	// [BearerConfig]. Without both every active token of the authorization
-	// server is, those for other servers included.
+	// Resource and Audience are the values of `aud` that are accepted, as in [JWTConfig]. Without
+	// both every active token of the authorization server is, those for other servers included.
 	Resource string
 	Audience []string
-	// CacheFor is how long an active token stays so without being asked about
-	// again, and at most until its `exp`: a revoked token works for that long.
-	// Default: 30 s. Negative: every request asks. A token that was refused stays
-	// so for 3 s, whatever this says.
+	// CacheFor is how long an active token stays so without being asked about again, and at most
+	// until its `exp`: a revoked token works for that long. Default: 30 s. Negative: every request
+	// asks. A token that was refused stays so for 3 s, whatever this says.
 	CacheFor time.Duration
-	// CacheSize is the number of active tokens that are remembered, by their
-	// digest, and apart from them that of refused ones. Default: 10,000.
+	// CacheSize is the number of active tokens that are remembered, by their digest, and apart from
+	// them that of refused ones. Default: 10,000.
 	CacheSize int
-	// Client sends the requests. Only its Transport is used: time (5 s), size
-	// (64 KiB) and redirects (none) stay bounded. Optional.
+	// Client sends the requests. Only its Transport is used: time (5 s), size (64 KiB) and
+	// redirects (none) stay bounded. Optional.
 	Client *http.Client
 	// LoopbackHTTP lets URL be an http URL of a loopback address, for tests.
 	LoopbackHTTP bool
@@ -48,21 +45,19 @@ type IntrospectConfig struct {
 // DefaultIntrospectConfig has the defaults of [Introspect].
 var DefaultIntrospectConfig = IntrospectConfig{CacheFor: 30 * time.Second, CacheSize: 10_000}
 
-// Introspect is a [Verifier] that asks the authorization server about each
-// token (RFC 7662). The principal has the `iss`, `sub` and `scope` of the
-// answer, and all of it as a map[string]any in Claims, which requests share: do
-// not change it. An answer without `iss` has the URL as its Issuer, so that
-// callers of two authorization servers do not meet. It panics when the
+// Introspect is a [Verifier] that asks the authorization server about each token (RFC 7662). The
+// principal has the `iss`, `sub` and `scope` of the answer, and all of it as a map[string]any in
+// Claims, which requests share: do not change it. An answer without `iss` has the URL as its
+// Issuer, so that callers of two authorization servers do not meet. It panics when the
 // configuration is wrong; [IntrospectConfig.ToVerifier] returns the error.
 //
-// Requests with one token ask once. At most 64 questions run at a time and at most
-// 64 requests wait for one; the next is answered with 503, while tokens that are
-// remembered go on being served.
+// Requests with one token ask once. At most 64 questions run at a time and at most 64 requests wait
+// for one; the next is answered with 503, while tokens that are remembered go on being served.
 //
-//	mw.BearerWithConfig(mw.BearerConfig{Verifier: mw.Introspect(mw.IntrospectConfig{
+//	auth.Introspect(auth.IntrospectConfig{
 //		URL: "https://login.example.com/introspect", ClientID: "mcp", ClientSecret: secret,
 //		Resource: "https://api.example.com/mcp",
-//	})})
+//	})
 func Introspect(cfg IntrospectConfig) Verifier { return must(cfg.ToVerifier()) }
 
 // ToVerifier makes the verifier, or says what is wrong with the configuration.
@@ -74,14 +69,14 @@ func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
 		cfg.CacheSize = DefaultIntrospectConfig.CacheSize
 	}
 	if cfg.ClientID == "" || cfg.ClientSecret == "" {
-		return nil, errors.New("middleware: introspect requires ClientID and ClientSecret: an open endpoint would let everyone try out tokens (RFC 7662 section 2.1)")
+		return nil, errors.New("auth: introspect requires ClientID and ClientSecret: an open endpoint would let everyone try out tokens (RFC 7662 section 2.1)")
 	}
 	if slices.Contains(cfg.Audience, "") {
-		return nil, errors.New("middleware: introspect Audience has an empty value: name the audience or leave Audience out")
+		return nil, errors.New("auth: introspect Audience has an empty value: name the audience or leave Audience out")
 	}
-	err := errors.Join(checkFetchURL("introspect URL", cfg.URL, cfg.LoopbackHTTP), checkPublicURL("Resource", cfg.Resource))
+	err := errors.Join(weburl.CheckFetch("URL", cfg.URL, cfg.LoopbackHTTP), weburl.CheckPublic("Resource", cfg.Resource))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("auth: introspect %w", err)
 	}
 	i := &introspector{
 		cfg: cfg, fetcher: newFetcher(cfg.Client),
@@ -90,11 +85,11 @@ func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
 	if cfg.CacheFor > 0 {
 		i.active = newTokenCache[introspected](cfg.CacheSize)
 	}
-	return i.verify, nil
+	return i, nil
 }
 
-// refusedFor is how long a token that was refused is not asked about again: long
-// enough to be no burden, and short enough for who has just made it good.
+// refusedFor is how long a token that was refused is not asked about again: long enough to be no
+// burden, and short enough for who has just made it good.
 const refusedFor = 3 * time.Second
 
 type introspector struct {
@@ -107,11 +102,12 @@ type introspector struct {
 }
 
 type introspected struct {
-	principal mcpecho.Principal
+	principal Principal
 	expires   time.Time // zero: not said
 }
 
-func (i *introspector) verify(ctx context.Context, token string) (*mcpecho.Principal, error) {
+// Verify implements [Verifier].
+func (i *introspector) Verify(ctx context.Context, token string) (*Principal, error) {
 	digest := sha256.Sum256([]byte(token))
 	known, ok := i.active.get(digest)
 	if !ok {
@@ -131,8 +127,8 @@ func (i *introspector) verify(ctx context.Context, token string) (*mcpecho.Princ
 	return &p, nil
 }
 
-// lookUp asks about a token and remembers what was said. It looks at what is
-// remembered again: another look-up may have ended just before this one began.
+// lookUp asks about a token and remembers what was said. It looks at what is remembered again:
+// another look-up may have ended just before this one began.
 func (i *introspector) lookUp(ctx context.Context, token string, digest [sha256.Size]byte) (introspected, error) {
 	if known, ok := i.active.get(digest); ok {
 		return known, nil
@@ -166,7 +162,7 @@ func (i *introspector) ask(ctx context.Context, token string) (claims map[string
 		return nil, err
 	}
 	if err := json.Unmarshal(body, &claims); err != nil {
-		return nil, fmt.Errorf("middleware: introspect: %w", withoutValue(err))
+		return nil, fmt.Errorf("auth: introspect: %w", withoutValue(err))
 	}
 	return claims, nil
 }
@@ -202,7 +198,7 @@ func (i *introspector) read(claims map[string]any, digest [sha256.Size]byte) (kn
 	if known.expires, err = date(claims, "exp"); err != nil {
 		return known, err
 	}
-	known.principal = mcpecho.Principal{Scopes: slices.Clip(listed(claims["scope"])), Claims: claims}
+	known.principal = Principal{Scopes: slices.Clip(listed(claims["scope"])), Claims: claims}
 	if known.principal.Issuer, _ = claims["iss"].(string); known.principal.Issuer == "" {
 		known.principal.Issuer = i.cfg.URL
 	}
@@ -212,10 +208,10 @@ func (i *introspector) read(claims map[string]any, digest [sha256.Size]byte) (kn
 	return known, nil
 }
 
-var errInactive = errors.New("middleware: the token is not active")
+var errInactive = errors.New("auth: the token is not active")
 
-// date reads a time, zero when the answer has none. What is no time is no answer:
-// taken for none it would make the token valid for ever.
+// date reads a time, zero when the answer has none. What is no time is no answer: taken for none it
+// would make the token valid for ever.
 func date(claims map[string]any, name string) (t time.Time, err error) {
 	claim := claims[name]
 	if claim == nil {
@@ -223,7 +219,7 @@ func date(claims map[string]any, name string) (t time.Time, err error) {
 	}
 	seconds, ok := claim.(float64)
 	if !ok || seconds < 0 || seconds > lastSecond {
-		return t, invalid(fmt.Errorf("middleware: %s is not a time", name))
+		return t, invalid(fmt.Errorf("auth: %s is not a time", name))
 	}
 	return time.Unix(int64(seconds), 0), nil
 }
