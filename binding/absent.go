@@ -100,7 +100,8 @@ func (h *handwritten) target(s *jsonschema.Schema) *jsonschema.Schema {
 	return s
 }
 
-// allowsNull reports whether null may pass s. In doubt it says so, and the schema itself decides.
+// allowsNull reports whether s may allow null. It is true when it cannot tell; then the null stays
+// in the document, and the schema itself decides.
 func (h *handwritten) allowsNull(s *jsonschema.Schema, depth int) bool {
 	if s = h.target(s); s == nil || depth == maxDepth {
 		return true

@@ -18,8 +18,8 @@ type Part struct {
 	// Type is a struct type; its fields are arguments, named as encoding/json/v2 names them.
 	// Required.
 	Type reflect.Type
-	// Schema replaces the generated schema of the properties it names. The decoder still goes by
-	// the Go types, so the schema must not promise more than they take. Optional.
+	// Schema replaces the generated schema of the properties it names. Only the schema changes:
+	// values are still decoded by the Go types, so it must not allow what they refuse. Optional.
 	Schema map[string]*jsonschema.Schema
 	// Check gets a pointer to the decoded value of Type once its own fields hold no error. It
 	// returns the rules that are broken, and may normalise the value (clamp a limit). Optional.
@@ -42,7 +42,7 @@ type Args struct {
 // required field with a default, and a type that JSON cannot hold.
 func Compile(parts ...Part) (*Args, error) { return Compiler{}.Compile(parts...) }
 
-// Compile is the function of that name, with the rules of c.
+// Compile is the function Compile with the rules of c.
 func (c Compiler) Compile(parts ...Part) (*Args, error) {
 	a := &Args{parts: parts, engine: c.engine()}
 	g, root, err := a.join(parts)
@@ -103,7 +103,8 @@ func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 	return g, root, nil
 }
 
-// partName is what the caller of Compile knows a part as: the first is the input of a handler.
+// partName is the name of a part in an error: the caller of Compile knows the first one as the
+// input of a handler.
 func partName(p int) string {
 	if p == 0 {
 		return "the input"
@@ -167,8 +168,8 @@ type checker interface{ Check(context.Context) error }
 
 // DecodeContext is Decode with a context for the methods Check(context.Context) error of the parts'
 // types. Such a method runs on the decoded value once the fields of its part hold no error. The
-// fields of an *Error that it returns join the others; another error is returned as it is, if
-// nothing else is wrong.
+// fields of an *Error that it returns join the others; any other error is returned as it is, but
+// only if no field has an error.
 func (a *Args) DecodeContext(ctx context.Context, data []byte, dst ...any) error {
 	if len(dst) != len(a.parts) {
 		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts", len(dst), len(a.parts))

@@ -9,10 +9,10 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// bounds accept a value without the validator, which is ten times slower and allocates. They are
-// read off the schema of the field, and exist only where the schema says all its rules, so they
-// never accept what the rules refuse. What they do not accept is left to the validator, which words
-// the error.
+// bounds accept good values without the validator, which is ten times slower and allocates. They
+// are made from the schema of the field, and only where the schema expresses all its rules, so they
+// never accept what the rules refuse. A value that they do not accept goes to the validator, which
+// words the error.
 type bounds struct {
 	minLength, maxLength int
 	lo, hi               int64
@@ -21,7 +21,7 @@ type bounds struct {
 	words                []string // of an enum; nil for none
 }
 
-// newBounds returns nil when the rules of n say more than bounds can.
+// newBounds returns nil when bounds cannot express all the rules of n.
 func newBounds(n *node, rules *ruleSet) *bounds {
 	for n.kind == kindPointer {
 		n = n.elem

@@ -45,8 +45,8 @@ type broken struct {
 	suffix string
 }
 
-// brokenRules lists every rule that p breaks, those of one place together; what is empty and must
-// not be breaks that rule alone. The places of a map are sorted.
+// brokenRules lists every rule that p breaks, grouped by the place in p. For an empty text that
+// must not be empty it lists that rule alone. The places of a map are sorted.
 func brokenRules(c *checks, p any, sorted bool) (all []broken) {
 	order := map[string]int{} // of places
 	empty := map[string]bool{}
@@ -82,8 +82,8 @@ func (w *walker) report(f *field, at int64, suffix, rule, message string) {
 	w.path = w.path[:len(w.path)-1]
 }
 
-// valuePointer returns a pointer to the value to check, nil when it is null. A pointer costs no
-// allocation, and the validator looks behind it.
+// valuePointer returns a pointer to the value to check, nil when it is null. Passing a pointer
+// costs no allocation, and the validator follows it.
 func valuePointer(n *node, v reflect.Value) any {
 	if n.kind == kindOpt {
 		return v.Addr().Interface().(option).valuePtr()
@@ -146,18 +146,20 @@ func (c *crossRule) requires() bool { return strings.HasPrefix(c.name, "required
 func (c *crossRule) excludes() bool { return strings.HasPrefix(c.name, "excluded_") }
 func (c *crossRule) compares() bool { return !c.requires() && !c.excludes() }
 
-// sameKind tells comparisons, which the validator refuses between different kinds.
+// sameKind reports whether the rule compares two fields that must have the same kind, since the
+// validator refuses others.
 func (c *crossRule) sameKind() bool {
 	return c.compares() && !strings.HasPrefix(c.name, "field") && !strings.HasPrefix(c.name, "postcode")
 }
 
-// byPresence tells rules about which fields are present, which the decoder knows better than the
-// validator.
+// byPresence reports whether the rule asks which fields are present. The decoder knows that; the
+// validator would have to guess it from zero values.
 func (c *crossRule) byPresence() bool {
 	return strings.Contains(c.name, "_with")
 }
 
-// orders tells rules that have no answer while the other field is absent.
+// orders reports whether the rule compares sizes, which has no answer while the other field is
+// absent.
 func (c *crossRule) orders() bool {
 	return slices.Contains([]string{"gtfield", "gtefield", "ltfield", "ltefield"}, strings.Replace(c.name, "csfield", "field", 1))
 }

@@ -74,8 +74,8 @@ func shownStruct(t reflect.Type) reflect.Type {
 }
 
 // holdsText reports whether t can hold a credential: a text, bytes, a type that writes itself, such
-// as sql.NullString, or a list of those. Numbers, booleans and times tell about one at most, as
-// PasswordChangedAt does.
+// as sql.NullString, or a list of those. Numbers, booleans and times are no credentials, though
+// their names may speak of one, as PasswordChangedAt does.
 func holdsText(t reflect.Type) bool {
 	for {
 		switch {
@@ -108,12 +108,14 @@ func looksLikeCredential(f goField) bool {
 }
 
 var (
-	// credentialWords are credentials wherever they stand in a name, but before a word that makes
-	// it something else.
+	// credentialWords make a name that of a credential wherever they stand in it, unless it ends
+	// with one of harmlessEnds.
 	credentialWords = []string{"password", "passwd", "passphrase", "pwd", "secret", "secrets", "salt", "credential", "credentials", "otp", "totp", "cvv", "cvc"}
-	// credentialKinds make a key a credential.
+	// credentialKinds are the words that make a name ending in key that of a credential, as in
+	// APIKey.
 	credentialKinds = []string{"api", "private", "access", "signing", "encryption", "auth", "client", "hmac", "master", "ssh"}
-	// harmlessEnds make a name one about a credential.
+	// harmlessEnds are the last words of names that only say something about a credential, as
+	// PasswordHint.
 	harmlessEnds = []string{"at", "on", "id", "hint", "policy", "count", "url", "uri", "type", "algorithm", "status", "name", "version"}
 )
 
@@ -131,7 +133,7 @@ func isCredentialName(name string) bool {
 	}
 	switch last {
 	case "token", "hash":
-		// The hash of something that is named, as a commit or a file, is none.
+		// A hash of something else that the name says, such as CommitHash, is not a credential.
 		return last == "token" && !slices.Contains(before, "page") || len(before) == 0 ||
 			slices.ContainsFunc(before, func(w string) bool { return w == "pass" || w == "pw" || w == "pin" || w == "key" || w == "token" })
 	case "key", "keys":

@@ -12,15 +12,14 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// inputOptions encode arguments: as results are encoded, but secret fields are meant to travel.
+// inputOptions encode arguments as results are encoded, except that secret fields are allowed.
 var inputOptions = json.JoinOptions(encodeOptions, json.WithMarshalers(json.MarshalToFunc(encodeNumber)))
 
 // Encode turns v into arguments for Decode: JSON is taken as it is, a map or a struct is encoded. A
-// field of a struct that is zero is absent, as an argument that a client leaves out, unless it is
-// required or has a default: there a zero that the rules of the field allow is written, for a
-// default would take its place otherwise. That holds at every depth. A nil pointer and an absent
-// [Opt] are always absent; a nil list or map is unless it is required. The struct need not be that
-// of a part: its names count.
+// zero field of a struct is left out, at every depth. It is written when the field is required, or
+// when it has a default, which would replace the zero, and its rules allow the zero. A nil pointer
+// and an absent [Opt] are always left out, a nil list or map unless it is required. The struct need
+// not be of the type of a part; its fields are matched by their JSON names.
 func (a *Args) Encode(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -51,8 +50,8 @@ func (a *Args) Encode(v any) ([]byte, error) {
 	return e.value(nil, value, root, 0)
 }
 
-// at is where in the arguments a value stands: what is declared of it, each nil when that is
-// unknown.
+// at is what is declared about the place where a value stands in the arguments. Each field is nil
+// when nothing is known.
 type at struct {
 	node   *node
 	object *object
@@ -61,7 +60,7 @@ type at struct {
 
 type inputEncoder struct{ hand *handwritten }
 
-// of is the place of a node, with what the schema says of it.
+// of returns the place that n and s describe.
 func (e *inputEncoder) of(n *node, s *jsonschema.Schema) at {
 	place := at{}
 	if n != nil {

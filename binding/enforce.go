@@ -139,7 +139,7 @@ func (h *handwritten) enforce(w *walker, own []member) {
 	}
 }
 
-// exactNumbers keeps integers exact, which a float64 would not.
+// exactNumbers keeps integers exact. A float64 would round those above 2^53.
 var exactNumbers = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, v *any) error {
 	if dec.PeekKind() != '0' {
 		return errors.ErrUnsupported

@@ -16,8 +16,8 @@ import (
 type Compiler struct {
 	// Validator checks the values of fields in the place of this package's own, so that the rules
 	// and aliases registered with it can stand in validate tags. A rule sees the value alone: not
-	// its struct, whose tags are not read. Rules must be registered before. Default: a validator
-	// with the rules of go-playground/validator.
+	// its struct, whose tags are not read. Register the rules before compiling. Default: a
+	// validator with the rules of go-playground/validator.
 	Validator *validator.Validate
 }
 

@@ -18,8 +18,7 @@ import (
 	"github.com/mcpecho/kit/internal/nearest"
 )
 
-// A type with methods of its own decides about its JSON form; what can be found out about that form
-// is found here.
+// This file finds out what it can about the JSON form of types that have methods of their own.
 
 // schemer is a type that brings its own schema.
 type schemer interface{ JSONSchema() *jsonschema.Schema }
@@ -113,7 +112,7 @@ func formOf(t reflect.Type) form {
 	if f, ok := forms[t]; ok {
 		return f
 	}
-	// Every package of UUIDs calls its array of 16 bytes so.
+	// Every UUID package names its array of 16 bytes UUID.
 	if t.Kind() == reflect.Array && t.Len() == 16 && strings.EqualFold(t.Name(), "uuid") {
 		return form{"uuid", "", "a UUID such as 6ba7b810-9dad-11d1-80b4-00c04fd430c8"}
 	}

@@ -40,7 +40,7 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	return Compiler{}.CompileWithSchema(schema, parts...)
 }
 
-// CompileWithSchema is the function of that name, with the rules of c.
+// CompileWithSchema is the function CompileWithSchema with the rules of c.
 func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	if len(parts) == 0 {
 		return nil, errors.New("binding: CompileWithSchema needs a part to decode into; use map[string]any for plain data")
@@ -79,8 +79,8 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 	return a, err
 }
 
-// joinFirst takes over the fields of the first part, all of which the schema must allow and the
-// other way round.
+// joinFirst takes over the fields of the first part. It must have a field for each property of the
+// schema.
 func (a *Args) joinFirst(h *handwritten) error {
 	first := a.parts[:1]
 	if len(first[0].Schema) > 0 {

@@ -18,7 +18,8 @@ import (
 var encodeOptions = json.JoinOptions(json.Deterministic(true), json.ExperimentalSupportFormatTag(true),
 	jsonv1.OmitEmptyWithLegacySemantics(true))
 
-// guardedOptions are for types whose values can hold others than the type shows.
+// guardedOptions are for types whose values can hold values of other types, for example in an
+// interface: what they hold is known only when they are encoded.
 var guardedOptions = json.JoinOptions(encodeOptions, json.WithMarshalers(json.JoinMarshalers(
 	json.MarshalToFunc(encodeNumber), json.MarshalToFunc(refuseSecrets))))
 
@@ -49,7 +50,8 @@ func MarshalResult(v any) ([]byte, error) {
 	return json.Marshal(v, options, mendText)
 }
 
-// optionsFor spares types that show all they hold the price of looking at each value.
+// optionsFor returns guardedOptions only for types that need them, because looking at each value
+// costs time.
 func optionsFor(v any) (json.Options, error) {
 	if v == nil {
 		return encodeOptions, nil

@@ -82,7 +82,7 @@ func (w *walker) object(o *object, roots []reflect.Value) error {
 const nullAt = math.MinInt64
 
 // null skips the null of a field whose type has none. An optional field is absent then: a model
-// that must name every argument has no other way to say so.
+// that has to name every argument sends null for those that it does not give.
 func (w *walker) null(f *field) error {
 	if f.required {
 		w.fail("type", "must be "+f.node.want()+", not null")

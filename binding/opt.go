@@ -71,7 +71,7 @@ func (o *Opt[T]) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// option is how the decoder reaches into an Opt of any type.
+// option is what the decoder uses of an Opt, whatever its type.
 type option interface {
 	elem() reflect.Type
 	setNull()

@@ -266,7 +266,7 @@ func (b *builder) buildObject(t reflect.Type, o *object) error {
 		}
 		o.add(f)
 	}
-	// The json package knows what is wrong with a tag; ask it instead of checking twice.
+	// The json package checks json tags itself; decoding an empty object makes it do so.
 	if err := json.Unmarshal([]byte("{}"), reflect.New(t).Interface(), decodeOptions); err != nil && len(fields) > 0 {
 		return fmt.Errorf("binding: %s has a bad json tag: %w", t, err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// isSecret reads the tag `secret:"true"`: the field holds what no reply and no log may show. As an
-// argument it is listed as writeOnly; a result type that has such a field is refused.
+// isSecret reads the tag `secret:"true"`: no reply and no log may show the field. As an argument it
+// is listed as writeOnly; a result type that has such a field is refused.
 func isSecret(tag reflect.StructTag) bool { return tag.Get("secret") == "true" }
 
 const redacted = "[redacted]"

@@ -217,7 +217,7 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 	return strings.Join(parts, ","), nil
 }
 
-// notOne finds a word of oneof that no integer is written as, so that it could never be given.
+// notOne finds a word of oneof that is no integer of the type of n: a caller could never give it.
 func notOne(n *node, r rule) string {
 	if r.name != "oneof" {
 		return ""
@@ -237,7 +237,7 @@ func notOne(n *node, r rule) string {
 	return ""
 }
 
-// single writes each rule of s as a tag of its own, behind what leads to it.
+// single writes each rule of s as a tag of its own, with the dives that lead to it in front.
 func (by engine) single(s *ruleSet, n *node, lead string) (rules []rule) {
 	if s == nil || n == nil {
 		return nil

@@ -40,8 +40,8 @@ func applyRules(s *jsonschema.Schema, n *node, rules *ruleSet) (notes []string) 
 	return notes
 }
 
-// applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so that of a
-// number only the words can be said that it may be.
+// applyKeyRules says the rules of the keys of a map. In JSON every key is a text, so of the rules
+// of a number only oneof can be expressed.
 func applyKeyRules(s *jsonschema.Schema, key *node, rules *ruleSet) (notes []string) {
 	if key.kind != kindInt && key.kind != kindUint {
 		return applyRules(s, key, rules)
@@ -141,7 +141,7 @@ var patterns = map[string]string{
 	"alpha": `^[a-zA-Z]+$`, "alphanum": `^[a-zA-Z0-9]+$`, "alphaspace": `^[a-zA-Z ]+$`, "alphanumspace": `^[a-zA-Z0-9 ]+$`,
 	"number": `^[0-9]+$`, "numeric": `^[-+]?[0-9]+(\.[0-9]+)?$`, "hexadecimal": `^(0[xX])?[0-9a-fA-F]+$`,
 	"hexcolor": `^#([0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})$`, "e164": `^\+?[1-9][0-9]{7,14}$`,
-	// Necessary, not sufficient: other letters have cases too.
+	// These two exclude ASCII letters only; the validator checks the other letters.
 	"lowercase": `^[^A-Z]+$`, "uppercase": `^[^a-z]+$`,
 }
 

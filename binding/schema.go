@@ -111,8 +111,8 @@ func (g *generator) leaf(n *node) *jsonschema.Schema {
 	return &jsonschema.Schema{}
 }
 
-// integerSchema gives small integers their range. The limits of int64 and uint64 are no floats, so
-// they stay unsaid.
+// integerSchema gives small integers their range. Those of int64 and uint64 are left out, because a
+// float64 cannot hold their limits exactly.
 func integerSchema(n *node) *jsonschema.Schema {
 	s := &jsonschema.Schema{Type: "integer"}
 	bits := n.typ.Bits()
@@ -224,7 +224,8 @@ func (g *generator) reference(n *node) *jsonschema.Schema {
 func orNull(s *jsonschema.Schema) *jsonschema.Schema {
 	switch {
 	case s.Type != "":
-		// A pattern says nothing of null, so that "not" a pattern would refuse it.
+		// Null matches every pattern, because a pattern is about strings only. So "not" with a
+		// pattern would refuse null.
 		for _, not := range append([]*jsonschema.Schema{s}, s.AllOf...) {
 			if not.Not != nil && not.Not.Pattern != "" {
 				not.Not.Type = s.Type

@@ -210,7 +210,7 @@ func (w *walker) entries(n *node, v reflect.Value) error {
 	return err
 }
 
-// leaf decodes a value that the json package, or the type itself, knows best.
+// leaf decodes a value by the json package, or by the methods of its type.
 func (w *walker) leaf(n *node, v reflect.Value, got jsontext.Kind) error {
 	if got == 'n' && n.kind != kindAny {
 		return w.wrongType(n.want())
@@ -253,8 +253,8 @@ const (
 	nulMessage = "must not contain the character U+0000"
 )
 
-// checkText refuses U+0000, which no program means and PostgreSQL cannot store: without this every
-// caller could fill the log with errors of the database.
+// checkText refuses U+0000. PostgreSQL cannot store it, so without this check every caller could
+// fill the log with errors of the database.
 func (w *walker) checkText(s string) {
 	if !w.nul && strings.IndexByte(s, 0) >= 0 {
 		w.fail(ruleText, nulMessage)

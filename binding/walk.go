@@ -34,7 +34,8 @@ type walker struct {
 	// failures counts all errors; errs holds the first maxErrors of them.
 	failures int
 	stop     error // broken JSON
-	// For a document of arguments: what to decode into.
+	// The rest is set only while a document of arguments is read. top describes what to decode
+	// into.
 	top   *object
 	roots []reflect.Value
 	rest  int  // the part that names no part declares belong to

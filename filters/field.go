@@ -23,7 +23,7 @@ type field struct {
 	stored stored
 }
 
-// shape is how a Go field tells an absent argument from a present one.
+// shape is the kind of Go type that tells an absent argument from a present one.
 type shape int
 
 const (

@@ -67,8 +67,8 @@ func (f *Filter) Part() binding.Part {
 
 // Apply returns db restricted to the rows that v, an F or *F, describes; db itself is not changed.
 // The conditions are added when the query runs, in addition to all that it has by then, an Or
-// included: a filter only takes rows away. A v of another type and a raw SQL query become the error
-// of the query.
+// included: a filter only takes rows away. When v has another type, or the query is raw SQL,
+// running the query returns an error.
 func (f *Filter) Apply(db *gorm.DB, v any) *gorm.DB {
 	rv := reflect.Indirect(reflect.ValueOf(v))
 	if !rv.IsValid() || rv.Type() != f.typ {

@@ -70,11 +70,11 @@ func (p present) between() clause.Expression {
 	case lower == nil:
 		return clause.Expr{SQL: "? <= ?", Vars: []any{p.column, upper}}
 	}
-	// Not BETWEEN, for which MariaDB turns a decimal into a double.
+	// BETWEEN is not used, because MariaDB turns a decimal into a double for it.
 	return clause.Expr{SQL: "(? >= ? AND ? <= ?)", Vars: []any{p.column, lower, p.column, upper}}
 }
 
-// text compares so that case counts unless the operator says otherwise. LIKE alone would not do: on
+// text compares with regard to case unless the operator ignores it. LIKE alone is not enough: on
 // SQLite it always ignores case, and on MySQL it follows the collation.
 func (p present) text(dialect string) clause.Expression {
 	op, value := texts[p.op], reflect.ValueOf(p.values[0]).String()

@@ -12,8 +12,7 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// stored is what the type of a column in the database means for the values that it is compared
-// with.
+// stored is what the database type of a column demands of the values that it is compared with.
 type stored struct {
 	uuid    bool // text that must be a UUID
 	decimal bool // text that must be a number
@@ -88,8 +87,8 @@ func (s stored) refuse(value any) (rule, message string) {
 }
 
 // parameter is a value in the form in which a database compares it with a column whatever their
-// sizes. PostgreSQL takes a parameter to be of the type of the column and fails when it does not
-// fit, and only the driver of MySQL knows numbers above those of an int64.
+// sizes. PostgreSQL assumes that a parameter has the type of the column and fails when the value
+// does not fit; and only the driver of MySQL accepts numbers above the greatest int64.
 func (s stored) parameter(value any, dialect string) any {
 	switch v := reflect.ValueOf(value); v.Kind() {
 	case reflect.Uint, reflect.Uint64:

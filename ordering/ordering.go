@@ -193,7 +193,7 @@ func (o *Order) check(v any) []binding.FieldError {
 
 // Terms returns the order that in asks for, or else the default, with the columns of the primary
 // key that are not in it yet as the last terms, in the direction of the term before them. Names
-// that Part would have refused are left out; nil asks for nothing.
+// that Part would have refused are left out. A nil in means the default.
 func (o *Order) Terms(in *Input) []clause.OrderByColumn {
 	return narrow.WithKey(slices.Clip(o.chosen(in)), o.key)
 }

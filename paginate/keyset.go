@@ -127,8 +127,8 @@ func (w Walk) digest(terms []term) ([]byte, error) {
 	}
 	write(nil)
 	for _, arg := range w.Args {
-		// Without its zero fields a struct tells an absent list from an empty one, and an absent
-		// Opt from null.
+		// Leaving out zero fields keeps an absent list apart from an empty one, and an absent Opt
+		// from null.
 		b, err := json.Marshal(arg, json.Deterministic(true), json.OmitZeroStructFields(true))
 		if err != nil {
 			return nil, fmt.Errorf("paginate: Walk.Args must encode as JSON: %w", err)
@@ -142,8 +142,8 @@ func (t term) column() clause.Column {
 	return clause.Column{Table: clause.CurrentTable, Name: t.field.DBName}
 }
 
-// nullable reports whether the column can hold NULL. The Go type does not tell: a migration makes
-// every column nullable that has no tag against it.
+// nullable reports whether the column can hold NULL. The Go type does not tell it: gorm makes a
+// column nullable unless it is in the primary key or tagged not null.
 func (t term) nullable() bool { return !t.field.PrimaryKey && !t.field.NotNull }
 
 func orderBy(terms []term) clause.OrderBy {
@@ -193,8 +193,8 @@ func after(terms []term, values []any, dialect string) clause.Expression {
 	}
 	sql := "(" + strings.Join(either, ") OR (") + ")"
 	if first := terms[0]; values[0] != nil && !nullsFollow(first) {
-		// Implied by the rest, but without it databases read the index of the first column from its
-		// start.
+		// The rest implies this condition, but without it databases read the index of the first
+		// column from its start.
 		sql = "? " + first.sign() + "= ? AND (" + sql + ")"
 		vars = append([]any{first.compared(dialect), values[0]}, vars...)
 	}

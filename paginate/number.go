@@ -28,12 +28,12 @@ func (p *Paginator) number(db *gorm.DB, in Input) (*gorm.DB, *Page, error) {
 	return limited(db, page.Limit, (page.Page-1)*page.Limit, order), page, nil
 }
 
-// errWrap ends the simple count of a query that has to be counted from outside.
+// errWrap ends the simple count of a query that has to be counted as a subquery.
 var errWrap = errors.New("paginate: count from outside")
 
-// count returns the number of rows of db. Only when the scopes of the query have run is it known
-// whether its rows are grouped: the COUNT of gorm itself looks before, and also knows only one
-// column of DISTINCT.
+// count returns the number of rows of db. Whether its rows are grouped is known only after the
+// scopes of the query have run. The Count of gorm looks before that, and it also counts a DISTINCT
+// over one column only.
 func count(db *gorm.DB) (total int64, err error) {
 	tx := narrow.Last(db, func(stmt *gorm.Statement) {
 		countable(stmt)

@@ -30,8 +30,9 @@ type Config struct {
 	// primary key. With it numbered pages end their order with the primary key, so that they never
 	// overlap. Default: none, and the query must have an order without ties.
 	Row *schema.Schema
-	// Keys seal the cursors: a ring of [NewKeys], or an mcpecho.Server. Replicas must share the
-	// keys. Default: one random key, so that cursors die with the process.
+	// Keys seal the cursors: a ring of [NewKeys], or the Sealer of an mcpecho.Server. Replicas must
+	// share the keys. Default: one random key, so that cursors are valid only while the process
+	// runs.
 	Keys Sealer
 }
 
@@ -42,9 +43,10 @@ type Sealer interface {
 	Open(purpose, token string, context []byte) ([]byte, error)
 }
 
-// NewKeys returns a ring of keys of exactly 32 random bytes each. The first seals and all of them
-// open, so a new key is put in front and an old one kept until its cursors may die. Without keys it
-// has one random key. A key that is too short or repeated is an error.
+// NewKeys returns a ring of keys of exactly 32 random bytes each. The first key seals and all of
+// them open. To change the key, put a new one in front and keep the old one until its cursors are
+// no longer needed. Without keys it has one random key. A key that is too short or repeated is an
+// error.
 func NewKeys(keys ...[]byte) (Sealer, error) { return seal.New(keys...) }
 
 // Paginator is a compiled Config. It is immutable and safe for concurrent use.
@@ -163,15 +165,15 @@ func (p *Paginator) normalise(page, limit **int) (bad []binding.FieldError) {
 	return bad
 }
 
-// Walk says which list it is that a cursor continues; numbered pages have no use for it.
+// Walk identifies the list that a cursor continues. Numbered pages ignore it.
 type Walk struct {
 	// Terms is the order of the list, as ordering.Order.Terms gives it. Missing columns of the
 	// primary key are added; none at all means the primary key alone. A column that the row does
 	// not have is an error.
 	Terms []clause.OrderByColumn
 	// Owner identifies who may use the cursor and where, for instance the principal and the name of
-	// the list. A cursor of one owner is refused when another brings it. The default, empty, makes
-	// cursors transferable.
+	// the list. A cursor of one owner is refused when another one sends it. Default: empty, and
+	// every caller may use the cursor.
 	Owner []byte
 	// Args are the other arguments that choose the rows, for instance the decoded filter struct;
 	// pointers to structs that encode as JSON. A cursor is refused when they change.

@@ -43,7 +43,7 @@ func withPlaces(row *schema.Schema) *schema.Schema {
 	return s
 }
 
-// anyPool makes what a column of places is scanned into.
+// anyPool makes the variables that the columns of places are scanned into.
 type anyPool struct{}
 
 func (anyPool) Get() any { return new(any) }
@@ -121,7 +121,7 @@ func (t term) exactly(dialect string) clause.Expression {
 	return clause.Expr{SQL: sql, Vars: []any{t.column()}}
 }
 
-// compared is the column in the form that compares in the order of ORDER BY.
+// compared is the column in the form in which < and > agree with ORDER BY.
 func (t term) compared(dialect string) clause.Expression {
 	if dialect == "mysql" && t.indexed() {
 		return clause.Expr{SQL: "(? + 0)", Vars: []any{t.column()}}
@@ -155,8 +155,8 @@ func (t term) value(v any, dialect string) any {
 }
 
 // storedTypes are the types of the columns of Config.Row in the database. Only MySQL is asked,
-// once: it alone orders some types otherwise than it compares them, and a model need not say that a
-// text is an ENUM.
+// once. It alone has types, ENUM and SET, that it orders in one way and compares in another, and a
+// model need not say that a text column is an ENUM.
 func (p *Paginator) storedTypes(db *gorm.DB) map[string]string {
 	if db.Name() != "mysql" {
 		return nil

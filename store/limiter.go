@@ -11,9 +11,9 @@ import (
 // ErrTake means that Take was asked for less than one, or for more than the policy ever has.
 var ErrTake = errors.New("store: a limiter gives at least 1 and at most Policy.Most at once: take less or raise the limit")
 
-// Anonymous begins the keys of callers that nobody has verified, as those of a network address.
-// Whoever wants can have many of them, so a Limiter of bounded memory keeps them apart from all
-// others.
+// Anonymous is the prefix of the keys of callers that nobody has verified, such as network
+// addresses. One caller can have any number of them, so a Limiter of bounded memory keeps them
+// apart from all other keys.
 const Anonymous = "address "
 
 // Limiter counts what callers take against limits.
@@ -36,8 +36,8 @@ type Policy interface {
 	Validate() error
 	// Most is how much a key can take at once when it has taken nothing before.
 	Most() int
-	// Full is how long after its last take a key has again all that it may take. A Limiter may
-	// forget it then, and not earlier.
+	// Full is how long after its last take a key may again take Most. A Limiter may forget the key
+	// then, but not earlier.
 	Full() time.Duration
 
 	sealed()
@@ -47,13 +47,13 @@ type Policy interface {
 type TokenBucket struct {
 	// Rate is what comes back per second, below 1 for less than one. Required.
 	Rate float64
-	// Burst is how much a rested key may take at once. Required.
+	// Burst is how much a key may take at once when it has taken nothing for a while. Required.
 	Burst int
 }
 
 // FixedWindow allows Max in a window of time, which begins with the first take and is followed by a
-// fresh one. Of the three it remembers least. Its price: the end of one window and the beginning of
-// the next together give twice Max.
+// fresh one. It needs the least memory of the three, but it allows twice Max in a short time: at
+// the end of one window and the beginning of the next.
 type FixedWindow struct {
 	// Max is how much a key may take in one window. Required.
 	Max int

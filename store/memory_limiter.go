@@ -18,14 +18,16 @@ type MemoryLimiterConfig struct {
 	Now func() time.Time
 }
 
-// MemoryLimiter counts in the memory of this process, so that n replicas allow n times as much. It
-// runs no goroutine: counters that are as new are removed in passing.
+// MemoryLimiter counts in the memory of this process, so n replicas allow n times as much. It runs
+// no goroutine: Take removes counters that are full again, those of keys which may take all that
+// their policy allows.
 //
-// A counter that may take all again says no more than none, so these make room first. When there is
-// none, a key that nobody has verified is refused until the first may be forgotten: made-up
-// addresses neither push out a counter nor get another one. A verified key takes the place of the
-// verified one that would be as new first, of one limit the one that was quiet for longest, so that
-// nobody is refused for what others have taken.
+// When MaxKeys are remembered, a new key takes the place of one that is full again, since
+// forgetting it changes nothing. If there is none, it depends on the kind of the new key. One that
+// nobody has verified (see Anonymous) is refused until one becomes full again: with made-up
+// addresses a caller can neither erase a counter nor get a new one. A verified key takes the place
+// of the verified key that will be full again first, which under one limit is the one that was idle
+// longest. So no verified caller is refused because of what others have taken.
 type MemoryLimiter struct {
 	now   func() time.Time
 	start time.Time // times are kept as durations since then, so a wall clock set back changes nothing
@@ -104,8 +106,8 @@ func (c *counter) look() bool {
 
 func (*counter) moved(int) {} // only the first one is ever taken out
 
-// age orders counters by when they are as new, those of the same time by their last use. It only
-// grows.
+// age orders counters by when they are full again, and those of the same time by their last use. It
+// only grows.
 type age struct {
 	fresh time.Duration // when the key may take all again, at the latest
 	turn  uint64        // of the use, among the uses of all
@@ -115,7 +117,7 @@ func (a age) before(other age) bool {
 	return a.fresh < other.fresh || a.fresh == other.fresh && a.turn < other.turn
 }
 
-// counters is a bounded set of counters, queued by when they are as new.
+// counters is a bounded set of counters, queued by when they are full again.
 type counters struct {
 	max   int
 	yield bool // whether one that has less makes room for a new one
@@ -124,8 +126,8 @@ type counters struct {
 	queue queue[*counter]
 }
 
-// lingering is how long a counter stays after it is as new: a caller that comes again within this
-// time costs no new one.
+// lingering is how long a counter is kept after it is full again, so that a caller who comes back
+// within this time needs no new one.
 const lingering = time.Minute
 
 func (s *counters) find(key counted, now time.Duration) *counter {
@@ -154,8 +156,8 @@ func (s *counters) add(key counted, now time.Duration) *counter {
 	return c
 }
 
-// used notes a use. One that was refused has taken nothing, but keeps a counter that may have to
-// yield: who is quiet goes before who goes on trying.
+// used notes a use. A refused one has taken nothing, but among counters that may have to yield it
+// still counts as a use: an idle key goes before one that goes on trying.
 func (s *counters) used(c *counter, now time.Duration, took bool) {
 	s.turns++
 	c.age.turn = s.turns
@@ -169,8 +171,8 @@ func (s *counters) forget() {
 	delete(s.byKey, s.queue.remove(0).counted)
 }
 
-// roundUp makes whole milliseconds, the unit in which a wait is sent, of which none is a moment too
-// short.
+// roundUp rounds up to whole milliseconds, the unit in which a wait is sent, so that a caller who
+// waits as long as told is not too early.
 func roundUp(wait time.Duration) time.Duration {
 	const unit = time.Millisecond
 	if short := wait % unit; short > 0 && wait <= 1<<62 {

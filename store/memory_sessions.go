@@ -31,8 +31,9 @@ type MemorySessionsConfig struct {
 }
 
 // MemorySessions keeps sessions in the memory of this process, by the rules of Sessions. It runs no
-// goroutine: expired sessions are removed in passing. PerOwner binds named owners; the sessions of
-// one network may be those of many people and share the half of Total that anonymous callers have.
+// goroutine: an expired session is removed by the next Create, or when it is asked for. PerOwner is
+// a limit for named owners only. A network may be that of many people, so its sessions are limited
+// only by the half of Total that all anonymous callers share.
 type MemorySessions struct {
 	cfg   MemorySessionsConfig
 	start time.Time // times are kept as nanoseconds since then, so a wall clock set back ends nothing early or late
@@ -48,7 +49,7 @@ type MemorySessions struct {
 
 const shards = 64
 
-// shard is a part of the sessions by id, so that Gets do not meet at one lock.
+// shard holds a part of the sessions by id, so that Gets do not all wait for one lock.
 type shard struct {
 	sync.RWMutex
 	entries map[string]*entry
@@ -150,7 +151,7 @@ func (m *MemorySessions) Delete(_ context.Context, id string) error {
 	return nil
 }
 
-// Len is how many sessions are held, expired ones that nothing passed by yet included.
+// Len is how many sessions are held, including expired ones that were not removed yet.
 func (m *MemorySessions) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -181,8 +182,8 @@ func (m *MemorySessions) use(id string) (*entry, time.Time) {
 	return e, now
 }
 
-// makeRoom ends the session that must end for one more of a holder, if one must and may; m.mu is
-// held.
+// makeRoom makes room for one more session of a holder, ending another one if it has to. It returns
+// false when there is no room and none may be ended; m.mu is held.
 func (m *MemorySessions) makeRoom(key holderKey) bool {
 	own, kind := m.holders[key], key.kind()
 	switch half := max(1, m.cfg.Total/2); {
@@ -201,8 +202,8 @@ func (m *MemorySessions) makeRoom(key holderKey) bool {
 	return true
 }
 
-// replace ends a session of most, if it has so many that it keeps at least as many as own will
-// have, or one of own; false when it may end none.
+// replace ends a session of most if that leaves it at least as many as own will have, and else one
+// of own. It returns false when own has none.
 func (m *MemorySessions) replace(own, most *holder) bool {
 	if most.len() <= own.len()+1 {
 		most = own

@@ -38,8 +38,8 @@ func (b *tokenBucket) take(now time.Duration, n int) time.Duration {
 	return wait
 }
 
-// fixedWindow begins with the first take: windows of all keys that ended at the same time would let
-// everybody in at once.
+// fixedWindow begins with the first take of the key. If the windows of all keys ended at the same
+// time, all callers would come at once.
 type fixedWindow struct {
 	FixedWindow
 	began time.Duration
@@ -57,9 +57,9 @@ func (w *fixedWindow) take(now time.Duration, n int) time.Duration {
 	return 0
 }
 
-// slidingWindow remembers every take up to maxRuns of them. A key that may take more has takes
-// close to each other counted as one, at the time of the last: it can be refused a little longer,
-// and never exceed.
+// slidingWindow remembers up to maxRuns takes. When Max is above that, takes close to each other
+// count as one, at the time of the last. So a key may be refused for a little longer, but never
+// takes more than Max.
 type slidingWindow struct {
 	SlidingWindow
 	runs  []run // in the order of time

@@ -9,8 +9,8 @@ import (
 var (
 	// ErrNotFound means the id is unknown or has expired; callers cannot tell which.
 	ErrNotFound = errors.New("store: no such session: start a new one with initialize")
-	// ErrSessionLimit means a cap refuses another session, and there is none that may be ended for
-	// it.
+	// ErrSessionLimit means that there is no room for another session, and none that may be ended
+	// for it.
 	ErrSessionLimit = errors.New("store: too many sessions: end one or raise the limit")
 	// ErrSessionExists means the id given to Create is in use.
 	ErrSessionExists = errors.New("store: the session id is in use: make ids from crypto/rand")
@@ -34,25 +34,25 @@ type Session struct {
 	Network string
 }
 
-// Digest stands for a text of any length that has only to be recognised.
+// Digest stands for a text of any length that has to be recognised but not read.
 type Digest [16]byte
 
-// Sessions stores sessions. Initialize costs a client nothing, so a store bounds what is held, and
-// it does so by these rules:
+// Sessions stores sessions. A client can open sessions without any cost, so a store limits how many
+// there are, by these rules:
 //
 //   - A session that is not used within about a minute of its creation ends.
 //   - A holder is a named owner or, of anonymous sessions, a network. A holder over a limit of its
 //     own loses its least recently used session.
 //   - When there is no room, the holder with the most sessions loses its least recently used one,
 //     if it then still has as many as the one that comes; otherwise the one that comes replaces its
-//     own, and is refused when it has none. So nobody loses a session to a holder of as many, and
-//     no number of sessions of few holders keeps a new one out.
+//     own, and is refused when it has none. So no holder loses a session to one that has as many,
+//     and a few holders cannot keep a new one out, however many sessions they open.
 //
 // Counts may be approximate for a moment where several processes share a store.
 type Sessions interface {
 	// Create stores a copy of s and sets its Created and Seen to now. It returns ErrSessionLimit
-	// when a cap refuses it and ErrSessionExists when the id is taken, and then changes nothing of
-	// the session that has it.
+	// when there is no room, and ErrSessionExists when the id is taken; the session that has the id
+	// stays as it is.
 	Create(ctx context.Context, s Session) error
 	// Get returns the session and counts as a use of it: Seen moves to now. It returns ErrNotFound
 	// when the id is unknown or expired.

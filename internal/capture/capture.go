@@ -23,9 +23,9 @@ const MaxBody = 1 << 20
 // ErrTooLarge is what a write beyond [MaxBody] returns.
 var ErrTooLarge = errors.New("mcpecho: more than 1 MiB was written to the response of a call")
 
-// Response is a captured response. It is meant to be a field of what it belongs to, so that a call
-// which writes nothing costs no allocation. A middleware may write to it while its successor, which
-// it no longer waits for, looks at it.
+// Response is a captured response. Make it a field of the call that it belongs to, so that a call
+// which writes nothing costs no allocation. It may be written to and read at the same time: a
+// middleware that gives up waiting answers while its successor still runs.
 type Response struct {
 	// Echo is the response that the chain sees. Its status is 200 from the start, as after Echo's
 	// router.
@@ -97,7 +97,8 @@ func (r *Response) HandHeadersOn() {
 	}
 }
 
-// Merge makes h what a middleware left of a copy of it, but for what describes a captured body.
+// Merge changes h into left, which is a copy of h that middlewares have changed. Headers that
+// describe a captured body stay as they are in h.
 func Merge(h, left http.Header) {
 	for name := range h {
 		if _, kept := left[name]; !kept && !describesBody(name) {
@@ -115,8 +116,8 @@ func Merge(h, left http.Header) {
 	}
 }
 
-// shared are the headers that several middlewares add to. One that sets them does not mean to erase
-// what another has said: a renewed session, or on what a cached reply depends.
+// shared are the headers that several middlewares add to. They are added to and never replaced: a
+// middleware that sets a cookie does not mean to erase the cookie of another.
 var shared = map[string]bool{"Set-Cookie": true, "Vary": true}
 
 func union(before, after []string) []string {
@@ -138,7 +139,8 @@ func describesBody(name string) bool {
 	return strings.HasPrefix(name, "Content-") && name != "Content-Security-Policy" && name != "Content-Security-Policy-Report-Only"
 }
 
-// Header is http.ResponseWriter's: what the real response has, and what is set here.
+// Header is http.ResponseWriter's. It begins as a copy of the headers of the real response, without
+// those that describe its body.
 func (r *Response) Header() http.Header {
 	if r.header == nil {
 		r.header = r.real.Header().Clone()

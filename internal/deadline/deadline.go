@@ -22,7 +22,7 @@ type Context struct {
 	cause   error       // why
 }
 
-// waiting is the real thing, once it is needed.
+// waiting is a context of the standard library, made when somebody waits.
 type waiting struct {
 	context.Context
 	stop    context.CancelCauseFunc
@@ -80,8 +80,8 @@ func (d *Context) Err() error {
 	return nil
 }
 
-// Value answers from the real thing where there is one: package context finds there that a child
-// needs no goroutine to be ended with it.
+// Value asks the context of the standard library when there is one. Package context looks there for
+// a parent that ends its children itself; otherwise every child would cost a goroutine.
 func (d *Context) Value(key any) any {
 	w := d.waiting.Load()
 	if w == nil && d.ended.Load() {

@@ -20,8 +20,9 @@ const (
 // ErrTooLarge is returned by [ReadAll] for an input over its limit.
 var ErrTooLarge = errors.New("jsonrpc: the body is over the limit: send less or raise the limit")
 
-// Buffer is a growable byte buffer from a pool, for what is written and then forgotten: nothing of
-// it may reach user code. B is its content; it may be appended to and reassigned freely.
+// Buffer is a growable byte buffer from a pool, for what is written and not needed afterwards. No
+// part of it may reach user code, which could keep it. B is its content; it may be appended to and
+// reassigned freely.
 type Buffer struct{ B []byte }
 
 var buffers = sync.Pool{New: func() any { return new(Buffer) }}
@@ -39,10 +40,11 @@ func PutBuffer(b *Buffer) {
 	buffers.Put(b)
 }
 
-// ReadAll reads all of r into memory of its own: what a message is made of is handed to user code,
-// which may keep it, so it never comes from a pool. It returns ErrTooLarge when there are more than
-// max bytes, having read at most one of them too many, or the error of r. contentLength sizes the
-// memory, -1 when unknown; one over max is refused unread, one that lies costs at most 64 KiB.
+// ReadAll reads all of r into new memory and not into a pooled buffer, because parts of a message
+// are handed to user code, which may keep them. It returns ErrTooLarge when there are more than max
+// bytes, having read at most one of them too many, or the error of r. contentLength is the
+// announced size, -1 when unknown. One over max is refused unread, and a false one costs at most 64
+// KiB.
 func ReadAll(r io.Reader, contentLength, max int64) ([]byte, error) {
 	if contentLength > max {
 		return nil, ErrTooLarge
@@ -69,8 +71,8 @@ func ReadAll(r io.Reader, contentLength, max int64) ([]byte, error) {
 	}
 }
 
-// grow doubles the room of b, but not above what was announced or allowed: a body that is held back
-// while it is read takes its own size and little more.
+// grow doubles the room of b, but not above what was announced or allowed, so that a body takes
+// little more memory than its size.
 func grow(b []byte, contentLength, max int64) []byte {
 	room := min(2*int64(cap(b)), max+1)
 	if contentLength >= int64(len(b)) {

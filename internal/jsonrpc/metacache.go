@@ -16,7 +16,7 @@ var metas = metaCache{seed: maphash.MakeSeed()}
 // metaCache remembers decoded _meta objects by their bytes. Each hash has one slot, so it is
 // bounded, needs no lock and no eviction. An entry is stored only when the same bytes miss twice in
 // a row in their slot: values that differ in every request, such as a trace context, never displace
-// one that repeats and cost no copy.
+// one that repeats, and are never copied.
 type metaCache struct {
 	seed  maphash.Seed
 	slots [metaSlots]struct {

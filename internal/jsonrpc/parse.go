@@ -81,7 +81,7 @@ func (s *scanner) keep(at place, name, raw []byte) {
 	}
 }
 
-// judgeID settles the id as far as it was read. One that occurs twice is not known.
+// judgeID decides whether the id can be used. An id that is given twice cannot.
 func (s *scanner) judgeID() {
 	if s.ids != 1 {
 		return

@@ -44,9 +44,9 @@ func And(stmt *gorm.Statement, exprs ...clause.Expression) {
 	stmt.AddClause(clause.Where{Exprs: []clause.Expression{group{Exprs: exprs}}})
 }
 
-// addModelClauses adds the conditions of the model, such as the one of a soft delete, before they
-// would be otherwise. They too put parentheses around what they find, but in a way that joins
-// Or("b").Where("a") by AND where plain gorm joins it by OR; their way has to win whether or not
+// addModelClauses adds the conditions of the model, such as that of a soft delete, earlier than
+// gorm would. They too put what they find into parentheses, but they join Or("b").Where("a") by
+// AND, where plain gorm joins it by OR. Adding them first keeps that meaning whether or not
 // something is added here.
 func addModelClauses(stmt *gorm.Statement) {
 	model := stmt.Model

@@ -10,10 +10,10 @@ import (
 	"gorm.io/gorm/clause"
 )
 
-// Order puts chosen in front of the ORDER BY that stmt has, and behind it what tells equal rows
-// apart: key, the columns of the primary key, or what takes its place in a query whose rows are no
-// rows of the table. The rows of a GROUP BY are told apart by the columns it groups by, and those
-// of a DISTINCT over some columns by these columns.
+// Order puts chosen in front of the ORDER BY that stmt has, and behind it the columns that tell
+// equal rows apart. These are key, the primary key, when each row of the result is a row of the
+// table. The rows of a GROUP BY are told apart by the columns it groups by, and those of a DISTINCT
+// over some columns by these columns.
 //
 // The last terms have the direction of the term before them, so that an index which holds the key
 // behind an ordered column serves both directions.
@@ -132,8 +132,8 @@ func coversGroup(group, key []clause.OrderByColumn) bool {
 }
 
 // OneForOne says whether a query has one row for each row that its tables and conditions make, so
-// that what it selects can be replaced by count(*). A function in the list may be an aggregate, or
-// one that makes rows.
+// that its select list can be replaced by count(*). A list with a function does not count as such,
+// since it may be an aggregate, or one that returns several rows.
 func OneForOne(stmt *gorm.Statement) bool {
 	_, grouped := stmt.Clauses["GROUP BY"]
 	list := selectList(stmt)

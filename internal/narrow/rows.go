@@ -18,8 +18,8 @@ var (
 		"as Where with a struct of zero fields: name the columns, or return the query as it came for callers who see every row")
 )
 
-// quietRounds is how often in a row nothing may have changed before a narrowing is the last word.
-// Scopes of a query may add scopes, which gorm runs in another round, after those that are there.
+// quietRounds is after how many rounds without a change a narrowing is final. Scopes of a query may
+// add scopes, which gorm runs in another round, after those that are there.
 const quietRounds = 4
 
 // Always returns a copy of db whose statements have the conditions that conditions returns for
@@ -99,8 +99,8 @@ func (a *always) holds(stmt *gorm.Statement) bool {
 	return dominates(where.Exprs, a.key)
 }
 
-// dominates says whether the conditions of a key are required in addition to all others: what is
-// beside them, at every level, has been put into parentheses by this package.
+// dominates says whether the conditions of a key are required in addition to all others. They are
+// when, at every level, this package has put the conditions beside them into parentheses.
 func dominates(exprs []clause.Expression, key any) (found bool) {
 	for _, e := range exprs {
 		switch e := e.(type) {
@@ -129,7 +129,8 @@ var ErrLost = errors.New("mcpecho: gorm has dropped what narrows the rows of thi
 var errUpsert = errors.New("mcpecho: an upsert changes rows whoever's they are, and rows are narrowed: " +
 	"look the row up through c.Narrowed and update it, or create it (Save of a row that is not found is an upsert too)")
 
-// refuseUpsert fails an INSERT that changes the row it meets: no condition reaches that.
+// refuseUpsert fails an INSERT that changes a row which is already there (ON CONFLICT), because no
+// condition limits which row that is.
 func refuseUpsert(stmt *gorm.Statement) {
 	if c, ok := stmt.Clauses["ON CONFLICT"]; ok {
 		if on, ok := c.Expression.(clause.OnConflict); !ok || !on.DoNothing {
@@ -138,11 +139,12 @@ func refuseUpsert(stmt *gorm.Statement) {
 	}
 }
 
-// Conditions are what narrowing adds to an empty query for the rows of a statement. A narrowing
-// that returns the query as it came adds nothing; what cannot be read as conditions is an error.
+// Conditions runs narrowing on an empty query for the rows of a statement and returns the
+// conditions that it adds. There are none when it returns the query unchanged. Anything else that
+// it adds is an error.
 func Conditions(stmt *gorm.Statement, narrowing func(*gorm.DB) *gorm.DB) ([]clause.Expression, error) {
-	// The last Session makes whatever narrowing calls on it a new query, so that one which comes
-	// back the same is one that nothing was called on.
+	// After this Session every method that narrowing calls returns a new query, so a query that
+	// comes back the same is one on which nothing was called.
 	model := stmt.Model
 	if model == nil {
 		model = stmt.Dest
@@ -155,7 +157,8 @@ func Conditions(stmt *gorm.Statement, narrowing func(*gorm.DB) *gorm.DB) ([]clau
 	return conditions(narrowed)
 }
 
-// Try builds the subqueries in conditions without running them: gorm does not tell their errors.
+// Try builds the subqueries in conditions without running them, and returns their errors, which
+// gorm would drop.
 func Try(exprs []clause.Expression) error {
 	for _, e := range exprs {
 		var vars []any
@@ -311,7 +314,7 @@ func (a *About) addTable(t clause.Table) {
 var (
 	// plainTable is a table by its name, with or without the schema, quotes and an alias.
 	plainTable = regexp.MustCompile(`(?i)^\s*(?:[\w"` + "`" + `\[\]]+\.)*["` + "`" + `\[]?(\w+)["` + "`" + `\]]?(?:\s+(?:AS\s+)?["` + "`" + `\[]?\w+["` + "`" + `\]]?)?\s*$`)
-	// keyword begins what looks like a name with an alias and is none.
+	// keyword matches SQL that looks like a table with an alias and is not one.
 	keyword = regexp.MustCompile(`(?i)^\s*(?:ONLY|LATERAL|TABLE|UNNEST|ROWS|VALUES)\s`)
 	// subquery is a query within, as db.Table("(?) AS name", query).
 	subquery = regexp.MustCompile(`(?i)^\s*\(\s*\?\s*\)\s*(?:AS\s+)?["` + "`" + `\[]?\w+["` + "`" + `\]]?\s*$`)

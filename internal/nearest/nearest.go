@@ -8,13 +8,13 @@ import (
 	"unicode"
 )
 
-// MaxLength is the longest name in bytes, folded, that has a neighbour: the letters of one fit the
-// bits of a word.
+// MaxLength is the length in bytes, after folding, of the longest name that is compared: each
+// letter needs one bit of a 64-bit word.
 const MaxLength = 64
 
 // Of returns the name in known that name was most likely meant to be, the first of equals, or ""
-// when none is near. Case, dots, dashes and underscores count for nothing; beyond that about one
-// wrong letter in three is forgiven. Names over 64 bytes have no neighbour.
+// when none is near. Case, dots, dashes and underscores are ignored; of the letters about one in
+// three may be wrong. Nothing is near to a name over 64 bytes.
 func Of(name string, known []string) string {
 	var q query
 	if !q.set(name) {

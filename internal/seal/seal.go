@@ -27,7 +27,8 @@ const (
 // probed.
 var ErrInvalid = errors.New("seal: invalid token")
 
-// strict refuses trailing bits that carry no data, so that each token has one spelling.
+// strict refuses bits at the end that carry no data, so that a token can be written in one way
+// only.
 var strict = base64.RawURLEncoding.Strict()
 
 // Ring is an ordered set of keys. It is immutable and safe for concurrent use.

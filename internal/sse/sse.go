@@ -25,8 +25,8 @@ func Open(w http.ResponseWriter) *Stream {
 	return &Stream{w: w, rc: http.NewResponseController(w)}
 }
 
-// Send writes one message, which must hold no line break, and flushes it. A client that does not
-// read holds it until the time until; the stream is broken then.
+// Send writes one message, which must hold no line break, and flushes it. When the client does not
+// read, Send blocks until the time until and then fails; the stream cannot be used any more.
 func (s *Stream) Send(message []byte, until time.Time) error {
 	s.buf = append(s.buf[:0], "data: "...)
 	s.buf = append(s.buf, message...)
@@ -38,5 +38,6 @@ func (s *Stream) Send(message []byte, until time.Time) error {
 	return s.rc.Flush()
 }
 
-// Close ends the time limit of the last event, so that the connection can serve another request.
+// Close takes away the time limit of the last event, so that the connection can serve another
+// request.
 func (s *Stream) Close() { _ = s.rc.SetWriteDeadline(time.Time{}) }

@@ -124,8 +124,8 @@ func (w *writer) quoted(s []byte) {
 
 // number writes a JSON number in canonical form (§2): no exponent, no zeros at the end of the
 // fraction, no negative zero. It works on the digits, so nothing is rounded. A number that has an
-// exponent and lies outside of 1e-6 to 1e21 stays as it is, which is allowed there; else a few
-// bytes could ask for a billion zeros.
+// exponent and lies outside of 1e-6 to 1e21 keeps its exponent, as the specification allows:
+// without it a few bytes of input could become a billion zeros.
 func (w *writer) number(s []byte) {
 	mantissa, exponent, scientific := s, 0, false
 	if e := bytes.IndexAny(s, "eE"); e >= 0 {

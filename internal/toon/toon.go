@@ -14,8 +14,8 @@ import (
 // at the end, and the empty object is no text at all (§8).
 //
 // It fails, and returns dst as it was, when src is not valid JSON, repeats a name within an object,
-// or nests objects and arrays more than 64 deep: every line carries its indentation, so deep input
-// would grow without measure. Such a value has to stay JSON.
+// or nests objects and arrays more than 64 deep: every line carries its indentation, so the output
+// of deep input would be many times its size. Such a value has to stay JSON.
 func Append(dst, src []byte) ([]byte, error) {
 	root, err := parse(src)
 	if err != nil {

@@ -13,8 +13,8 @@ const maxDepth = 64
 
 var errDeep = fmt.Errorf("toon: objects and arrays nest more than %d deep; send this value as JSON", maxDepth)
 
-// value is one JSON value. The form of a container depends on all of its content, so it has to be
-// at hand before the first byte of it is written.
+// value is one JSON value. The form of a container depends on all of its content, so a tree is
+// built before the first byte is written.
 type value struct {
 	kind jsontext.Kind
 	name []byte  // of a member, without quotes and escapes
@@ -28,8 +28,8 @@ func (v value) nested() bool { return v.kind == '{' || v.kind == '[' }
 func keyed(members []value) bool { return len(members) > 1 && table(members) }
 
 // table reports whether rows are objects of one shape without arrays and empty objects in it
-// (§9.3). Shape is an equivalence, so comparing each row with the first is enough. The first is
-// compared with itself for its own sake.
+// (§9.3). Each row is compared with the first one. The first is compared with itself too, because
+// that finds arrays and empty objects in it.
 func table(rows []value) bool {
 	for _, row := range rows {
 		if rows[0].kind != '{' || !sameShape(rows[0], row) {
