@@ -15,14 +15,12 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// Call is one MCP call: the live [echo.Context] of its HTTP request plus what
-// the chain works on. It is the echo.Context that every step and handler
-// gets, so values set by middlewares of the Echo group are there (c.Get).
-// What is written to its response does not reach the client as it is: a body
-// with status 2xx becomes the result, others an error.
+// Call is one MCP call: the live [echo.Context] of its HTTP request plus what the chain works on.
+// It is the echo.Context that every step and handler gets, so values set by middlewares of the Echo
+// group are there (c.Get). What is written to its response does not reach the client as it is: a
+// body with status 2xx becomes the result, others an error.
 //
-// A Call belongs to one request and one goroutine; it must not be kept after
-// the handler returns.
+// A Call belongs to one request and one goroutine; it must not be kept after the handler returns.
 type Call struct {
 	echo.Context
 	inherited
@@ -52,8 +50,8 @@ type Call struct {
 	gates    []atomic.Pointer[gate] // of the passages under way
 }
 
-// inherited is what a call made inside another call has from it. It is handed
-// on as a whole, so that nothing can be forgotten.
+// inherited is what a call made inside another call has from it. It is handed on as a whole, so
+// that nothing can be forgotten.
 type inherited struct {
 	server    *Server
 	exchange  *wire.Exchange
@@ -84,8 +82,7 @@ type answer struct {
 // finished says whether a serialize step has left a result.
 func (a *answer) finished() bool { return a.structured != nil || a.items != nil }
 
-// callContext carries the call through [context.Context] without an
-// allocation of its own.
+// callContext carries the call through [context.Context] without an allocation of its own.
 type callContext struct {
 	context.Context
 	call *Call
@@ -100,13 +97,12 @@ func (c *callContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// CallFrom finds the call of an echo.Context by the context of its request,
-// which middlewares may wrap and replace by others that descend from it. It
-// returns nil outside of an MCP call.
+// CallFrom finds the call of an echo.Context by the context of its request, which middlewares may
+// wrap and replace by others that descend from it. It returns nil outside of an MCP call.
 func CallFrom(ec echo.Context) *Call { return CallFromContext(ec.Request().Context()) }
 
-// CallFromContext finds the call of a context that descends from [Call.Ctx],
-// nil outside of an MCP call.
+// CallFromContext finds the call of a context that descends from [Call.Ctx], nil outside of an MCP
+// call.
 func CallFromContext(ctx context.Context) *Call {
 	c, _ := ctx.Value(callKey{}).(*Call)
 	return c
@@ -127,9 +123,9 @@ func (c *Call) Bind(any) error { return errBind }
 
 var errBind = errors.New("mcpecho: Bind has nothing to read: the arguments are already in the handler's input struct, decoded and checked; as JSON they are Call.Arguments")
 
-// Args returns the decoded arguments of type T: the handler's input, or what
-// a step added with [Definition.AddArguments]. It panics when the call's
-// chain has no arguments of that type, or has not validated them yet.
+// Args returns the decoded arguments of type T: the handler's input, or what a step added with
+// [Definition.AddArguments]. It panics when the call's chain has no arguments of that type, or has
+// not validated them yet.
 func Args[T any](c *Call) *T {
 	for _, a := range c.args {
 		if v, ok := a.(*T); ok {
@@ -139,18 +135,17 @@ func Args[T any](c *Call) *T {
 	panic("mcpecho: Args of a type that this chain does not have, or before its validate step")
 }
 
-// Error keeps err as the outcome of the call. Some middlewares (Echo's own
-// rate limiter is one) report through it and return nil; the steps around
-// them then see err as returned, so a transaction rolls back.
+// Error keeps err as the outcome of the call. Some middlewares (Echo's own rate limiter is one)
+// report through it and return nil; the steps around them then see err as returned, so a
+// transaction rolls back.
 func (c *Call) Error(err error) {
 	if c.answer.errored == nil {
 		c.answer.errored = err
 	}
 }
 
-// Ctx is the context of the call: that of the request, with the call's
-// deadline, ended when the client goes away. Pass it to everything that can
-// be cancelled.
+// Ctx is the context of the call: that of the request, with the call's deadline, ended when the
+// client goes away. Pass it to everything that can be cancelled.
 func (c *Call) Ctx() context.Context { return c.Request().Context() }
 
 // Server is the server that handles the call.
@@ -171,8 +166,8 @@ func (c *Call) Principal() *Principal {
 	return c.principal
 }
 
-// ClientCapabilities is the raw JSON of what the client has declared that it
-// can do: in this request on the modern wire, in initialize on the dated one.
+// ClientCapabilities is the raw JSON of what the client has declared that it can do: in this
+// request on the modern wire, in initialize on the dated one.
 func (c *Call) ClientCapabilities() []byte {
 	return bytes.Clone(c.exchange.Capabilities()) // equal requests share what was decoded
 }
@@ -183,8 +178,8 @@ func (c *Call) URI() string { return c.uri }
 // Arguments is the raw JSON of the arguments, as sent; nil when none were.
 func (c *Call) Arguments() []byte { return c.arguments }
 
-// Query is what a selector returned and the steps since have made of it. It
-// is nil before the handle step and for services.
+// Query is what a selector returned and the steps since have made of it. It is nil before the
+// handle step and for services.
 func (c *Call) Query() *gorm.DB { return c.answer.query }
 
 // SetQuery replaces the query. What narrows the rows of the call holds for it too.
@@ -195,17 +190,16 @@ func (c *Call) SetQuery(q *gorm.DB) {
 	c.answer.query = q
 }
 
-// Result is the value that the serialize step will encode: what a service
-// returned or a step set. Selectors have none before their rows are fetched.
+// Result is the value that the serialize step will encode: what a service returned or a step set.
+// Selectors have none before their rows are fetched.
 func (c *Call) Result() any { return c.answer.result }
 
-// SetResult replaces the result. A step that calls it and does not call its
-// successor answers in the handler's place: the serialize step then maps and
-// encodes the value as it does with the handler's. A value of another type
-// than the handler's is taken as mapped already, and has to fit the output schema.
+// SetResult replaces the result. A step that calls it and does not call its successor answers in
+// the handler's place: the serialize step then maps and encodes the value as it does with the
+// handler's. A value of another type than the handler's is taken as mapped already, and has to fit
+// the output schema.
 func (c *Call) SetResult(v any) { c.answer.result, c.answer.set = v, true }
 
-// SetEnvelope makes the serialize step of a selector pass its result through
-// wrap, which gets the fetched rows and the items made of them (the rows
-// themselves, unless a step maps them).
+// SetEnvelope makes the serialize step of a selector pass its result through wrap, which gets the
+// fetched rows and the items made of them (the rows themselves, unless a step maps them).
 func (c *Call) SetEnvelope(wrap func(rows, items any) (any, error)) { c.answer.wrap = wrap }

@@ -21,19 +21,18 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// maxCompletions is how many values one reply may hold.
-// (specification 2026-07-28, server/utilities/completion, section Completion Results)
+// maxCompletions is how many values one reply may hold. (specification 2026-07-28,
+// server/utilities/completion, section Completion Results)
 const maxCompletions = 100
 
-// Completer suggests values for an argument whose text so far is value.
-// chosen are the arguments that the user has filled in already. More than 100
-// suggestions are cut, and the client is told that there are more.
+// Completer suggests values for an argument whose text so far is value. chosen are the arguments
+// that the user has filled in already. More than 100 suggestions are cut, and the client is told
+// that there are more.
 type Completer func(c *Call, value string, chosen map[string]string) ([]string, error)
 
-// Complete adds suggestions for one argument of a prompt or one variable of a
-// resource template. The steps that decide who may call the spec and how
-// often run before fn, so that completion never reveals what a read would
-// refuse.
+// Complete adds suggestions for one argument of a prompt or one variable of a resource template.
+// The steps that decide who may call the spec and how often run before fn, so that completion never
+// reveals what a read would refuse.
 func Complete(argument string, fn Completer) Option {
 	return optionFunc(func(s *settings) {
 		if s.completers == nil {
@@ -47,10 +46,10 @@ func Complete(argument string, fn Completer) Option {
 }
 
 // CompleteColumn is [Complete] with the values of a database column that begin with what was typed,
-// in ascending order. visible returns the rows that the caller may see, usually the query of the spec
-// itself: its conditions, joins and LIMIT hold, and so do the narrowings and row permissions of the
-// call; with the latter, the first 1,000 rows are looked at. The column is that of the table which
-// the query begins with.
+// in ascending order. visible returns the rows that the caller may see, usually the query of the
+// spec itself: its conditions, joins and LIMIT hold, and so do the narrowings and row permissions
+// of the call; with the latter, the first 1,000 rows are looked at. The column is that of the table
+// which the query begins with.
 func CompleteColumn(argument, column string, visible func(c *Call) *gorm.DB) Option {
 	if visible == nil {
 		return Complete(argument, nil)
@@ -223,8 +222,7 @@ func (p *completing) hasNUL() bool {
 	return strings.IndexByte(p.Argument.Value, 0) >= 0
 }
 
-// complete serves completion/complete.
-// (specification 2026-07-28, server/utilities/completion)
+// complete serves completion/complete. (specification 2026-07-28, server/utilities/completion)
 func (s *Server) complete(x *wire.Exchange) error {
 	registry := s.registry.Load()
 	var params completing

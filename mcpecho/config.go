@@ -27,95 +27,93 @@ type Config struct {
 	WebsiteURL string
 	Icons      []Icon
 
-	// DB is the database of calls, [Call.DB]. Optional: a server without
-	// selectors may have none.
+	// DB is the database of calls, [Call.DB]. Optional: a server without selectors may have none.
 	DB *gorm.DB
-	// Logger gets refusals, and errors with the details that clients do not
-	// see. Tokens and argument values are never logged. Default: slog.Default().
+	// Logger gets refusals, and errors with the details that clients do not see. Tokens and
+	// argument values are never logged. Default: slog.Default().
 	Logger *slog.Logger
 
-	// Origins are the web origins, as "https://app.example.com", whose pages
-	// may call the server from a browser. Requests without an Origin header
-	// are not from a browser page and always pass. Default: none, except a
-	// loopback origin equal to the request's own Host.
-	// (specification 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
+	// Origins are the web origins, as "https://app.example.com", whose pages may call the server
+	// from a browser. Requests without an Origin header are not from a browser page and always
+	// pass. Default: none, except a loopback origin equal to the request's own Host. (specification
+	// 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
 	Origins []string
-	// Hosts, if set, are the only values of the Host header that are served,
-	// as "api.example.com" or "localhost:8080". Default: any, because a proxy
-	// on the same machine may legitimately rewrite it.
+	// Hosts, if set, are the only values of the Host header that are served, as "api.example.com"
+	// or "localhost:8080". Default: any, because a proxy on the same machine may legitimately
+	// rewrite it.
 	Hosts []string
 
-	// Strict makes Mount and Add panic about what [Server.Check] finds, instead
-	// of logging it. Default: false.
+	// Strict makes Mount and Add panic about what [Server.Check] finds, instead of logging it.
+	// Default: false.
 	Strict bool
 
 	// MaxInFlight bounds the messages being served, open streams included, and apart from them the
 	// bodies being read. One principal, or one network of anonymous callers, holds at most a
-	// quarter of either, and all anonymous callers half. More are refused with status 503. Behind a proxy set
-	// [echo.Echo.IPExtractor], or all anonymous callers are one network. Default: 1000.
+	// quarter of either, and all anonymous callers half. More are refused with status 503. Behind a
+	// proxy set [echo.Echo.IPExtractor], or all anonymous callers are one network. Default: 1000.
 	MaxInFlight int
-	// BodyTimeout bounds the time that a client may take to send a body; a slower one is
-	// answered with status 408. It counts from where the request reaches the mount,
-	// authentication included. A ReadTimeout of the http.Server goes on to hold. Default: 10 s.
+	// BodyTimeout bounds the time that a client may take to send a body; a slower one is answered
+	// with status 408. It counts from where the request reaches the mount, authentication included.
+	// A ReadTimeout of the http.Server goes on to hold. Default: 10 s.
 	BodyTimeout time.Duration
-	// ReplyTimeout bounds the time that a client may take to read a reply or an event, and a
-	// second more for each 64 KiB of a reply; the connection of a slower one is broken. An
-	// event takes 0.1 s longer than its call at most. Where the http.Server has a WriteTimeout, that
-	// one bounds replies instead. Default: 10 s.
+	// ReplyTimeout bounds the time that a client may take to read a reply or an event, and a second
+	// more for each 64 KiB of a reply; the connection of a slower one is broken. An event takes 0.1
+	// s longer than its call at most. Where the http.Server has a WriteTimeout, that one bounds
+	// replies instead. Default: 10 s.
 	ReplyTimeout time.Duration
 	// MaxBodyBytes bounds a request body, before and after decompression. Default: 1 MiB.
 	MaxBodyBytes int64
-	// MaxResultBytes bounds the JSON of a result. A larger one is an error of
-	// type result_too_large, never cut. Default: 1 MiB.
+	// MaxResultBytes bounds the JSON of a result. A larger one is an error of type
+	// result_too_large, never cut. Default: 1 MiB.
 	MaxResultBytes int
-	// MaxRows bounds a list without a paginate step; with more rows the call
-	// fails and says how to narrow it. Default: 1000.
+	// MaxRows bounds a list without a paginate step; with more rows the call fails and says how to
+	// narrow it. Default: 1000.
 	MaxRows int
-	// CallTimeout is the deadline of one call. It cancels the SQL statement
-	// that is running. Default: 30 s.
+	// CallTimeout is the deadline of one call. It cancels the SQL statement that is running.
+	// Default: 30 s.
 	CallTimeout time.Duration
-	// CommitTimeout is how long a call waits for the answer to COMMIT, which the
-	// deadline of the call does not reach. After it the outcome is unknown, an
-	// error of type unknown_outcome. Default: 10 s.
+	// CommitTimeout is how long a call waits for the answer to COMMIT, which the deadline of the
+	// call does not reach. After it the outcome is unknown, an error of type unknown_outcome.
+	// Default: 10 s.
 	CommitTimeout time.Duration
 
 	// ToolNames says how clients see the names of tools and prompts. Go code, logs and limits use
 	// the name as written. Default: [NamesPortable], letters that every client and model takes.
 	ToolNames ToolNames
 
-	// Validator checks the arguments of every spec, so that rules and aliases that the
-	// application has registered with it can stand in validate tags. Register them before Add; a
-	// rule sees the value of its field alone. Default: the rules of go-playground/validator.
+	// Validator checks the arguments of every spec, so that rules and aliases that the application
+	// has registered with it can stand in validate tags. Register them before Add; a rule sees the
+	// value of its field alone. Default: the rules of go-playground/validator.
 	Validator *validator.Validate
 
-	// OutputFormat is the form of the text block of tool results.
-	// Default: [FormatJSON]. [Format] sets it for one spec.
+	// OutputFormat is the form of the text block of tool results. Default: [FormatJSON]. [Format]
+	// sets it for one spec.
 	OutputFormat OutputFormat
-	// NoStructuredContent and NoOutputSchema turn these parts of tools off for
-	// the whole server; [StructuredContent] and [OutputSchema] do it for one
-	// spec. Without structured content there is no output schema.
+	// NoStructuredContent and NoOutputSchema turn these parts of tools off for the whole server;
+	// [StructuredContent] and [OutputSchema] do it for one spec. Without structured content there
+	// is no output schema.
 	NoStructuredContent, NoOutputSchema bool
 
 	// HideForbidden makes what a caller may not call unknown to it: lists leave it out, and a call,
-	// read, subscription or completion of it is answered as of a name that does not exist, without a
-	// challenge; the log has the reason. Clients can then not ask for more scopes. Lists are private
-	// to each caller; each asks the permission steps of all entries, so rate limits of [Server.Use]
-	// count a list like a call. Default: everybody sees everything.
+	// read, subscription or completion of it is answered as of a name that does not exist, without
+	// a challenge; the log has the reason. Clients can then not ask for more scopes. Lists are
+	// private to each caller; each asks the permission steps of all entries, so rate limits of
+	// [Server.Use] count a list like a call. Default: everybody sees everything.
 	HideForbidden bool
-	// ListPageSize is the number of entries on one page of a list. Many clients read only the
-	// first page. Default: 1000.
+	// ListPageSize is the number of entries on one page of a list. Many clients read only the first
+	// page. Default: 1000.
 	ListPageSize int
-	// ListTTL is how long clients may reuse a list before they ask again,
-	// the ttlMs of modern results. Default: 60 s.
+	// ListTTL is how long clients may reuse a list before they ask again, the ttlMs of modern
+	// results. Default: 60 s.
 	ListTTL time.Duration
 
-	// Sessions keeps the sessions of dated clients. Default: in memory, idle
-	// 30 min, never used 1 min, absolute 24 h, at most 100 per named caller and
-	// 10,000 in total, half of them anonymous; who has most makes room first.
+	// Sessions keeps the sessions of dated clients. Default: in memory, idle 30 min, never used 1
+	// min, absolute 24 h, at most 100 per named caller and 10,000 in total, half of them anonymous;
+	// who has most makes room first.
 	Sessions store.Sessions
-	// Keys are the 32-byte keys that seal cursors: the first seals, all open,
-	// so a new key is put in front and the old one removed a while later.
-	// Replicas must share them. Default: one random key of this process.
+	// Keys are the 32-byte keys that seal cursors: the first seals, all open, so a new key is put
+	// in front and the old one removed a while later. Replicas must share them. Default: one random
+	// key of this process.
 	Keys [][]byte
 }
 

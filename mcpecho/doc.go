@@ -1,69 +1,173 @@
-// Package mcpecho turns an Echo application into a Model Context Protocol
-// (MCP) server.
+// Package mcpecho turns an Echo application into a Model Context Protocol (MCP) server.
 //
-// A tool is written the way an Echo route is: a name, a handler, middlewares.
-// The unit of registration is the [Spec]: [Service] makes one of a function
-// that changes something, [Selector] and [Retrieve] of functions that return a
-// gorm query, [Resource] and [Prompt] of functions that give something to read
-// and messages for a model. Types are inferred from the function; the fields
-// of its input say the arguments (package binding).
+// A tool is written the way an Echo route is: a name, a handler, middlewares. The handler is a
+// typed function over the application's own gorm models and services; what surrounds it,
+// authentication, permissions, limits, validation, a transaction, filters, pages, is a named chain
+// of echo.MiddlewareFunc that can be printed and edited.
 //
-//	srv := mcpecho.New(mcpecho.Config{Name: "billing", DB: db})
-//	srv.Add(
-//		mcpecho.Service("invoices.create", createInvoice,
-//			mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"), mw.Transaction()),
-//		mcpecho.Selector[Invoice]("invoices.list", invoices,
-//			mcpecho.Describe("List invoices."), mw.Scopes("invoices:read"),
-//			mw.Filter[InvoiceFilter](), mw.Order("number"), mw.Paginate(20)),
-//	)
-//	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
-//	srv.Fprint(os.Stdout)
+// # A server
+//
+// A [Server] is made once, gets its specs, and is mounted on a group of the Echo that is there.
+// What is given to Mount authenticates; package middleware has Bearer for JWTs, package auth the
+// verifiers for identity providers and API keys.
+//
+//	func taskServer(db *gorm.DB) *mcpecho.Server {
+//		srv := mcpecho.New(mcpecho.Config{Name: "tasks", Version: "1.0.0", DB: db})
+//		srv.Use(mw.RateLimit(10), mw.Transaction(), mw.Narrow[Task](ownTasks))
+//
+//		get := mcpecho.Retrieve[Task]("tasks.get", taskByID, mcpecho.Describe("Get a task."), mw.Scopes("tasks:read"))
+//		srv.Add(
+//			mcpecho.Service("tasks.add", addTask, mcpecho.Describe("Add a task."), mw.Scopes("tasks:write")),
+//			mcpecho.Service("tasks.finish", finishTask, mcpecho.Describe("Finish a task."), mw.Scopes("tasks:write"),
+//				mcpecho.Before("validate", mcpecho.Named("audit", audit))),
+//			mcpecho.Selector[Task]("tasks.list", listTasks, mcpecho.Describe("List tasks."), mw.Scopes("tasks:read"),
+//				mw.Filter[TaskFilter](), mw.Order("title", "id"), mw.Paginate(20)),
+//			get,
+//			get.AsResource("tasks://{id}", mcpecho.Name("task")),
+//			mcpecho.Prompt("review", review, mcpecho.Describe("Review the tasks of a week."), mw.Public("it shows nothing")),
+//		)
+//		return srv
+//	}
+//
+//	func mount(e *echo.Echo, srv *mcpecho.Server, key []byte) {
+//		srv.Mount(e.Group("/mcp"), mw.Bearer(key))
+//	}
+//
+// [Server.Add] panics when a spec is wrong, with a sentence that names the spec, the step and the
+// fix; [Server.AddSafely] returns it. [Server.Check] finds what is rarely meant, as a tool that
+// nobody has to be permitted for; Mount logs it, or panics with [Config.Strict]. [Server.Shutdown]
+// lets the calls that run end.
+//
+// # Specs
+//
+// A [Spec] is what one tool, resource or prompt is. [Service] makes one of a function that changes
+// something. [Selector] and [Retrieve] make one of a function that returns a gorm query, which
+// nobody has run: the steps behind it filter, order and page it, and the server runs it.
+// [Spec.AsResource] publishes the same chain as a resource, [Resource] and [Prompt] make those of
+// functions, and [NewSequence] one tool of several specs. Specs are values, so a domain package can
+// export a list of them.
+//
+//	func addTask(c *mcpecho.Call, in NewTask) (Task, error) {
+//		task := Task{Title: in.Title, Owner: c.Principal().Subject}
+//		err := c.DB().Create(&task).Error
+//		return task, err
+//	}
+//
+//	func listTasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil }
+//
+// [Plain] adapts a function that knows only a context, so that one service serves HTTP handlers and
+// tools.
+//
+// # Arguments
+//
+// The fields of the input struct are the arguments. Its tags are the schema that clients are told,
+// and the validation: one source for both. Names that do not exist, wrong types and broken rules
+// are reported all at once, in words by which a model can correct itself (package binding).
+//
+//	type NewTask struct {
+//		Title string `json:"title" validate:"required,max=80" doc:"What is to be done."`
+//		List  string `json:"list" default:"inbox" validate:"oneof=inbox later"`
+//	}
 //
 // # The chain
 //
-// Each spec runs as a named chain of echo.MiddlewareFunc, its [Chain]. A
-// [Step] is one of them: package middleware has the ready-made ones, [Named]
-// makes any Echo middleware a step. Server, [Group] and spec add steps; the
-// [Stage] of each puts them into the order of the pipeline, and a spec edits
-// its own chain by name with [Before], [After], [Replace] and [Without]. The
-// handler is a step in the middle, so the printed chain is the real order.
+// Each spec runs as its [Chain]. [Server.Fprint] prints them, and what it prints is what runs:
 //
-// The [Call] that passes through it is the live echo.Context of the request.
+//	tasks.finish  scopes → ratelimit → narrow → audit → validate → transaction → handle → serialize
 //
-// # One call from door to door
+// A [Step] is one named middleware. Server, [Group] and spec add steps; the [Stage] of each decides
+// where it stands, and a spec edits its own chain by name with [Before], [After], [Replace] and
+// [Without]. The handler is a step in the middle. [Named] makes a step of any Echo middleware,
+// [Guard] one of a middleware that decides who may call, and [Func] is the short form for a
+// middleware that works on the call:
 //
-// The files of the package follow a request:
+//	func audit(next echo.HandlerFunc) echo.HandlerFunc {
+//		return func(c echo.Context) error {
+//			err := next(c)
+//			fmt.Println("audit:", mcpecho.CallFrom(c).Name(), err == nil)
+//			return err
+//		}
+//	}
 //
-//	guard.go        refuses what needs no identity to be refused; refusal.go logs what a mount refused
-//	load.go         counts who is inside; slow.go gives bodies and replies their time
-//	http.go         reads one message; serves the verbs
-//	wire.go         tells the two wires apart, compares headers with the body (param.go)
-//	session.go      the sessions of dated clients, subscribe.go what they watch; cancel.go ends calls
-//	dispatch.go     the method table; list.go, resource.go, prompt.go and completion.go have the
-//	                methods beside tools/call
-//	registry.go     what is served at one moment; entry.go is one spec as a server runs it
-//	names.go        how entries are listed; hidden.go finds a resource by its URI (internal/location),
-//	                and answers as if an entry did not exist
-//	call.go         what the chain works on; run.go runs it, whatever middlewares do
-//	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
-//	database.go     which database a call has
-//	transaction.go  begins and ends a transaction; commit.go, savepoint.go, control.go, turn.go, join.go,
-//	                hooks.go for what follows a commit, attempt.go for running a chain again
-//	rows.go         which rows a call can see, and who is asked about each
-//	fetch.go        runs the query; serialize.go and render.go encode the result once
-//	written.go      what a middleware or handler wrote instead
-//	errors.go       the one table from causes to what a client sees; dberror.go, refused.go and
-//	                httperror.go read what databases and Echo say
-//	log.go          what is logged of it; mask.go takes values out
-//	reply.go        writes the reply; stream.go turns it into an event stream
+// A step that adds arguments or changes the output says so in its Describe; see [Definition].
 //
-// At Add: spec.go and option.go say what a spec is, step.go and chain.go how its steps are sorted,
-// edited and nested, definition.go what a step may add to it, sequence.go makes one of several.
+// # The call
+//
+// The [Call] that passes through a chain is the live echo.Context of the request: what the
+// middlewares of the Echo group have set is there. It has the caller, the database, the arguments,
+// progress and logs for the client. What is written to its response, by a middleware or by a
+// handler that knows only Echo, becomes the result of the call or its error.
+//
+// # Errors
+//
+// What a handler returns decides what the client sees. [Errorf] is for what a model should read and
+// mend; gorm's own errors become not_found, conflict and busy; what is not known becomes an
+// internal error whose text is in the log alone, under a reference that the client is told. [Error]
+// is an error of the protocol.
+//
+//	func finishTask(c *mcpecho.Call, in ByID) (Task, error) {
+//		var task Task
+//		if err := c.Narrowed(c.DB()).First(&task, in.ID).Error; err != nil {
+//			return task, err // gorm.ErrRecordNotFound becomes not_found
+//		}
+//		if task.Done {
+//			return task, mcpecho.Errorf("task %d is done already: list those with done=false", task.ID)
+//		}
+//		task.Done = true
+//		c.AfterCommit(func(context.Context) { fmt.Println("mail:", task.Title, "is done") })
+//		return task, c.DB().Save(&task).Error
+//	}
+//
+// # Transactions
+//
+// With a Transaction step [Call.DB] is a transaction. It commits before the reply says success, and
+// rolls back on an error, a panic, a deadline, a client that has left, and a result that cannot be
+// sent. [Call.AfterCommit] is for mails and messages. [Call.Transaction] begins one in a handler,
+// [JoinTransactions] lets stores that hold a handle of their own take part.
+//
+// # Which rows a caller sees
+//
+// A narrowing belongs to a row type and holds for every query of it that the server runs, in this
+// call and in calls inside it: lists, counts, pages, completions. A handler's own queries go
+// through [Call.Narrowed].
+//
+//	func ownTasks(c *mcpecho.Call, db *gorm.DB) *gorm.DB {
+//		return db.Where("owner = ?", c.Principal().Subject)
+//	}
+//
+// A row permission (PermitRow of package middleware) looks at whole rows instead; [Call.CheckRow]
+// asks it about one that a handler has looked up.
+//
+// # Tests
+//
+// Package mcptest calls a server in process, through the real Echo and the real chain.
 //
 // # The wires
 //
-// One endpoint serves protocol 2026-07-28 ("modern": no handshake, every
-// request carries its version) and 2025-11-25, 2025-06-18 and 2025-03-26
-// ("dated": initialize, then a session). A request says which it is on.
-// Batches, which 2025-03-26 alone knows, are refused.
+// One endpoint serves protocol 2026-07-28 ("modern": no handshake, every request carries its
+// version) and 2025-11-25, 2025-06-18 and 2025-03-26 ("dated": initialize, then a session). A
+// request says which it is on. Batches, which 2025-03-26 alone knows, are refused.
+//
+// # From door to door
+//
+// For readers of the code: a message comes in by internal/wire, which guards, reads and negotiates
+// it. Then the files follow the call:
+//
+//	door.go         the server as the door knows it; dispatch.go has the table of methods
+//	tool.go         tools/call, and all else that is of tools; output.go what their results look like
+//	resource.go     the same for resources, subscribe.go for those that a session watches
+//	prompt.go       the same for prompts, completion.go for their arguments
+//	list.go         the lists; hidden.go answers as if an entry did not exist
+//	registry.go     what is served at one moment; entry.go is one spec as a server runs it
+//	call.go         what a chain works on; run.go runs it, whatever middlewares do
+//	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
+//	rows.go         which rows a call sees; fetch.go runs its query; serialize.go encodes the result, once
+//	written.go      what a middleware or handler wrote instead
+//	transaction.go  begins and ends a transaction; database.go knows which database a call has
+//	errors.go       the one table from causes to what a client sees; log.go what is logged of it
+//	reply.go        hands the reply to the door; notify.go what comes before it
+//
+// At [Server.Add]: spec.go and option.go say what a spec is, surface.go what it becomes, step.go
+// and chain.go how its steps are sorted, edited and nested, definition.go what a step may add,
+// sequence.go makes one spec of several.
 package mcpecho

@@ -10,9 +10,9 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// Mount serves MCP on the group's own path: POST for messages and DELETE for ending a dated session.
-// The middlewares given to it run behind the guards that need no identity (Origin, Host, media
-// types, load), so authentication belongs there:
+// Mount serves MCP on the group's own path: POST for messages and DELETE for ending a dated
+// session. The middlewares given to it run behind the guards that need no identity (Origin, Host,
+// media types, load), so authentication belongs there:
 //
 //	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //
@@ -77,10 +77,10 @@ func (c *Call) Network() netip.Prefix { return wire.Network(c) }
 // [Server.Shutdown] could not wait for it any longer.
 var ErrShutdown = errors.New("mcpecho: the server was shut down before the call had ended")
 
-// Shutdown refuses new requests with status 503 and waits until those in progress have been answered,
-// or ctx ends; then it returns ctx's error, and the calls that still run are ended with the cause
-// [ErrShutdown]. Call it before echo.Echo.Shutdown, so that a balancer sees the server leave, and
-// close the database after both. A second call waits as well.
+// Shutdown refuses new requests with status 503 and waits until those in progress have been
+// answered, or ctx ends; then it returns ctx's error, and the calls that still run are ended with
+// the cause [ErrShutdown]. Call it before echo.Echo.Shutdown, so that a balancer sees the server
+// leave, and close the database after both. A second call waits as well.
 func (s *Server) Shutdown(ctx context.Context) error {
 	if s.door.Shutdown(ctx, ErrShutdown) {
 		return nil

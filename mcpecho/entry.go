@@ -15,8 +15,7 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// entry is a spec as one server runs it: everything that can be worked out
-// once is worked out here.
+// entry is a spec as one server runs it: everything that can be worked out once is worked out here.
 type entry struct {
 	name     string // as written
 	listedAs string // what clients read and call
@@ -46,8 +45,8 @@ type entry struct {
 
 	// output is nil for an entry without structured content.
 	output *jsonschema.Resolved
-	// object says whether every result is a JSON object, which dated clients
-	// require of structured content.
+	// object says whether every result is a JSON object, which dated clients require of structured
+	// content.
 	object     bool
 	structured bool   // answers carry structured content
 	advertised []byte // the output schema as clients see it
@@ -80,8 +79,7 @@ func newEntry(g *Group, spec *Spec) (*entry, error) {
 	return t, nil
 }
 
-// label identifies the entry among those of its surface: the name, or the
-// URI of a resource.
+// label identifies the entry among those of its surface: the name, or the URI of a resource.
 func (e *entry) label() string {
 	if e.spec.uri != "" {
 		return e.spec.uri

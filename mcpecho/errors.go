@@ -20,13 +20,11 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// Error is a protocol error: the client gets it as a JSON-RPC error instead
-// of a tool result. Models rarely see these; for what a model should read and
-// correct, return [Errorf].
+// Error is a protocol error: the client gets it as a JSON-RPC error instead of a tool result.
+// Models rarely see these; for what a model should read and correct, return [Errorf].
 type Error struct {
-	// Code is the JSON-RPC code. Codes of an application are HTTP status
-	// numbers (403, 409); 401 and 403 also become the HTTP status. The ranges
-	// -32768..-32000 belong to JSON-RPC and MCP.
+	// Code is the JSON-RPC code. Codes of an application are HTTP status numbers (403, 409); 401
+	// and 403 also become the HTTP status. The ranges -32768..-32000 belong to JSON-RPC and MCP.
 	Code int
 	// Message is sent to the client.
 	Message string
@@ -60,18 +58,17 @@ const (
 	TypeInternal       = "internal_error"   // everything else; details only in the log
 )
 
-// ToolError is an error that a model can read and act on. The client gets a
-// tool result with isError and the text {"error":{"type","message",...}}.
+// ToolError is an error that a model can read and act on. The client gets a tool result with
+// isError and the text {"error":{"type","message",...}}.
 type ToolError struct {
 	// Type is a stable word for programs. Default: [TypeError].
 	Type string
-	// Message is sent to the client. Default: what an [echo.HTTPError] in
-	// Internal says.
+	// Message is sent to the client. Default: what an [echo.HTTPError] in Internal says.
 	Message string
 	// Data are more members of the error object. Optional.
 	Data map[string]any
-	// RetryAfter, if positive, is sent as retryAfterMs and, rounded up to
-	// seconds, as the Retry-After header.
+	// RetryAfter, if positive, is sent as retryAfterMs and, rounded up to seconds, as the
+	// Retry-After header.
 	RetryAfter time.Duration
 	// Internal, optional, is only logged.
 	Internal error
@@ -81,10 +78,9 @@ func (e *ToolError) Error() string { return e.Message }
 
 func (e *ToolError) Unwrap() error { return e.Internal }
 
-// Errorf makes a [ToolError] of [TypeError]. The text is sent to the client:
-// put into it what helps a model to correct itself, and nothing secret. An
-// error wrapped with %w is found by errors.Is and its text is part of the
-// message.
+// Errorf makes a [ToolError] of [TypeError]. The text is sent to the client: put into it what helps
+// a model to correct itself, and nothing secret. An error wrapped with %w is found by errors.Is and
+// its text is part of the message.
 func Errorf(format string, a ...any) error {
 	err := fmt.Errorf(format, a...)
 	return &ToolError{Type: TypeError, Message: err.Error(), Internal: errors.Unwrap(err)}
@@ -110,8 +106,8 @@ type failure struct {
 	refused *driverError
 }
 
-// explain is the one table from causes to what the client sees. db, which may
-// be nil, translates the errors of its driver.
+// explain is the one table from causes to what the client sees. db, which may be nil, translates
+// the errors of its driver.
 func explain(err error, db *gorm.DB) failure {
 	var (
 		door  *wire.Refusal
@@ -164,9 +160,8 @@ func explain(err error, db *gorm.DB) failure {
 	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
 }
 
-// refusal makes the 403 of a step that decides about the caller, before the
-// arguments are looked at, the answer of a rule: what [echo.HTTPError] says of
-// it, of type forbidden.
+// refusal makes the 403 of a step that decides about the caller, before the arguments are looked
+// at, the answer of a rule: what [echo.HTTPError] says of it, of type forbidden.
 func (c *Call) refusal(err error) error {
 	if err == nil || c.args != nil {
 		return err
@@ -179,8 +174,8 @@ func (c *Call) refusal(err error) error {
 	return &ToolError{Type: TypeForbidden, Internal: err}
 }
 
-// asProtocolError gives what would be a tool result the code that it has
-// where there are no tool results: HTTP status numbers, as application codes.
+// asProtocolError gives what would be a tool result the code that it has where there are no tool
+// results: HTTP status numbers, as application codes.
 func (f failure) asProtocolError() failure {
 	if f.code != 0 {
 		return f
@@ -224,16 +219,16 @@ func (f failure) asProtocolError() failure {
 	return f
 }
 
-// MissingCapability is the error for a call that needs what the client has
-// not declared, as {"sampling": {}}. It answers with HTTP status 400 and code
-// -32021. (specification 2026-07-28, basic, section `_meta`)
+// MissingCapability is the error for a call that needs what the client has not declared, as
+// {"sampling": {}}. It answers with HTTP status 400 and code -32021. (specification 2026-07-28,
+// basic, section `_meta`)
 func MissingCapability(required map[string]any) error {
 	return &Error{Code: jsonrpc.MissingCapability, Message: "the client lacks a capability that this call needs",
 		Data: map[string]any{"requiredCapabilities": required}}
 }
 
-// word is the reason of a refusal: what the code or type says, unless the
-// refusal has one of its own.
+// word is the reason of a refusal: what the code or type says, unless the refusal has one of its
+// own.
 func (f failure) word() string {
 	switch {
 	case f.reason != "":
@@ -246,8 +241,8 @@ func (f failure) word() string {
 	return "code_" + strconv.Itoa(f.code)
 }
 
-// translate turns an error of the SQL driver into gorm's own, also when the
-// application did not set gorm.Config.TranslateError.
+// translate turns an error of the SQL driver into gorm's own, also when the application did not set
+// gorm.Config.TranslateError.
 func translate(err error, db *gorm.DB) error {
 	if db == nil {
 		return err
@@ -269,8 +264,8 @@ func same(a, b error) bool {
 	return t == reflect.TypeOf(b) && (!t.Comparable() || a == b) //nolint:errorlint // identity is meant
 }
 
-// httpStatus is the HTTP status that carries the error.
-// (specification 2026-07-28, basic/transports/streamable-http)
+// httpStatus is the HTTP status that carries the error. (specification 2026-07-28,
+// basic/transports/streamable-http)
 func (e *Error) httpStatus() int {
 	switch e.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:

@@ -65,8 +65,8 @@ func (c *Call) fetchQuery() (err error) {
 	return &ToolError{Type: TypeNotFound, Message: c.entry.listedAs + ": no matching row found"}
 }
 
-// fetchRows runs the query of a list. Unless the query is bounded below Config.MaxRows, one row more
-// than allowed is asked for, to notice that there are more.
+// fetchRows runs the query of a list. Unless the query is bounded below Config.MaxRows, one row
+// more than allowed is asked for, to notice that there are more.
 func (c *Call) fetchRows(query *gorm.DB) (any, error) {
 	max := c.server.cfg.MaxRows
 	if c.answer.wrap == nil && query.Statement.SQL.Len() == 0 {

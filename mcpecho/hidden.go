@@ -29,8 +29,9 @@ func passed(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// hidden says whether the caller may not know that the entry exists. Until its permission steps have
-// let the call pass nobody knows, so every failure before that is the answer to an unknown name.
+// hidden says whether the caller may not know that the entry exists. Until its permission steps
+// have let the call pass nobody knows, so every failure before that is the answer to an unknown
+// name.
 func (c *Call) hidden() bool {
 	return c.server.cfg.HideForbidden && c.depth == 0 && c.entry != nil && c.entry.guarded() && !c.passed.Load()
 }
@@ -62,8 +63,8 @@ func (c *Call) unlessHidden(err error) error {
 	return err
 }
 
-// eachResource calls read with what can be read at a URI, the best first, until it returns false: one
-// that the caller may not know of does not stand in front of another.
+// eachResource calls read with what can be read at a URI, the best first, until it returns false:
+// one that the caller may not know of does not stand in front of another.
 func (s *Server) eachResource(x *wire.Exchange, uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
 	r := s.registry.Load()
 	for from := 0; ; {

@@ -10,8 +10,8 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// httpBody is what a client is told of an [echo.HTTPError]: a sentence, and as
-// details the JSON that Echo would have sent, unless the sentence is all of it.
+// httpBody is what a client is told of an [echo.HTTPError]: a sentence, and as details the JSON
+// that Echo would have sent, unless the sentence is all of it.
 func httpBody(e *echo.HTTPError) (message string, more map[string]any) {
 	switch m := e.Message.(type) {
 	case nil:

@@ -24,8 +24,8 @@ const (
 	listKinds
 )
 
-// lists describes each list: the member of its result, and what a cursor of
-// it begins with; and its method.
+// lists describes each list: the member of its result, and what a cursor of it begins with; and its
+// method.
 var lists = [listKinds]struct{ member, method string }{
 	{"tools", "tools/list"}, {"resources", "resources/list"}, {"resourceTemplates", "resources/templates/list"}, {"prompts", "prompts/list"},
 }
@@ -61,8 +61,7 @@ type viewKey struct {
 	visible string // a bit set
 }
 
-// maxViews bounds the views kept; with more sets of permissions than that,
-// lists are encoded again.
+// maxViews bounds the views kept; with more sets of permissions than that, lists are encoded again.
 const maxViews = 256
 
 func (v *views) get(key viewKey, encode func() view) view {
@@ -82,8 +81,8 @@ func (v *views) get(key viewKey, encode func() view) view {
 	return made
 }
 
-// list serves the four list methods with pages that were encoded before.
-// (specification 2026-07-28, server/utilities/pagination and caching)
+// list serves the four list methods with pages that were encoded before. (specification 2026-07-28,
+// server/utilities/pagination and caching)
 func list(kind listKind) func(*Server, *wire.Exchange) error {
 	return func(s *Server, x *wire.Exchange) error {
 		cursor := ""
@@ -170,8 +169,8 @@ func (s *Server) newListing(kind listKind) *entry {
 // guarded says whether the entry has steps that permit or refuse.
 func (e *entry) guarded() bool { return slices.ContainsFunc(e.chain.steps, Step.decides) }
 
-// permitted runs the permission steps of the call's entry. What is neither a
-// permission nor a refusal hides the entry too, and is logged.
+// permitted runs the permission steps of the call's entry. What is neither a permission nor a
+// refusal hides the entry too, and is logged.
 func (c *Call) permitted() bool {
 	err := c.run(c.entry.permits, nil)
 	if err == nil {
@@ -186,8 +185,8 @@ func (c *Call) permitted() bool {
 	return false
 }
 
-// permit runs the steps that decide whether a caller may use an entry. They
-// send no notifications: what asks is not a call of the entry.
+// permit runs the steps that decide whether a caller may use an entry. They send no notifications:
+// what asks is not a call of the entry.
 func (c *Call) permit() error {
 	c.muted = true
 	if err := c.run(c.entry.permits, nil); err != nil || c.passed.Load() || !c.entry.guarded() {

@@ -16,8 +16,8 @@ import (
 // logFailure records a failure of a call.
 func (c *Call) logFailure(f failure, err error) { c.server.logFailure(c.exchange, c, f, err) }
 
-// logFailure records a refusal or failure: details that the client does not see at level error, what
-// the client was told at level info. c is nil for a message that did not become a call.
+// logFailure records a refusal or failure: details that the client does not see at level error,
+// what the client was told at level info. c is nil for a message that did not become a call.
 func (s *Server) logFailure(x *wire.Exchange, c *Call, f failure, err error) {
 	ctx := x.Context()
 	x.Echo.Set(loggedKey, true)
@@ -83,9 +83,8 @@ func causeOf(err error) error {
 	return err
 }
 
-// logText is the text of an error without the values that drivers repeat in
-// theirs. hide takes values out, before the text is cut at a quote: one may
-// stand inside a value.
+// logText is the text of an error without the values that drivers repeat in theirs. hide takes
+// values out, before the text is cut at a quote: one may stand inside a value.
 func logText(err error, hide func(string) string) string {
 	if err == nil {
 		return ""
@@ -115,8 +114,8 @@ func logText(err error, hide func(string) string) string {
 	return text
 }
 
-// driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does with
-// the first of two.
+// driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does
+// with the first of two.
 var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([0-9A-Z]{5}\): `)
 
 // raisedText finds those in the application's own words, see [driverError.safe].

@@ -16,8 +16,8 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// minMasked is the length in bytes from which a value is taken out of a log.
-// Shorter ones tell nothing, and are parts of every sentence.
+// minMasked is the length in bytes from which a value is taken out of a log. Shorter ones tell
+// nothing, and are parts of every sentence.
 const minMasked = 4
 
 // maxMasked bounds the values that are searched for. Of a call with more no text is logged.
@@ -79,8 +79,8 @@ func without(values []string, text string) string {
 	return text
 }
 
-// masked lists what is taken out of the texts about a call, the longest first: one value may be part
-// of another.
+// masked lists what is taken out of the texts about a call, the longest first: one value may be
+// part of another.
 func masked(x *wire.Exchange, c *Call) []string {
 	values := tokens(x.Header(echo.HeaderAuthorization), x.Echo)
 	sources := [][]byte{x.Message.Arguments}
@@ -117,8 +117,7 @@ func tokens(authorization string, ec echo.Context) (found []string) {
 	return found
 }
 
-// appendValues adds the strings and numbers in a JSON text, but not the names
-// of members.
+// appendValues adds the strings and numbers in a JSON text, but not the names of members.
 func appendValues(values []string, raw []byte) []string {
 	if len(raw) == 0 {
 		return values

@@ -20,7 +20,8 @@ const (
 const (
 	// maxPortableName is the longest tool name that all model APIs take.
 	maxPortableName = 64
-	// maxWrittenName is the rule of the specification. (2026-07-28, server/tools, section Tool Names)
+	// maxWrittenName is the rule of the specification. (2026-07-28, server/tools, section Tool
+	// Names)
 	maxWrittenName = 128
 	// roomyName is the longest name that still fits in [maxPortableName] behind the prefix that a
 	// client makes of a server's name.

@@ -12,11 +12,11 @@ import (
 	"github.com/mcpecho/kit/store"
 )
 
-// Progress reports how far a call has come, to a client that asked for it; to others it costs nothing.
-// done must grow with each report, others are dropped; total is 0 when unknown; message is for people
-// and may be empty. At most 10 reports a second and 1,000 a call are sent; the last one always is. It
-// may be called from goroutines that the handler starts; what comes after the call is dropped.
-// (specification 2026-07-28, basic/patterns/progress)
+// Progress reports how far a call has come, to a client that asked for it; to others it costs
+// nothing. done must grow with each report, others are dropped; total is 0 when unknown; message is
+// for people and may be empty. At most 10 reports a second and 1,000 a call are sent; the last one
+// always is. It may be called from goroutines that the handler starts; what comes after the call is
+// dropped. (specification 2026-07-28, basic/patterns/progress)
 func (c *Call) Progress(done, total float64, message string) {
 	if c.exchange.WantsProgress() && !c.silent() {
 		c.exchange.Progress(done, total, message, c.until())
@@ -53,11 +53,11 @@ const (
 
 var logLevels = []LogLevel{LogDebug, LogInfo, LogNotice, LogWarning, LogError, LogCritical, LogAlert, LogEmergency}
 
-// Log sends a log message to a client that asked for messages of that level, on the reply of the call;
-// for others it does nothing. data is any JSON value. It must not hold credentials, personal data or
-// internals: a model may read it. At most 1,000 messages and reports a call are sent, 10 a second;
-// more are dropped. Like [Call.Progress] it may be called from goroutines.
-// (specification 2026-07-28, server/utilities/logging)
+// Log sends a log message to a client that asked for messages of that level, on the reply of the
+// call; for others it does nothing. data is any JSON value. It must not hold credentials, personal
+// data or internals: a model may read it. At most 1,000 messages and reports a call are sent, 10 a
+// second; more are dropped. Like [Call.Progress] it may be called from goroutines. (specification
+// 2026-07-28, server/utilities/logging)
 func (c *Call) Log(level LogLevel, data any) {
 	asked := slices.Index(logLevels, LogLevel(c.exchange.LogLevel()))
 	if asked < 0 || slices.Index(logLevels, level) < asked {

@@ -9,11 +9,11 @@ import (
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
-// Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta],
-// [Icons], [InputSchema], [OutputSchema], [StructuredContent], [Format],
-// [Text], [MIMEType], [Name], [Complete], [Nullable], [Unbounded],
-// [Unnarrowed], [NoTransaction], [Discloses], the chain edits
-// [Before], [After], [Replace] and [Without], and every [Step]. Only this package can make new kinds of option.
+// Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta], [Icons],
+// [InputSchema], [OutputSchema], [StructuredContent], [Format], [Text], [MIMEType], [Name],
+// [Complete], [Nullable], [Unbounded], [Unnarrowed], [NoTransaction], [Discloses], the chain edits
+// [Before], [After], [Replace] and [Without], and every [Step]. Only this package can make new
+// kinds of option.
 type Option interface {
 	apply(*settings)
 }
@@ -55,21 +55,20 @@ func given(there bool, what string, opts []Option) []Option {
 
 func (s Step) apply(o *settings) { o.steps = append(o.steps, s) }
 
-// Describe sets the description, the text by which a model decides whether
-// to use the spec. Without one a model has only the name.
+// Describe sets the description, the text by which a model decides whether to use the spec. Without
+// one a model has only the name.
 func Describe(text string) Option {
 	return optionFunc(func(s *settings) { s.description = text })
 }
 
-// Title sets the human-readable name for display. Default: none, clients
-// then show the name.
+// Title sets the human-readable name for display. Default: none, clients then show the name.
 func Title(text string) Option {
 	return optionFunc(func(s *settings) { s.title = text })
 }
 
-// Meta adds a member to the `_meta` of the list entry. Keys follow the rule
-// of the specification (basic, section `_meta`): a reverse-DNS prefix, a
-// slash, a name. Prefixes reserved for MCP are refused at Add.
+// Meta adds a member to the `_meta` of the list entry. Keys follow the rule of the specification
+// (basic, section `_meta`): a reverse-DNS prefix, a slash, a name. Prefixes reserved for MCP are
+// refused at Add.
 func Meta(key string, value any) Option {
 	return optionFunc(func(s *settings) {
 		prefix, _, found := strings.Cut(key, "/")
@@ -85,8 +84,8 @@ func Meta(key string, value any) Option {
 	})
 }
 
-// Icon is a picture that clients may show beside a spec or a server.
-// (specification 2026-07-28, basic, section `icons`)
+// Icon is a picture that clients may show beside a spec or a server. (specification 2026-07-28,
+// basic, section `icons`)
 type Icon struct {
 	// Src is an https: or data: URI. Any other scheme is refused at Add.
 	Src string `json:"src"`
@@ -121,27 +120,26 @@ func Icons(icons ...Icon) Option {
 	})
 }
 
-// Annotation is a hint about a tool's behaviour for clients that ask a human
-// before a risky call. Hints are never used for access decisions.
+// Annotation is a hint about a tool's behaviour for clients that ask a human before a risky call.
+// Hints are never used for access decisions.
 type Annotation struct {
 	key   string
 	value bool
 }
 
-// ReadOnly says whether the tool leaves its environment unchanged. Default:
-// true for selectors, false for services.
+// ReadOnly says whether the tool leaves its environment unchanged. Default: true for selectors,
+// false for services.
 func ReadOnly(v bool) Annotation { return Annotation{"readOnlyHint", v} }
 
-// Destructive says whether the tool may delete or overwrite. Default: true
-// for services that are not read-only.
+// Destructive says whether the tool may delete or overwrite. Default: true for services that are
+// not read-only.
 func Destructive(v bool) Annotation { return Annotation{"destructiveHint", v} }
 
-// Idempotent says whether repeating a call with the same arguments changes
-// nothing more. Default: not stated.
+// Idempotent says whether repeating a call with the same arguments changes nothing more. Default:
+// not stated.
 func Idempotent(v bool) Annotation { return Annotation{"idempotentHint", v} }
 
-// OpenWorld says whether the tool reaches systems beyond the application.
-// Default: not stated.
+// OpenWorld says whether the tool reaches systems beyond the application. Default: not stated.
 func OpenWorld(v bool) Annotation { return Annotation{"openWorldHint", v} }
 
 // Annotate sets behaviour hints. They win over those derived from the kind.
@@ -159,17 +157,16 @@ func Hint(h content.Hints) Option {
 	})
 }
 
-// InputSchema brings a hand-written JSON Schema 2020-12 for the arguments
-// instead of the one generated from the input type. It is listed as written
-// ($defs, allOf, if/then and so on included) and enforced. A `$ref` that
-// leaves the schema, an invalid schema and a root that is not an object are
-// refused at Add.
+// InputSchema brings a hand-written JSON Schema 2020-12 for the arguments instead of the one
+// generated from the input type. It is listed as written ($defs, allOf, if/then and so on included)
+// and enforced. A `$ref` that leaves the schema, an invalid schema and a root that is not an object
+// are refused at Add.
 func InputSchema(schema string) Option {
 	return optionFunc(func(s *settings) { s.inputSchema = []byte(schema) })
 }
 
-// Nullable makes a [Retrieve] answer a missing row with a null result.
-// Default: an error of type not_found.
+// Nullable makes a [Retrieve] answer a missing row with a null result. Default: an error of type
+// not_found.
 func Nullable() Option {
 	return optionFunc(func(s *settings) { s.nullable = true })
 }
@@ -190,21 +187,21 @@ const (
 	opWithout
 )
 
-// Before puts a step directly before the named one, whatever its stage. An
-// unknown name is an error at Add.
+// Before puts a step directly before the named one, whatever its stage. An unknown name is an error
+// at Add.
 func Before(name string, step Step) Option { return editOption(opBefore, name, step) }
 
-// After puts a step directly after the named one, whatever its stage. An
-// unknown name is an error at Add.
+// After puts a step directly after the named one, whatever its stage. An unknown name is an error
+// at Add.
 func After(name string, step Step) Option { return editOption(opAfter, name, step) }
 
-// Replace puts a step in the place of the named one, which must be in the
-// chain exactly once. The steps validate, handle and fetch cannot be replaced.
+// Replace puts a step in the place of the named one, which must be in the chain exactly once. The
+// steps validate, handle and fetch cannot be replaced.
 func Replace(name string, step Step) Option { return editOption(opReplace, name, step) }
 
-// Without takes every step of a name out of the chain, inherited ones
-// included: this is how a spec opts out of a server-wide step. The steps
-// validate, handle, fetch and serialize cannot be left out.
+// Without takes every step of a name out of the chain, inherited ones included: this is how a spec
+// opts out of a server-wide step. The steps validate, handle, fetch and serialize cannot be left
+// out.
 func Without(name string) Option { return editOption(opWithout, name, Step{}) }
 
 func editOption(op editOp, name string, step Step) Option {

@@ -10,16 +10,15 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// OutputFormat is the form of the text block of a tool's answer. Structured
-// content is JSON always.
+// OutputFormat is the form of the text block of a tool's answer. Structured content is JSON always.
 type OutputFormat string
 
 // The output formats.
 const (
 	// FormatJSON is compact JSON. It is the default.
 	FormatJSON OutputFormat = "json"
-	// FormatTOON is Token-Oriented Object Notation, which spends fewer tokens
-	// on lists of uniform objects.
+	// FormatTOON is Token-Oriented Object Notation, which spends fewer tokens on lists of uniform
+	// objects.
 	FormatTOON OutputFormat = "toon"
 	// FormatAuto is TOON for a list of uniform objects and JSON for the rest.
 	FormatAuto OutputFormat = "auto"
@@ -27,9 +26,8 @@ const (
 
 func (f OutputFormat) valid() bool { return f == FormatJSON || f == FormatTOON || f == FormatAuto }
 
-// Format sets the output format of a tool. Default: [Config.OutputFormat]. A
-// client may choose another for one call with the member outputFormat of its
-// params.
+// Format sets the output format of a tool. Default: [Config.OutputFormat]. A client may choose
+// another for one call with the member outputFormat of its params.
 func Format(f OutputFormat) Option {
 	return optionFunc(func(s *settings) {
 		if !f.valid() {
@@ -39,10 +37,9 @@ func Format(f OutputFormat) Option {
 	})
 }
 
-// Text makes f's text the text block of a tool's answer, for people and
-// models that need no JSON there. Out is the type of the whole result, mapped
-// and with its page, or of what it is made of: the Out of a service, the Row of
-// a retrieve, the []Row of a list. A null result keeps its JSON.
+// Text makes f's text the text block of a tool's answer, for people and models that need no JSON
+// there. Out is the type of the whole result, mapped and with its page, or of what it is made of:
+// the Out of a service, the Row of a retrieve, the []Row of a list. A null result keeps its JSON.
 func Text[Out any](f func(Out) string) Option {
 	return optionFunc(func(s *settings) {
 		if f == nil {
@@ -59,17 +56,15 @@ func Text[Out any](f func(Out) string) Option {
 	})
 }
 
-// StructuredContent says whether a tool's answers carry structured content
-// besides the text. Default: true, or [Config.NoStructuredContent].
-// Without it there is no output schema either.
+// StructuredContent says whether a tool's answers carry structured content besides the text.
+// Default: true, or [Config.NoStructuredContent]. Without it there is no output schema either.
 func StructuredContent(v bool) Option {
 	return optionFunc(func(s *settings) { s.structured = &v })
 }
 
-// OutputSchema says whether a tool advertises the schema of its structured
-// content. Default: true, or [Config.NoOutputSchema]. A schema without
-// structured content is forbidden (specification 2026-07-28, server/tools,
-// section Output Schema) and refused at Add.
+// OutputSchema says whether a tool advertises the schema of its structured content. Default: true,
+// or [Config.NoOutputSchema]. A schema without structured content is forbidden (specification
+// 2026-07-28, server/tools, section Output Schema) and refused at Add.
 func OutputSchema(v bool) Option {
 	return optionFunc(func(s *settings) { s.schema = &v })
 }

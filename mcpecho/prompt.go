@@ -16,8 +16,8 @@ import (
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
-// Message is one message of a prompt.
-// (specification 2026-07-28, server/prompts, section PromptMessage)
+// Message is one message of a prompt. (specification 2026-07-28, server/prompts, section
+// PromptMessage)
 type Message struct {
 	// Role is "user" or "assistant". Default: "user".
 	Role string
@@ -25,10 +25,9 @@ type Message struct {
 	Content content.Block
 }
 
-// Prompt makes a spec of a function that renders messages for a model. In is
-// the argument struct; clients send prompt arguments as strings, which are
-// decoded by the types of its fields. Out is a string, a []string (user
-// messages), a [Message] or a []Message.
+// Prompt makes a spec of a function that renders messages for a model. In is the argument struct;
+// clients send prompt arguments as strings, which are decoded by the types of its fields. Out is a
+// string, a []string (user messages), a [Message] or a []Message.
 func Prompt[In, Out any](name string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
 	s := Service(name, fn, opts...)
 	s.kind, s.surface = KindPrompt, onPrompts
@@ -58,8 +57,8 @@ func (promptSurface) compile(*entry, *settings, *Definition) error { return nil 
 
 func (promptSurface) unknown(c *Call) error { return c.server.unknown(prompts, c.entry.listedAs) }
 
-// promptEntry is the form of a prompt in its list.
-// (specification 2026-07-28, server/prompts, section Prompt)
+// promptEntry is the form of a prompt in its list. (specification 2026-07-28, server/prompts,
+// section Prompt)
 type promptEntry struct {
 	Name        string           `json:"name"`
 	Title       string           `json:"title,omitzero"`
@@ -98,8 +97,8 @@ func (promptSurface) form(e *entry, set *settings, _ wire.Wire) (any, error) {
 	return prompt, nil
 }
 
-// getPrompt serves prompts/get.
-// (specification 2026-07-28, server/prompts, section Getting a Prompt)
+// getPrompt serves prompts/get. (specification 2026-07-28, server/prompts, section Getting a
+// Prompt)
 func (s *Server) getPrompt(x *wire.Exchange) error {
 	name, ok := jsonrpc.Text(x.Message.Name)
 	if !ok {

@@ -157,8 +157,8 @@ func (r *registry) encode(cfg *Config) {
 		mustMarshal(wire.Modern.Versions()), capabilities, instructions, cfg.ListTTL.Milliseconds(), meta)
 }
 
-// capabilities tells clients which methods are worth calling. It promises
-// nothing that is not served.
+// capabilities tells clients which methods are worth calling. It promises nothing that is not
+// served.
 func (r *registry) capabilities() string {
 	c := map[string]struct{}{"logging": {}, "tools": {}}
 	if r.hasResources() {

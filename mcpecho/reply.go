@@ -24,8 +24,8 @@ func (c *Call) leave() error {
 	return c.exchange.Leave()
 }
 
-// failEntry replies to a call of a resource, prompt or completion that ended with an error: the same
-// causes are JSON-RPC errors there.
+// failEntry replies to a call of a resource, prompt or completion that ended with an error: the
+// same causes are JSON-RPC errors there.
 func (c *Call) failEntry(err error) error {
 	if c.exchange.Gone() {
 		return c.leave()

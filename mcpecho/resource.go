@@ -17,28 +17,24 @@ import (
 // maxURIBytes bounds a URI before it is matched.
 const maxURIBytes = location.MaxBytes
 
-// Resource makes a spec of something to read at a URI. uriTemplate is a fixed
-// URI or an RFC 6570 template, as "invoices://{pk}", whose variables are the
-// fields of In: decoded, validated and passed like the arguments of a tool.
-// A fixed URI wins over a template that matches too. A value has no slash, unless
-// its variable is written {+path}; then it is a path without . and .., which
-// does not begin with a slash: write file:///{+path}. A URI of more than 2 KiB
-// matches nothing.
+// Resource makes a spec of something to read at a URI. uriTemplate is a fixed URI or an RFC 6570
+// template, as "invoices://{pk}", whose variables are the fields of In: decoded, validated and
+// passed like the arguments of a tool. A fixed URI wins over a template that matches too. A value
+// has no slash, unless its variable is written {+path}; then it is a path without . and .., which
+// does not begin with a slash: write file:///{+path}. A URI of more than 2 KiB matches nothing.
 //
-// Out decides the contents: a string is text, []byte and io.Reader are binary,
-// [content.Contents] or a slice of them say it themselves, everything else is JSON.
-// [MIMEType] sets the type that clients see. To publish a [Selector] or
-// [Retrieve] with the steps it has, use [Spec.AsResource].
+// Out decides the contents: a string is text, []byte and io.Reader are binary, [content.Contents]
+// or a slice of them say it themselves, everything else is JSON. [MIMEType] sets the type that
+// clients see. To publish a [Selector] or [Retrieve] with the steps it has, use [Spec.AsResource].
 func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, error), opts ...Option) *Spec {
 	s := Service("", fn, opts...)
 	s.name, s.kind, s.surface, s.uri = uriTemplate, KindResource, onResources, uriTemplate
 	return s
 }
 
-// AsResource publishes the spec as a resource at a URI or URI template whose
-// variables are arguments of the spec. The chain is the same, so a resource
-// is never weaker than the tool; the spec itself is unchanged. Options are
-// added to those of the spec.
+// AsResource publishes the spec as a resource at a URI or URI template whose variables are
+// arguments of the spec. The chain is the same, so a resource is never weaker than the tool; the
+// spec itself is unchanged. Options are added to those of the spec.
 func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 	if s == nil {
 		return nil // which Add refuses
@@ -49,8 +45,8 @@ func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 	return &r
 }
 
-// MIMEType sets the type of a resource's contents. Default: text/plain for
-// strings, application/octet-stream for binary, application/json otherwise.
+// MIMEType sets the type of a resource's contents. Default: text/plain for strings,
+// application/octet-stream for binary, application/json otherwise.
 func MIMEType(t string) Option {
 	return optionFunc(func(s *settings) { s.mimeType = t })
 }
@@ -105,8 +101,8 @@ func (resourceSurface) unknown(c *Call) error {
 	return notFound(c.exchange, c.uri)
 }
 
-// checkVariables makes sure that every variable of a URI template is an argument, and that no argument
-// is required which no URI can give.
+// checkVariables makes sure that every variable of a URI template is an argument, and that no
+// argument is required which no URI can give.
 func checkVariables(vars []string, args *binding.Args) error {
 	names := args.Names()
 	for _, v := range vars {
@@ -131,9 +127,8 @@ func uriOf(x *wire.Exchange) (string, error) {
 	return uri, nil
 }
 
-// notFound is the answer to a URI that nothing is read at.
-// (specification 2026-07-28, server/resources, section Error Handling; the
-// revisions before it have a code of their own)
+// notFound is the answer to a URI that nothing is read at. (specification 2026-07-28,
+// server/resources, section Error Handling; the revisions before it have a code of their own)
 func notFound(x *wire.Exchange, uri string) error {
 	return &Error{
 		Code: x.Wire.ResourceNotFound(), Message: "Resource not found",
@@ -141,8 +136,8 @@ func notFound(x *wire.Exchange, uri string) error {
 	}
 }
 
-// readResource serves resources/read.
-// (specification 2026-07-28, server/resources, section Reading Resources)
+// readResource serves resources/read. (specification 2026-07-28, server/resources, section Reading
+// Resources)
 func (s *Server) readResource(x *wire.Exchange) error {
 	uri, err := uriOf(x)
 	if err != nil {
@@ -162,8 +157,7 @@ func (s *Server) readResource(x *wire.Exchange) error {
 	})
 }
 
-// failResource gives the causes that mean that the resource does not exist
-// their protocol code.
+// failResource gives the causes that mean that the resource does not exist their protocol code.
 func (c *Call) failResource(err error) error {
 	var bad *binding.Error
 	switch {
@@ -176,8 +170,8 @@ func (c *Call) failResource(err error) error {
 	return c.failEntry(err)
 }
 
-// resourceEntry is the form of a resource, or of a template, in its list.
-// (specification 2026-07-28, server/resources, section Resource)
+// resourceEntry is the form of a resource, or of a template, in its list. (specification
+// 2026-07-28, server/resources, section Resource)
 type resourceEntry struct {
 	URI         string         `json:"uri,omitzero"`
 	URITemplate string         `json:"uriTemplate,omitzero"`

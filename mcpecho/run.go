@@ -100,8 +100,8 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	return err
 }
 
-// closeResponse ends what may be written. A function that a middleware has registered to run before the
-// response cannot undo a call that has ended well: its panic is logged.
+// closeResponse ends what may be written. A function that a middleware has registered to run before
+// the response cannot undo a call that has ended well: its panic is logged.
 func (c *Call) closeResponse() {
 	var err error
 	defer func() {
@@ -133,8 +133,8 @@ func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err
 	return c.refusal(err)
 }
 
-// outcome is the error that a middleware reported without returning it: to
-// [Call.Error], or as a response that it wrote.
+// outcome is the error that a middleware reported without returning it: to [Call.Error], or as a
+// response that it wrote.
 func (c *Call) outcome() error {
 	if c.answer.errored != nil {
 		return c.answer.errored

@@ -21,10 +21,10 @@ func serialize(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// Serialize encodes what the chain has made as the result of the call; it is the work of a serialize
-// step. convert, if not nil, maps it: the []Row of a selector, the Row of a retrieve, the result of
-// a service. A result above [Config.MaxResultBytes] is refused with advice, never cut. What the
-// handler wrote to the response is the result as it is.
+// Serialize encodes what the chain has made as the result of the call; it is the work of a
+// serialize step. convert, if not nil, maps it: the []Row of a selector, the Row of a retrieve, the
+// result of a service. A result above [Config.MaxResultBytes] is refused with advice, never cut.
+// What the handler wrote to the response is the result as it is.
 func (c *Call) Serialize(convert func(v any) (any, error)) error {
 	if c.capture.Status() != 0 {
 		return c.takeWritten()
@@ -63,9 +63,9 @@ func (c *Call) made() (any, error) {
 	return v, nil
 }
 
-// encode turns the value that the chain ended with into what is sent: the
-// items of content, contents or messages, and the structured content of a
-// tool. A result above [Config.MaxResultBytes] is refused.
+// encode turns the value that the chain ended with into what is sent: the items of content,
+// contents or messages, and the structured content of a tool. A result above
+// [Config.MaxResultBytes] is refused.
 func (c *Call) encode(v any) (err error) {
 	defer func() {
 		if err != nil { // what is not sent is no answer, also where a middleware drops the error

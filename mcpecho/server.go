@@ -12,8 +12,8 @@ import (
 	"github.com/mcpecho/kit/internal/wire"
 )
 
-// Server is an MCP server inside an Echo application. It is safe for
-// concurrent use; tools may be added and removed while it serves.
+// Server is an MCP server inside an Echo application. It is safe for concurrent use; tools may be
+// added and removed while it serves.
 type Server struct {
 	cfg      Config
 	sealer   *seal.Ring
@@ -29,8 +29,8 @@ type Server struct {
 	watchers []func(list string)
 }
 
-// New makes a server. It panics when the configuration is wrong, with a
-// sentence that names the field.
+// New makes a server. It panics when the configuration is wrong, with a sentence that names the
+// field.
 func New(cfg Config) *Server {
 	if err := cfg.check(); err != nil {
 		panic(err.Error())
@@ -66,32 +66,31 @@ type Sealer interface {
 // Sealer seals and opens with [Config.Keys].
 func (s *Server) Sealer() Sealer { return s.sealer }
 
-// Use adds steps to every chain of the server, as echo.Use does: also to
-// those of specs that were added before. It panics when a chain refuses them.
+// Use adds steps to every chain of the server, as echo.Use does: also to those of specs that were
+// added before. It panics when a chain refuses them.
 func (s *Server) Use(steps ...Step) {
 	if err := s.use(&s.steps, steps); err != nil {
 		panic(err.Error())
 	}
 }
 
-// Group makes a group: a name prefix and steps that every spec added to it
-// inherits, after the server's own. A dot joins prefix and name: list in the
-// group articles is articles.list. An empty prefix adds nothing.
+// Group makes a group: a name prefix and steps that every spec added to it inherits, after the
+// server's own. A dot joins prefix and name: list in the group articles is articles.list. An empty
+// prefix adds nothing.
 func (s *Server) Group(prefix string, steps ...Step) *Group {
 	return &Group{server: s, prefix: prefix, steps: steps}
 }
 
-// Add registers specs. It panics when one is wrong, with a sentence that
-// names the spec, the step and the fix: a server that starts is a server
-// whose tools are sound. [Server.AddSafely] returns the error instead.
+// Add registers specs. It panics when one is wrong, with a sentence that names the spec, the step
+// and the fix: a server that starts is a server whose tools are sound. [Server.AddSafely] returns
+// the error instead.
 func (s *Server) Add(specs ...*Spec) { s.Group("").Add(specs...) }
 
 // AddSafely registers specs, all or none of them.
 func (s *Server) AddSafely(specs ...*Spec) error { return s.Group("").AddSafely(specs...) }
 
-// Remove takes tools and prompts out by their full names, and resources by
-// their names or URIs, also while the server serves; calls that are running
-// finish. Unknown names are ignored.
+// Remove takes tools and prompts out by their full names, and resources by their names or URIs,
+// also while the server serves; calls that are running finish. Unknown names are ignored.
 func (s *Server) Remove(names ...string) {
 	s.mu.Lock()
 	var kept, removed []*entry
@@ -111,9 +110,8 @@ func (s *Server) Remove(names ...string) {
 	tell()
 }
 
-// OnListChange calls fn with "tools", "resources" or "prompts" whenever that
-// list has changed. It is called in the goroutine that made the change, with
-// the new list in force and no lock held.
+// OnListChange calls fn with "tools", "resources" or "prompts" whenever that list has changed. It
+// is called in the goroutine that made the change, with the new list in force and no lock held.
 func (s *Server) OnListChange(fn func(list string)) {
 	if fn == nil {
 		panic("mcpecho: OnListChange needs a function")
@@ -123,8 +121,8 @@ func (s *Server) OnListChange(fn func(list string)) {
 	s.watchers = append(s.watchers, fn)
 }
 
-// changed returns the function that tells who watches that the lists of these
-// entries have changed. The caller holds s.mu, and calls it without.
+// changed returns the function that tells who watches that the lists of these entries have changed.
+// The caller holds s.mu, and calls it without.
 func (s *Server) changed(entries []*entry) (tell func()) {
 	watchers := slices.Clone(s.watchers)
 	if len(watchers) == 0 {
@@ -142,8 +140,8 @@ func (s *Server) changed(entries []*entry) (tell func()) {
 	}
 }
 
-// Chain returns the chain of a tool or prompt by its full name, or of a
-// resource by its URI; false when unknown.
+// Chain returns the chain of a tool or prompt by its full name, or of a resource by its URI; false
+// when unknown.
 func (s *Server) Chain(name string) (Chain, bool) {
 	for _, e := range s.registry.entries() {
 		if e.label() == name {
@@ -153,9 +151,8 @@ func (s *Server) Chain(name string) (Chain, bool) {
 	return Chain{}, false
 }
 
-// Fprint writes each chain, one line a tool, prompt or resource, with the
-// reasons that were stated for leaving something out, and the name that
-// clients see where it is another, as
+// Fprint writes each chain, one line a tool, prompt or resource, with the reasons that were stated
+// for leaving something out, and the name that clients see where it is another, as
 //
 //	invoices.list  scopes → validate → handle → filter → order → paginate → fetch → serialize  (listed as invoices_list)
 func (s *Server) Fprint(w io.Writer) {
@@ -166,8 +163,8 @@ func (s *Server) Fprint(w io.Writer) {
 	_ = tw.Flush()
 }
 
-// Group is a set of specs that share a name prefix and steps, as echo.Group
-// shares a path prefix and middlewares.
+// Group is a set of specs that share a name prefix and steps, as echo.Group shares a path prefix
+// and middlewares.
 type Group struct {
 	server *Server
 	parent *Group
@@ -180,9 +177,8 @@ func (g *Group) Group(prefix string, steps ...Step) *Group {
 	return &Group{server: g.server, parent: g, prefix: joinName(g.prefix, prefix), steps: steps}
 }
 
-// Use adds steps to every chain of the group and of the groups inside it,
-// also to those of specs that were added before. It panics when a chain
-// refuses them.
+// Use adds steps to every chain of the group and of the groups inside it, also to those of specs
+// that were added before. It panics when a chain refuses them.
 func (g *Group) Use(steps ...Step) {
 	if err := g.server.use(&g.steps, steps); err != nil {
 		panic(err.Error())
@@ -271,8 +267,8 @@ func (s *Server) rebuild(list *[]Step, steps []Step) (tell func(), err error) {
 	return s.changed(entries), nil
 }
 
-// compileListing compiles the limits of filtered lists. The caller holds s.mu, or is the only one who
-// knows of s.
+// compileListing compiles the limits of filtered lists. The caller holds s.mu, or is the only one
+// who knows of s.
 func (s *Server) compileListing() {
 	for kind := range s.listing {
 		s.listing[kind].Store(s.newListing(listKind(kind)))

@@ -9,10 +9,10 @@ import (
 	"gorm.io/gorm"
 )
 
-// Spec is the unit of registration: what one tool, resource or prompt is
-// called, what it runs and which steps surround it. Specs are values made by
-// [Service], [Selector], [Retrieve], [Resource], [Prompt] and [Finish]; a domain package can export a list of them and a server adds it.
-// A Spec is never changed by adding it, so several servers may share it.
+// Spec is the unit of registration: what one tool, resource or prompt is called, what it runs and
+// which steps surround it. Specs are values made by [Service], [Selector], [Retrieve], [Resource],
+// [Prompt] and [Finish]; a domain package can export a list of them and a server adds it. A Spec is
+// never changed by adding it, so several servers may share it.
 type Spec struct {
 	name    string
 	kind    Kind
@@ -36,10 +36,9 @@ func (s *Spec) Name() string { return s.name }
 // Kind is the kind of the spec.
 func (s *Spec) Kind() Kind { return s.kind }
 
-// Service makes a spec of a typed function, usually a mutation. In is the
-// argument struct; its tags give the schema and the validation (package
-// binding). Out becomes the tool's structured result. Whatever error fn
-// returns, a Transaction step around it rolls back.
+// Service makes a spec of a typed function, usually a mutation. In is the argument struct; its tags
+// give the schema and the validation (package binding). Out becomes the tool's structured result.
+// Whatever error fn returns, a Transaction step around it rolls back.
 //
 //	mcpecho.Service("invoices.create", createInvoice,
 //		mcpecho.Describe("Create an invoice."), mw.Scopes("invoices:write"))
@@ -58,18 +57,16 @@ func Service[In, Out any](name string, fn func(c *Call, in In) (Out, error), opt
 	}
 }
 
-// Selector makes a spec of a typed read that lists rows. fn returns a query
-// that nothing has run yet; the steps after it filter, order, page and
-// serialize it. Row is the gorm model: a query of another model is an error, one without a model
-// gets Row. Without a paginate step the result is
-// a bare array of at most [Config.MaxRows] rows.
+// Selector makes a spec of a typed read that lists rows. fn returns a query that nothing has run
+// yet; the steps after it filter, order, page and serialize it. Row is the gorm model: a query of
+// another model is an error, one without a model gets Row. Without a paginate step the result is a
+// bare array of at most [Config.MaxRows] rows.
 func Selector[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error), opts ...Option) *Spec {
 	return selector[Row](name, KindSelector, fn, opts)
 }
 
-// Retrieve makes a spec of a typed read of one row: the first of the query
-// that fn returns. No row is an error of type not_found, or a null result
-// with [Nullable].
+// Retrieve makes a spec of a typed read of one row: the first of the query that fn returns. No row
+// is an error of type not_found, or a null result with [Nullable].
 func Retrieve[Row, In any](name string, fn func(c *Call, in In) (*gorm.DB, error), opts ...Option) *Spec {
 	return selector[Row](name, KindRetrieve, fn, opts)
 }
@@ -123,9 +120,9 @@ func checkModel(query *gorm.DB, row reflect.Type) error {
 // noFunction is why a spec without a function is refused.
 const noFunction = "its function is nil: give it the one to run"
 
-// Plain adapts a function that knows no MCP, so that the same service serves
-// HTTP handlers and tools. Its context carries the call: [DB] gives the
-// call's transaction, [CallFromContext] the call itself.
+// Plain adapts a function that knows no MCP, so that the same service serves HTTP handlers and
+// tools. Its context carries the call: [DB] gives the call's transaction, [CallFromContext] the
+// call itself.
 func Plain[In, Out any](fn func(ctx context.Context, in In) (Out, error)) func(*Call, In) (Out, error) {
 	if fn == nil {
 		return nil // which Add refuses

@@ -16,8 +16,8 @@ import (
 // digest, because the client chooses how long its URIs are.
 const maxSubscriptions = 100
 
-// subscribe remembers in the session which resource the client watches.
-// (specification 2025-11-25, server/resources, section Subscriptions)
+// subscribe remembers in the session which resource the client watches. (specification 2025-11-25,
+// server/resources, section Subscriptions)
 func (s *Server) subscribe(x *wire.Exchange) error {
 	uri, err := uriOf(x)
 	if err != nil {

@@ -24,7 +24,8 @@ type surface interface {
 	compile(e *entry, set *settings, def *Definition) error
 	// form is the entry in its list, as a client on a wire sees it.
 	form(e *entry, set *settings, w wire.Wire) (any, error)
-	// encode turns what a chain ended with into what is sent. It leaves it in the answer of the call.
+	// encode turns what a chain ended with into what is sent. It leaves it in the answer of the
+	// call.
 	encode(c *Call, v any) error
 	// encodeJSON is encode for JSON that no Go type vouches for, encodeMedia for binary data.
 	encodeJSON(c *Call, b []byte) error

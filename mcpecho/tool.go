@@ -47,8 +47,8 @@ func (toolSurface) compile(e *entry, set *settings, def *Definition) (err error)
 
 func (toolSurface) unknown(c *Call) error { return c.server.unknown(tools, c.entry.listedAs) }
 
-// toolEntry is the form of a tool in tools/list.
-// (specification 2026-07-28, server/tools, section Tool)
+// toolEntry is the form of a tool in tools/list. (specification 2026-07-28, server/tools, section
+// Tool)
 type toolEntry struct {
 	Name         string          `json:"name"`
 	Title        string          `json:"title,omitzero"`
@@ -83,8 +83,7 @@ func (e *entry) annotations(explicit []Annotation, readOnly bool) map[string]boo
 	return hints
 }
 
-// callTool serves tools/call.
-// (specification 2026-07-28, server/tools, section Calling Tools)
+// callTool serves tools/call. (specification 2026-07-28, server/tools, section Calling Tools)
 func (s *Server) callTool(x *wire.Exchange) error {
 	name, ok := jsonrpc.Text(x.Message.Name)
 	if !ok {
@@ -129,8 +128,8 @@ func (c *Call) chooseFormat() error {
 }
 
 // replyTool replies with the result of a tool call. The value was encoded once: its bytes are the
-// structured content and, quoted, the text block.
-// (specification 2026-07-28, server/tools, section Structured Content)
+// structured content and, quoted, the text block. (specification 2026-07-28, server/tools, section
+// Structured Content)
 func (c *Call) replyTool(tail []byte) error {
 	if c.answer.items != nil {
 		return c.reply("content", tail)
@@ -159,8 +158,8 @@ func (c *Call) replyTool(tail []byte) error {
 func quotedLen(text []byte) int { return len(text) + bytes.Count(text, []byte{'"'}) }
 
 // failTool replies to a tool call that ended with an error: as a JSON-RPC error for what a model
-// cannot mend, as a tool result otherwise.
-// (specification 2026-07-28, server/tools, section Error Handling)
+// cannot mend, as a tool result otherwise. (specification 2026-07-28, server/tools, section Error
+// Handling)
 func (c *Call) failTool(err error) error {
 	x := c.exchange
 	if x.Gone() {
@@ -214,8 +213,8 @@ func (c *Call) toolError(f failure, err error) []byte {
 	return mustMarshal(map[string]any{"error": body})
 }
 
-// encode encodes structured content once. Its text form is made when the
-// reply is written, from the same bytes.
+// encode encodes structured content once. Its text form is made when the reply is written, from the
+// same bytes.
 func (toolSurface) encode(c *Call, v any) (err error) {
 	if out := c.entry.spec.out; v == nil && out != nil && isBlocks(out) {
 		return errors.New("there is no content: return at least a content.Text")

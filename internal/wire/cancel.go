@@ -7,8 +7,7 @@ import (
 )
 
 // inflight holds the running calls of dated sessions, so that a message can cancel one. A call is
-// there only while its handler runs.
-// (specification 2025-11-25, basic/utilities/cancellation)
+// there only while its handler runs. (specification 2025-11-25, basic/utilities/cancellation)
 type inflight struct {
 	mu      sync.Mutex
 	running map[requestKey]*Exchange

@@ -35,8 +35,8 @@ func (dated) check(x *Exchange, _ string) error {
 	return nil
 }
 
-// join checks the session of a message.
-// (specification 2025-11-25, basic/transports, section Session Management)
+// join checks the session of a message. (specification 2025-11-25, basic/transports, section
+// Session Management)
 func (dated) join(x *Exchange) error {
 	if x.Message.Method == "initialize" {
 		return nil

@@ -1,5 +1,5 @@
-// Package wire is the door of an MCP server: it turns HTTP requests into exchanges, hands each
-// to the application behind it, and writes what comes back, as one JSON message or as events.
+// Package wire is the door of an MCP server: it turns HTTP requests into exchanges, hands each to
+// the application behind it, and writes what comes back, as one JSON message or as events.
 //
 // It knows no tool, no step and no database. So two sentences hold because of what can be imported
 // here: what a guard refuses has cost no look at a token, and nothing of a message reaches the

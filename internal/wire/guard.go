@@ -33,8 +33,8 @@ func (d *Door) guard(host string, h map[string][]string) error {
 	return nil
 }
 
-// allowsOrigin decides on a request that a browser page sends.
-// (specification 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
+// allowsOrigin decides on a request that a browser page sends. (specification 2026-07-28,
+// basic/transports/streamable-http, section Security & Endpoint)
 func (d *Door) allowsOrigin(origin, host string) bool {
 	if d.listsOrigin(origin) {
 		return true
@@ -61,8 +61,8 @@ func isLoopback(name string) bool {
 // exposed are the response headers that an MCP client in a page must read.
 const exposed = "Mcp-Session-Id, WWW-Authenticate, Retry-After, MCP-Error"
 
-// shareWithOrigin lets a page of a listed origin read the reply. (Fetch
-// standard, section CORS protocol)
+// shareWithOrigin lets a page of a listed origin read the reply. (Fetch standard, section CORS
+// protocol)
 func (d *Door) shareWithOrigin(request, reply map[string][]string) {
 	if len(d.cfg.Origins) == 0 {
 		return
@@ -74,8 +74,7 @@ func (d *Door) shareWithOrigin(request, reply map[string][]string) {
 	}
 }
 
-// sendable are the request headers that an MCP client in a page sends,
-// besides the Mcp-Param ones.
+// sendable are the request headers that an MCP client in a page sends, besides the Mcp-Param ones.
 var sendable = []string{"accept", "authorization", "content-type", "last-event-id",
 	"mcp-method", "mcp-name", "mcp-protocol-version", "mcp-session-id"}
 

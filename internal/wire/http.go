@@ -33,8 +33,8 @@ func (d *Door) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
 		echo.PROPFIND, echo.REPORT}, "", d.notServed, d.guarded)
 }
 
-// guarded is the middleware in front of every route of a mount: what it refuses costs no parsing and
-// no look at a token.
+// guarded is the middleware in front of every route of a mount: what it refuses costs no parsing
+// and no look at a token.
 func (d *Door) guarded(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		r, h := ec.Request(), ec.Response().Header()
@@ -76,8 +76,8 @@ func (d *Door) preflight(ec echo.Context) error {
 	return ec.NoContent(http.StatusNoContent)
 }
 
-// delete ends a dated session of the caller.
-// (specification 2025-11-25, basic/transports, section Session Management)
+// delete ends a dated session of the caller. (specification 2025-11-25, basic/transports, section
+// Session Management)
 func (d *Door) delete(ec echo.Context) error {
 	x := d.exchange(ec)
 	if version, _ := x.one(headerVersion); slices.Contains(Modern.Versions(), version) {
@@ -220,9 +220,9 @@ type deadlines interface {
 	SetWriteDeadline(time.Time) error
 }
 
-// deadlinesOf finds the connection under the writers that middlewares put around it; nil where there
-// is none, as in tests. [http.ResponseController] does the same, but it makes an error of every
-// writer without deadlines, which costs more than the rest of a guard.
+// deadlinesOf finds the connection under the writers that middlewares put around it; nil where
+// there is none, as in tests. [http.ResponseController] does the same, but it makes an error of
+// every writer without deadlines, which costs more than the rest of a guard.
 func deadlinesOf(w http.ResponseWriter) deadlines {
 	for {
 		if d, ok := w.(deadlines); ok {
@@ -244,8 +244,8 @@ func serverOf(r *http.Request) *http.Server {
 	return &http.Server{} //nolint:gosec // it serves nothing: its time-outs are what is not set
 }
 
-// boundBody begins the time that the body may take. It also bounds what net/http reads of a body that
-// is refused unread, to keep the connection.
+// boundBody begins the time that the body may take. It also bounds what net/http reads of a body
+// that is refused unread, to keep the connection.
 func (d *Door) boundBody(ec echo.Context) {
 	r := ec.Request()
 	if r.ContentLength == 0 {
@@ -256,8 +256,8 @@ func (d *Door) boundBody(ec echo.Context) {
 	}
 }
 
-// bodyRead ends that time. The connection is watched from now on for a client that leaves, which must
-// not take the passing of the body's time for one.
+// bodyRead ends that time. The connection is watched from now on for a client that leaves, which
+// must not take the passing of the body's time for one.
 func (c *client) bodyRead() {
 	conn := deadlinesOf(c.response)
 	if conn == nil || c.request.ContentLength == 0 {
@@ -279,9 +279,9 @@ func (d *Door) readsSooner(server *http.Server) bool {
 }
 
 // boundStream bounds the time of the answers that are written before the server serves a message,
-// those of authentication among them, on HTTP/2: there a client says by itself how much of a reply it
-// takes, of one of a few bytes too, and each of its streams waits. On HTTP/1 such a reply fits into
-// the buffers of the connection.
+// those of authentication among them, on HTTP/2: there a client says by itself how much of a reply
+// it takes, of one of a few bytes too, and each of its streams waits. On HTTP/1 such a reply fits
+// into the buffers of the connection.
 func (d *Door) boundStream(ec echo.Context) {
 	if conn := streamOf(ec.Request(), ec.Response()); conn != nil {
 		_ = conn.SetWriteDeadline(time.Now().Add(d.cfg.BodyTimeout + d.cfg.ReplyTimeout))
@@ -303,8 +303,8 @@ func streamOf(r *http.Request, w http.ResponseWriter) deadlines {
 	return deadlinesOf(w)
 }
 
-// promptReply is the size of a reply that fits into the buffers of net/http: writing it cannot block
-// while the call holds its place. On HTTP/2 it may wait after that.
+// promptReply is the size of a reply that fits into the buffers of net/http: writing it cannot
+// block while the call holds its place. On HTTP/2 it may wait after that.
 const promptReply = 2 << 10
 
 // write writes the body of a reply. A large one is flushed here, while its deadline is in force.

@@ -85,8 +85,8 @@ func (l *load) enter(x *Exchange) error {
 	return nil
 }
 
-// admit begins to count a caller. Those without requests are forgotten when there are more of
-// them than requests can be.
+// admit begins to count a caller. Those without requests are forgotten when there are more of them
+// than requests can be.
 func (l *load) admit(who caller) *share {
 	if len(l.callers) > 2*int(phases)*l.max {
 		for other, s := range l.callers {
@@ -205,9 +205,9 @@ func (l *load) stopAll() (stops []Ender) {
 	return stops
 }
 
-// Shutdown refuses new requests with status 503 and waits until those in progress have been answered,
-// or ctx ends; then it returns false, and the calls that still run are ended with the cause. A second
-// call waits as well.
+// Shutdown refuses new requests with status 503 and waits until those in progress have been
+// answered, or ctx ends; then it returns false, and the calls that still run are ended with the
+// cause. A second call waits as well.
 func (d *Door) Shutdown(ctx context.Context, cause error) (empty bool) {
 	l := &d.load
 	l.mu.Lock()

@@ -20,8 +20,8 @@ func mismatch(what string) error {
 	return refuse(badRequest, jsonrpc.HeaderMismatch, "header_mismatch", "Header mismatch: "+what)
 }
 
-// checkName compares the Mcp-Name header with the body, so that what an intermediary saw is what runs
-// here.
+// checkName compares the Mcp-Name header with the body, so that what an intermediary saw is what
+// runs here.
 func (x *Exchange) checkName() error {
 	source, named := x.named()
 	if !named {
@@ -71,8 +71,7 @@ func one(values []string) (value string, single bool) {
 }
 
 // decodeHeader undoes the Base64 form of a header value and refuses characters that a plain value
-// cannot have.
-// (specification 2026-07-28, basic/transports/streamable-http, section Value Encoding)
+// cannot have. (specification 2026-07-28, basic/transports/streamable-http, section Value Encoding)
 func decodeHeader(value string) (string, bool) {
 	if inner, ok := strings.CutPrefix(value, "=?base64?"); ok {
 		if inner, ok := strings.CutSuffix(inner, "?="); ok {

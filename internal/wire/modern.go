@@ -24,9 +24,8 @@ func (modern) ResourceNotFound() int { return jsonrpc.InvalidParams }
 
 func (modern) OnlyObjects() bool { return false }
 
-// check enforces the request metadata.
-// (specification 2026-07-28, basic, section `_meta`, and basic/transports/streamable-http, section
-// Server Validation)
+// check enforces the request metadata. (specification 2026-07-28, basic, section `_meta`, and
+// basic/transports/streamable-http, section Server Validation)
 func (modern) check(x *Exchange, version string) error {
 	if x.Message.Kind != jsonrpc.Request {
 		return nil // header rules for notifications are not defined
@@ -73,15 +72,15 @@ func (modern) responded(*Exchange) error {
 	return refuse(badRequest, jsonrpc.InvalidRequest, "message", "the body must be a request or a notification")
 }
 
-// A request is cancelled by closing its connection.
-// (specification 2026-07-28, basic/utilities/cancellation)
+// A request is cancelled by closing its connection. (specification 2026-07-28,
+// basic/utilities/cancellation)
 func (modern) begin(*Exchange) error    { return nil }
 func (modern) canBegin(*Exchange) error { return nil }
 func (modern) end(*Exchange)            {}
 
-// methodNotFound has a status of its own here, and names the versions, because an old client can show
-// the text to its user. (specification 2026-07-28, basic/transports/streamable-http, section Protocol
-// Version Header; basic/versioning, section Backward Compatibility)
+// methodNotFound has a status of its own here, and names the versions, because an old client can
+// show the text to its user. (specification 2026-07-28, basic/transports/streamable-http, section
+// Protocol Version Header; basic/versioning, section Backward Compatibility)
 func (modern) methodNotFound(r *Refusal) {
 	r.Status, r.Data = notFound, map[string]any{"supported": modernVersions}
 }

@@ -39,8 +39,8 @@ type notifier struct {
 // that do not take event streams. It is never changed.
 var over = new(notifier)
 
-// notifierUntil returns the notifier of the exchange, making it on first use, or over. until is when
-// the time of the call that asks for it has passed.
+// notifierUntil returns the notifier of the exchange, making it on first use, or over. until is
+// when the time of the call that asks for it has passed.
 func (x *Exchange) notifierUntil(until time.Time) *notifier {
 	n := x.notifier.Load()
 	if n != nil {
@@ -55,8 +55,8 @@ func (x *Exchange) notifierUntil(until time.Time) *notifier {
 	return x.notifier.Load()
 }
 
-// endStream sends the reply, if it is not nil, as the last event. It reports false when no stream was
-// opened, so that the reply is an ordinary one. What a goroutine sends later is dropped.
+// endStream sends the reply, if it is not nil, as the last event. It reports false when no stream
+// was opened, so that the reply is an ordinary one. What a goroutine sends later is dropped.
 func (x *Exchange) endStream(reply []byte) bool {
 	if x.notifier.CompareAndSwap(nil, over) {
 		return false
@@ -71,7 +71,8 @@ func (x *Exchange) streaming() bool {
 	return n != nil && n != over
 }
 
-// take says whether there is room for one more notification now. It leaves room for the last report.
+// take says whether there is room for one more notification now. It leaves room for the last
+// report.
 func (n *notifier) take() bool {
 	now, oldest := time.Now(), &n.recent[n.sent%notificationsPerSecond]
 	if n.sent >= notificationsPerCall-1 || now.Sub(*oldest) < time.Second {
@@ -94,8 +95,9 @@ func (n *notifier) send(message []byte, until time.Time) {
 	n.broken = n.stream.Send(message, until) != nil
 }
 
-// openStream turns the reply into an event stream. Goroutines of a handler may be the first to report,
-// so it takes the headers that the application has published, and not those that it may be setting.
+// openStream turns the reply into an event stream. Goroutines of a handler may be the first to
+// report, so it takes the headers that the application has published, and not those that it may be
+// setting.
 func (x *Exchange) openStream() stream {
 	x.Headers.Lock()
 	defer x.Headers.Unlock()
@@ -143,9 +145,9 @@ func (n *notifier) finish(reply []byte) bool {
 // WantsProgress says whether the client has asked for reports.
 func (x *Exchange) WantsProgress() bool { return x.Meta.ProgressToken != nil }
 
-// Progress reports how far a call has come whose time ends at until. done must grow with each report,
-// others are dropped; total is left out when 0, and so is an empty message.
-// (specification 2026-07-28, basic/patterns/progress)
+// Progress reports how far a call has come whose time ends at until. done must grow with each
+// report, others are dropped; total is left out when 0, and so is an empty message. (specification
+// 2026-07-28, basic/patterns/progress)
 func (x *Exchange) Progress(done, total float64, message string, until time.Time) {
 	n := x.notifierUntil(until)
 	if n == over {
@@ -190,8 +192,8 @@ func (x *Exchange) ForgetProgress() {
 	}
 }
 
-// Notify sends a notification of a call whose time ends at until, or drops it where there is no room
-// for it. params is a JSON object.
+// Notify sends a notification of a call whose time ends at until, or drops it where there is no
+// room for it. params is a JSON object.
 func (x *Exchange) Notify(method string, params []byte, until time.Time) {
 	n := x.notifierUntil(until)
 	if n == over {

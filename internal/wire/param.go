@@ -12,9 +12,8 @@ import (
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
-// Param is an argument that clients of the modern wire repeat in a
-// header, so that proxies can route by it.
-// (specification 2026-07-28, server/tools, section x-mcp-header)
+// Param is an argument that clients of the modern wire repeat in a header, so that proxies can
+// route by it. (specification 2026-07-28, server/tools, section x-mcp-header)
 type Param struct {
 	path   []string // of property names
 	header string   // canonical
@@ -23,9 +22,8 @@ type Param struct {
 
 const headerKeyword = "x-mcp-header"
 
-// Params finds the annotated properties of an input schema and checks
-// the rules that clients hold a tool to: one bad annotation makes them drop
-// the whole tool.
+// Params finds the annotated properties of an input schema and checks the rules that clients hold a
+// tool to: one bad annotation makes them drop the whole tool.
 func Params(schema []byte) ([]Param, error) {
 	var found []Param
 	total, err := countKeyword(schema)

@@ -27,8 +27,8 @@ func (x *Exchange) Result(parts ...[]byte) error {
 	return x.send(ok, out.B)
 }
 
-// Reply is a result in the making: an object whose first member is being written. What is appended to
-// B is its value, and more members.
+// Reply is a result in the making: an object whose first member is being written. What is appended
+// to B is its value, and more members.
 type Reply struct {
 	B []byte
 
@@ -39,8 +39,8 @@ type Reply struct {
 // replyRoom is for what is around the value in a reply, its id included.
 const replyRoom = 512
 
-// Reply begins the reply to a request with the first member of its result, of about size bytes. Every
-// reply that is begun must be sent.
+// Reply begins the reply to a request with the first member of its result, of about size bytes.
+// Every reply that is begun must be sent.
 func (x *Exchange) Reply(member string, size int) Reply {
 	out := jsonrpc.GetBuffer()
 	b := slices.Grow(out.B, replyRoom+size)
@@ -53,8 +53,8 @@ func (x *Exchange) Reply(member string, size int) Reply {
 	return Reply{append(b, `":`...), x, out}
 }
 
-// Send ends the result and sends the reply: as the last event if there were others. tail is what ends
-// a result of the modern wire.
+// Send ends the result and sends the reply: as the last event if there were others. tail is what
+// ends a result of the modern wire.
 func (r Reply) Send(tail []byte) error {
 	defer jsonrpc.PutBuffer(r.out)
 	r.out.B = append(r.x.Wire.AppendClosing(r.B, tail), '}')
@@ -103,8 +103,8 @@ func (x *Exchange) fail(err error) error {
 	return x.Fail(f)
 }
 
-// isLate says whether the error is about a body that did not come in time: who sent it is still there,
-// although its context may have ended.
+// isLate says whether the error is about a body that did not come in time: who sent it is still
+// there, although its context may have ended.
 func isLate(err error) bool {
 	r, ok := errors.AsType[*Refusal](err)
 	return ok && r.Status == requestTimeout

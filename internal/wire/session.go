@@ -49,8 +49,7 @@ func (x *Exchange) sessionID() (string, error) {
 	return id, nil
 }
 
-// ownSession finds a session of the caller. One of another principal does
-// not exist for it.
+// ownSession finds a session of the caller. One of another principal does not exist for it.
 func (x *Exchange) ownSession(id string) (store.Session, error) {
 	session, err := x.door.cfg.Sessions.Get(x.Context(), id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -84,8 +84,7 @@ var (
 func (s Set) Has(w Wire) bool { return s[w.Index()] }
 
 // negotiate decides which wire a message is on, and checks what that wire demands of every request
-// before its method is looked at.
-// (specification 2026-07-28, basic/versioning)
+// before its method is looked at. (specification 2026-07-28, basic/versioning)
 func (x *Exchange) negotiate() error {
 	version, single := x.one(headerVersion)
 	if !single {
@@ -119,9 +118,8 @@ func (x *Exchange) MethodNotFound() error {
 	return r
 }
 
-// CheckParams compares the Mcp-Param headers of a tool call with its arguments.
-// (specification 2026-07-28, basic/transports/streamable-http, section Server Behavior for Custom
-// Headers)
+// CheckParams compares the Mcp-Param headers of a tool call with its arguments. (specification
+// 2026-07-28, basic/transports/streamable-http, section Server Behavior for Custom Headers)
 func (x *Exchange) CheckParams(params []Param) error { return x.Wire.checkParams(x, params) }
 
 // LogLevel is the least severe level of the log messages that the client asks for, "" when it asks
@@ -132,8 +130,8 @@ func (x *Exchange) LogLevel() string { return x.Wire.logLevel(x) }
 // changed.
 func (x *Exchange) Capabilities() []byte { return x.Wire.capabilities(x) }
 
-// Links says whether the client knows links to resources, which are younger than the oldest revision
-// that is served. (specification 2025-06-18, changelog)
+// Links says whether the client knows links to resources, which are younger than the oldest
+// revision that is served. (specification 2025-06-18, changelog)
 func (x *Exchange) Links() bool { return x.Wire.links(x) }
 
 // Clip bounds a value of the client that is repeated to it.
