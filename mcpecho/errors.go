@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/dberror"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/wire"
 )
@@ -103,7 +104,7 @@ type failure struct {
 	retry   time.Duration
 	reason  string // for the log
 	ref     string // set when the details are only in the log
-	refused *driverError
+	refused *dberror.Error
 }
 
 // explain is the one table from causes to what the client sees. db, which may be nil, translates

@@ -3,13 +3,13 @@ package mcpecho
 import (
 	"errors"
 	"log/slog"
-	"regexp"
 	"strings"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/caught"
+	"github.com/mcpecho/kit/internal/dberror"
 	"github.com/mcpecho/kit/internal/wire"
 )
 
@@ -96,30 +96,15 @@ func logText(err error, hide func(string) string) string {
 		}
 	}
 	text := err.Error()
-	known := driverErrors(err)
-	for _, d := range known {
-		if d.text != "" && strings.Contains(text, d.text) {
-			text = strings.ReplaceAll(text, d.text, d.safe(hide))
+	for _, d := range dberror.All(err) {
+		if d.Text != "" && strings.Contains(text, d.Text) {
+			text = strings.ReplaceAll(text, d.Text, d.Safe(hide))
 			continue
 		}
-		text = d.safe(hide) // whatever wraps it has a form of its own
+		text = d.Safe(hide) // whatever wraps it has a form of its own
 	}
-	text = hide(text)
-	switch {
-	case raisedText.MatchString(text):
-		return "[an error raised by the application in the database]"
-	case driverText.MatchString(text):
-		return unquoted(text, false)
-	}
-	return text
+	return dberror.Redact(hide(text))
 }
-
-// driverText finds an error of PostgreSQL or MySQL that somebody has made text of, as gorm does
-// with the first of two.
-var driverText = regexp.MustCompile(`\(SQLSTATE [0-9A-Z]{5}\)|Error [0-9]{4} \([0-9A-Z]{5}\): `)
-
-// raisedText finds those in the application's own words, see [driverError.safe].
-var raisedText = regexp.MustCompile(`\(SQLSTATE P0001\)|Error 1644 \(|Error [0-9]{4} \(45000\): `)
 
 // loggedKey says in an [echo.Context] that the log has the refusal of its request.
 const loggedKey = "mcpecho.logged"

@@ -12,6 +12,7 @@ import (
 	"gorm.io/gorm/schema"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/dberror"
 )
 
 // busyRetry is when a call that met a lock may be repeated: most are held for
@@ -28,22 +29,22 @@ const (
 // error is of another kind. db, which may be nil, translates errors of drivers
 // that are not known here.
 func refusedByDatabase(err error, db *gorm.DB) (failure, bool) {
-	for _, d := range driverErrors(err) {
+	for _, d := range dberror.All(err) {
 		f := failure{typ: TypeConflict, message: sayConflict, refused: d}
-		switch d.reason() {
-		case byNothing:
+		switch d.Reason() {
+		case dberror.None:
 			continue
-		case byUnique:
+		case dberror.Unique:
 			f.message = sayDuplicate
-		case byNotNull:
+		case dberror.NotNull:
 			f.message = "the database needs a value that the change leaves out"
-		case byValue:
+		case dberror.Value:
 			f.typ, f.message = TypeValidation, sayValue
-		case byTime:
+		case dberror.Time:
 			f = failure{typ: TypeTimeout, message: "the database stopped a statement that took longer than it allows; ask for less, or try again later", refused: d}
-		case byReading:
+		case dberror.ReadOnly:
 			f = failure{typ: TypeForbidden, message: "the database can only be read here: nothing was changed", refused: d}
-		case byLock:
+		case dberror.Lock:
 			f = failure{typ: TypeBusy, message: "the database is busy with another change; try again", retry: busyRetry}
 		}
 		return f, true
@@ -58,12 +59,12 @@ func refusedByDatabase(err error, db *gorm.DB) (failure, bool) {
 }
 
 // fieldMessages say what is wrong with an argument that a database refused.
-var fieldMessages = map[refusedBy]string{
-	byUnique:  "must be another value: a row with this one exists already",
-	byForeign: "must be the key of a row that exists, and not change while other rows refer to it",
-	byCheck:   "breaks a rule of the database",
-	byNotNull: "is needed by the database",
-	byValue:   "is out of range, too long or of the wrong form for the database",
+var fieldMessages = map[dberror.Reason]string{
+	dberror.Unique:     "must be another value: a row with this one exists already",
+	dberror.ForeignKey: "must be the key of a row that exists, and not change while other rows refer to it",
+	dberror.Check:      "breaks a rule of the database",
+	dberror.NotNull:    "is needed by the database",
+	dberror.Value:      "is out of range, too long or of the wrong form for the database",
 }
 
 // named names the arguments whose values a database refused.
@@ -71,7 +72,7 @@ func (c *Call) named(f failure) failure {
 	if f.refused == nil {
 		return f
 	}
-	why := f.refused.reason()
+	why := f.refused.Reason()
 	names := c.argumentsOf(f.refused)
 	for _, name := range names {
 		f.fields = append(f.fields, binding.FieldError{Path: name, Rule: string(why), Message: fieldMessages[why]})
@@ -79,7 +80,7 @@ func (c *Call) named(f failure) failure {
 	if len(names) > 0 {
 		list := strings.Join(names, " and ")
 		switch why {
-		case byUnique:
+		case dberror.Unique:
 			f.message = "a row with the same " + list + " exists already"
 		default:
 			f.message += ": " + list
@@ -90,10 +91,10 @@ func (c *Call) named(f failure) failure {
 
 // argumentsOf finds the arguments of the call that a database means. The
 // names of columns that are no arguments are not told.
-func (c *Call) argumentsOf(d *driverError) (names []string) {
+func (c *Call) argumentsOf(d *dberror.Error) (names []string) {
 	models := c.entry.models
-	columns := d.columns
-	if columns == nil && d.constraint != "" {
+	columns := d.Columns
+	if columns == nil && d.Constraint != "" {
 		columns = c.columnsOf(d, models)
 	}
 	for _, column := range columns {
@@ -165,13 +166,13 @@ func isColumn(t reflect.Type) bool {
 
 // columnsOf are the columns of a key of which the database says only the name.
 // An unnamed one has the name of its first column.
-func (c *Call) columnsOf(d *driverError, models []*schema.Schema) []string {
+func (c *Call) columnsOf(d *dberror.Error, models []*schema.Schema) []string {
 	for _, m := range models {
-		if d.table != "" && m.Table != d.table {
+		if d.Table != "" && m.Table != d.Table {
 			continue
 		}
 		for _, index := range m.ParseIndexes() {
-			if index.Name != d.constraint {
+			if index.Name != d.Constraint {
 				continue
 			}
 			var columns []string
@@ -181,17 +182,17 @@ func (c *Call) columnsOf(d *driverError, models []*schema.Schema) []string {
 			return columns
 		}
 		for name, unique := range m.ParseUniqueConstraints() {
-			if name == d.constraint {
+			if name == d.Constraint {
 				return []string{unique.Field.DBName}
 			}
 		}
 		for _, check := range m.ParseCheckConstraints() {
-			if check.Name == d.constraint && check.Field != nil {
+			if check.Name == d.Constraint && check.Field != nil {
 				return []string{check.Field.DBName}
 			}
 		}
 	}
-	return []string{d.constraint}
+	return []string{d.Constraint}
 }
 
 // argumentOf is the argument of a column: the one of its name, or the one

@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/mcpecho/kit/internal/dberror"
 )
 
 // A transaction has one connection. Statements of it run one after the other, whoever sends them:
@@ -117,8 +119,8 @@ func (c *connection) ask(cause error) error {
 	case "mysql":
 		// It is refused inside of a transaction, with error 1568, and of no effect on the next one.
 		question, alive = "SET TRANSACTION READ WRITE", func(err error) bool {
-			d := driverErrorOf(err)
-			return d != nil && d.number == 1568
+			d := dberror.Of(err)
+			return d != nil && d.Number == 1568
 		}
 	default:
 		return nil
