@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"github.com/labstack/echo/v4"
-
-	"github.com/mcpecho/kit/internal/nearest"
 )
 
 // Chain is the ordered steps of one spec. It is made when the spec is added
@@ -77,56 +75,6 @@ func keepClosest(steps []Step) []Step {
 		}
 	}
 	return kept
-}
-
-func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
-	named := func(s Step) bool { return s.Name == e.name }
-	first := slices.IndexFunc(steps, named)
-	if first < 0 {
-		known := Chain{steps}.Names()
-		hint := ""
-		if near := nearest.Of(e.name, known); near != "" {
-			hint = fmt.Sprintf("; did you mean %q?", near)
-		}
-		return nil, fmt.Errorf("no step %q in the chain %s%s", e.name, Chain{steps}, hint)
-	}
-	if e.op != opWithout {
-		if e.step.Name == "" {
-			return nil, fmt.Errorf("the step placed at %q has no name: use mcpecho.Named", e.name)
-		}
-		if !e.step.serves(kind) {
-			return nil, fmt.Errorf("step %q does not serve a %s: leave it out", e.step.Name, kind)
-		}
-	}
-	switch e.op {
-	case opBefore:
-		return slices.Insert(steps, first, e.step), nil
-	case opAfter:
-		last := len(steps) - 1
-		for !named(steps[last]) {
-			last--
-		}
-		return slices.Insert(steps, last+1, e.step), nil
-	case opReplace:
-		switch e.name {
-		case stepHandle:
-			return nil, errors.New("the handle step cannot be replaced: it is the spec's function")
-		case stepValidate:
-			return nil, errors.New("the validate step cannot be replaced: it decodes the arguments that other steps read")
-		case stepFetch:
-			return nil, errors.New("the fetch step cannot be replaced: it runs the query that the steps before it have made")
-		}
-		if slices.ContainsFunc(steps[first+1:], named) {
-			return nil, fmt.Errorf("step %q is in the chain more than once: take it out with Without and add the new one", e.name)
-		}
-		steps[first] = e.step
-		return steps, nil
-	default:
-		if e.name == stepHandle || e.name == stepValidate || e.name == stepFetch || e.name == stepSerialize {
-			return nil, fmt.Errorf("the %s step cannot be left out", e.name)
-		}
-		return slices.DeleteFunc(steps, named), nil
-	}
 }
 
 // only is the chain of the steps that match.

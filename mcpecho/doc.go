@@ -160,6 +160,7 @@
 //	list.go         the lists; hidden.go answers as if an entry did not exist
 //	registry.go     what is served at one moment; entry.go is one spec as a server runs it
 //	call.go         what a chain works on; run.go runs it, whatever middlewares do
+//	handle.go       decodes the arguments and runs the function of the spec
 //	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
 //	rows.go         which rows a call sees; fetch.go runs its query; serialize.go encodes the result, once
 //	written.go      what a middleware or handler wrote instead
@@ -167,7 +168,7 @@
 //	errors.go       the one table from causes to what a client sees; log.go what is logged of it
 //	reply.go        hands the reply to the door; notify.go what comes before it
 //
-// At [Server.Add]: spec.go and option.go say what a spec is, surface.go what it becomes, step.go
-// and chain.go how its steps are sorted, edited and nested, definition.go what a step may add,
-// sequence.go makes one spec of several.
+// At [Server.Add]: spec.go and option.go say what a spec is, surface.go what it becomes,
+// step.go, chain.go and edit.go how its steps are sorted, nested and edited, definition.go what a
+// step may add, sequence.go makes one spec of several.
 package mcpecho

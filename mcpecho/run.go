@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/caught"
-	"github.com/mcpecho/kit/internal/native"
 	"github.com/mcpecho/kit/internal/wire"
 )
 
@@ -140,112 +137,4 @@ func (c *Call) outcome() error {
 		return c.answer.errored
 	}
 	return c.written()
-}
-
-// settleResult serializes what a step has set in the handler's place.
-func (c *Call) settleResult() error {
-	v := c.answer.result
-	if v == nil || reflect.TypeOf(v) != c.entry.spec.resultType() {
-		if err := c.lookAtNothing(); err != nil {
-			return err
-		}
-		b, err := encodeAny(v)
-		if err != nil {
-			return err
-		}
-		return c.setEncoded(b)
-	}
-	if c.entry.spec.row != nil {
-		c.answer.fetched, c.answer.found = v, true
-		if err := c.checkRows(c.inherited.rows, v); err != nil {
-			return err
-		}
-	}
-	if err := c.entry.looks(c); err != nil {
-		return err
-	}
-	if err := c.entry.serialize(c); err != nil || c.entry.kind != KindSelector {
-		return err
-	}
-	return c.fits(c.answer.structured) // a paged list has an envelope, which only its query could fill
-}
-
-var errNoLook = errors.New("mcpecho: an answer in the place of rows cannot be checked by the row permissions of the spec: " +
-	"set the rows themselves with Call.SetResult")
-
-// lookAtNothing asks the row permissions about an answer that has no rows to look at.
-func (c *Call) lookAtNothing() error {
-	if c.permitsRows(c.entry.spec.row) {
-		return errNoLook
-	}
-	return c.entry.looks(c)
-}
-
-// coreSteps are the steps that the core puts into a chain.
-func (e *entry) coreSteps() []Step {
-	steps := []Step{
-		{Name: stepValidate, Stage: StageValidate, Func: e.validate, Native: native.Step(), Single: true},
-		{Name: stepHandle, Stage: StageHandle, Func: e.handle, Native: native.Step()},
-		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: native.Step(), Single: true},
-	}
-	if e.spec.row != nil {
-		steps = append(steps, Step{Name: stepFetch, Stage: StageFetch, Func: e.fetch, Native: native.Step()})
-	}
-	return steps
-}
-
-func (e *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(ec echo.Context) error {
-		if err := CallFrom(ec).decode(); err != nil {
-			return err
-		}
-		return next(ec)
-	}
-}
-
-// decode makes new arguments of the raw ones.
-func (c *Call) decode() error {
-	if n := len(c.entry.parts); n <= len(c.few) {
-		c.args = c.few[:n:n]
-	} else {
-		c.args = make([]any, n)
-	}
-	for i, p := range c.entry.parts {
-		c.args[i] = reflect.New(p).Interface()
-	}
-	return c.entry.args.DecodeContext(c.Ctx(), c.arguments, c.args...)
-}
-
-// direct says whether what is written is captured at once, with no middleware's writer before.
-func (c *Call) direct() bool {
-	w, ok := c.response.Writer.(*capture.Response)
-	return ok && w == &c.capture
-}
-
-func (e *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(ec echo.Context) error {
-		c := CallFrom(ec)
-		c.publishHeaders()
-		handle := e.spec.handle
-		if !c.direct() {
-			handle = (*Call).handles
-		}
-		if err := handle(c); err != nil {
-			return err
-		}
-		if err := c.outcome(); err != nil {
-			return err
-		}
-		return next(ec)
-	}
-}
-
-// publishHeaders shows what steps have set so far to an event stream that may begin.
-func (c *Call) publishHeaders() {
-	for call := c; call != nil; call = call.parent {
-		if h := call.capture.Headers(); h != nil {
-			c.exchange.Headers.Publish(h)
-			return
-		}
-	}
 }

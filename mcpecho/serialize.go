@@ -1,13 +1,16 @@
 package mcpecho
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
 
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/mcpecho/content"
 )
 
@@ -78,6 +81,80 @@ func (c *Call) encode(v any) (err error) {
 	if size, max := max(len(c.answer.structured), len(c.answer.items), len(c.answer.text)), c.server.cfg.MaxResultBytes; size > max {
 		return &ToolError{Type: TypeTooLarge, Message: fmt.Sprintf(
 			"the result has %d bytes, more than the %d allowed: ask for fewer rows or a smaller page", size, max)}
+	}
+	return nil
+}
+
+// settleResult serializes what a step has set in the handler's place.
+func (c *Call) settleResult() error {
+	v := c.answer.result
+	if v == nil || reflect.TypeOf(v) != c.entry.spec.resultType() {
+		if err := c.lookAtNothing(); err != nil {
+			return err
+		}
+		b, err := encodeAny(v)
+		if err != nil {
+			return err
+		}
+		return c.setEncoded(b)
+	}
+	if c.entry.spec.row != nil {
+		c.answer.fetched, c.answer.found = v, true
+		if err := c.checkRows(c.inherited.rows, v); err != nil {
+			return err
+		}
+	}
+	if err := c.entry.looks(c); err != nil {
+		return err
+	}
+	if err := c.entry.serialize(c); err != nil || c.entry.kind != KindSelector {
+		return err
+	}
+	return c.fits(c.answer.structured) // a paged list has an envelope, which only its query could fill
+}
+
+var errNoLook = errors.New("mcpecho: an answer in the place of rows cannot be checked by the row permissions of the spec: " +
+	"set the rows themselves with Call.SetResult")
+
+// lookAtNothing asks the row permissions about an answer that has no rows to look at.
+func (c *Call) lookAtNothing() error {
+	if c.permitsRows(c.entry.spec.row) {
+		return errNoLook
+	}
+	return c.entry.looks(c)
+}
+
+// encodeAny encodes a result whose type the spec does not know.
+func encodeAny(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return []byte("null"), nil
+	case jsontext.Value:
+		return v, nil
+	}
+	return binding.Marshal(v)
+}
+
+// setEncoded takes JSON that no Go type vouches for: it is checked against the schema that clients
+// were told.
+func (c *Call) setEncoded(b []byte) error {
+	if err := c.fits(b); err != nil {
+		return err
+	}
+	return c.entry.surface.encodeJSON(c, b)
+}
+
+// fits checks JSON against the output schema of a tool that has one.
+func (c *Call) fits(b []byte) error {
+	if c.entry.output == nil || b == nil {
+		return nil
+	}
+	var v any
+	if err := json.Unmarshal(b, &v); err != nil {
+		return err
+	}
+	if err := c.entry.output.Validate(v); err != nil {
+		return fmt.Errorf("mcpecho: the result that was written or set does not fit the output schema: %w", err)
 	}
 	return nil
 }

@@ -162,3 +162,16 @@ const (
 	stepFetch     = "fetch"
 	stepSerialize = "serialize"
 )
+
+// coreSteps are the steps that the core puts into a chain.
+func (e *entry) coreSteps() []Step {
+	steps := []Step{
+		{Name: stepValidate, Stage: StageValidate, Func: e.validate, Native: native.Step(), Single: true},
+		{Name: stepHandle, Stage: StageHandle, Func: e.handle, Native: native.Step()},
+		{Name: stepSerialize, Stage: StageSerialize, Func: serialize, Native: native.Step(), Single: true},
+	}
+	if e.spec.row != nil {
+		steps = append(steps, Step{Name: stepFetch, Stage: StageFetch, Func: e.fetch, Native: native.Step()})
+	}
+	return steps
+}

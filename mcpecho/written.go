@@ -45,22 +45,6 @@ func (c *Call) written() error {
 	return answer
 }
 
-// handles runs the function of the spec. What it writes is captured directly, whatever a middleware
-// has put around the response to buffer or compress: it is the answer, and decides about a commit.
-func (c *Call) handles() error {
-	outer := c.response
-	direct := echo.NewResponse(&c.capture, c.Echo())
-	direct.Status = http.StatusOK
-	c.SetResponse(direct)
-	defer func() {
-		c.SetResponse(outer)
-		if direct.Committed {
-			outer.Status = direct.Status
-		}
-	}()
-	return c.entry.spec.handle(c)
-}
-
 // messageOf is the message of an error response: the text in the form of Echo's own error handler,
 // other JSON as it is, or else text.
 func messageOf(status int, media string, body []byte) any {
@@ -110,39 +94,4 @@ func (c *Call) takeWritten() error {
 		media = echo.MIMEOctetStream
 	}
 	return c.entry.surface.encodeMedia(c, media, body)
-}
-
-// setEncoded takes JSON that no Go type vouches for: it is checked against the schema that clients
-// were told.
-func (c *Call) setEncoded(b []byte) error {
-	if err := c.fits(b); err != nil {
-		return err
-	}
-	return c.entry.surface.encodeJSON(c, b)
-}
-
-// fits checks JSON against the output schema of a tool that has one.
-func (c *Call) fits(b []byte) error {
-	if c.entry.output == nil || b == nil {
-		return nil
-	}
-	var v any
-	if err := json.Unmarshal(b, &v); err != nil {
-		return err
-	}
-	if err := c.entry.output.Validate(v); err != nil {
-		return fmt.Errorf("mcpecho: the result that was written or set does not fit the output schema: %w", err)
-	}
-	return nil
-}
-
-// encodeAny encodes a result whose type the spec does not know.
-func encodeAny(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case nil:
-		return []byte("null"), nil
-	case jsontext.Value:
-		return v, nil
-	}
-	return binding.Marshal(v)
 }
