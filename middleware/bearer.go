@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -40,9 +41,6 @@ type BearerConfig struct {
 	// They are not enforced here; that is what [Scopes] does. Optional.
 	Scopes []string
 }
-
-// DefaultBearerConfig has the defaults of [BearerWithConfig].
-var DefaultBearerConfig = BearerConfig{Header: echo.HeaderAuthorization, Realm: defaultRealm}
 
 const retryAfter = "5" // seconds, while tokens cannot be verified
 
@@ -110,13 +108,8 @@ func (cfg BearerConfig) ToMiddleware() (echo.MiddlewareFunc, error) {
 }
 
 func (cfg *BearerConfig) setDefaults() {
-	if cfg.Realm == "" {
-		cfg.Realm = DefaultBearerConfig.Realm
-	}
-	if cfg.Header == "" {
-		cfg.Header = DefaultBearerConfig.Header
-	}
-	cfg.Header = http.CanonicalHeaderKey(cfg.Header)
+	cfg.Realm = cmp.Or(cfg.Realm, defaultRealm)
+	cfg.Header = http.CanonicalHeaderKey(cmp.Or(cfg.Header, echo.HeaderAuthorization))
 	if v, ok := cfg.Verifier.(auth.AudienceVerifier); ok && cfg.Resource == "" {
 		cfg.Resource = v.Resource()
 	}

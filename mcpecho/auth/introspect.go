@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -42,9 +43,6 @@ type IntrospectConfig struct {
 	LoopbackHTTP bool
 }
 
-// DefaultIntrospectConfig has the defaults of [Introspect].
-var DefaultIntrospectConfig = IntrospectConfig{CacheFor: 30 * time.Second, CacheSize: 10_000}
-
 // Introspect is a [Verifier] that asks the authorization server about each token (RFC 7662). The
 // principal has the `iss`, `sub` and `scope` of the answer, and all of it as a map[string]any in
 // Claims, which requests share: do not change it. An answer without `iss` has the URL as its
@@ -62,12 +60,8 @@ func Introspect(cfg IntrospectConfig) Verifier { return must(cfg.ToVerifier()) }
 
 // ToVerifier makes the verifier, or says what is wrong with the configuration.
 func (cfg IntrospectConfig) ToVerifier() (Verifier, error) {
-	if cfg.CacheFor == 0 {
-		cfg.CacheFor = DefaultIntrospectConfig.CacheFor
-	}
-	if cfg.CacheSize == 0 {
-		cfg.CacheSize = DefaultIntrospectConfig.CacheSize
-	}
+	cfg.CacheFor = cmp.Or(cfg.CacheFor, 30*time.Second)
+	cfg.CacheSize = cmp.Or(cfg.CacheSize, 10_000)
 	if cfg.ClientID == "" || cfg.ClientSecret == "" {
 		return nil, errors.New("auth: introspect requires ClientID and ClientSecret: an open endpoint would let everyone try out tokens (RFC 7662 section 2.1)")
 	}

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"errors"
@@ -38,9 +39,6 @@ type JWKSConfig struct {
 	LoopbackHTTP bool
 }
 
-// DefaultJWKSConfig has the defaults of [JWKS].
-var DefaultJWKSConfig = JWKSConfig{Algorithms: []string{"RS256", "ES256", "EdDSA"}, Refresh: 5 * time.Minute}
-
 // JWKS is the JSON Web Key Set (RFC 7517) that an issuer publishes at an https URL. It is fetched
 // when a token first needs it, then every 5 minutes, and for a token that names an unknown key,
 // though not more than once in 10 s. While it cannot be fetched the last keys stay good; without
@@ -52,11 +50,9 @@ func JWKS(url string) Keys { return JWKSConfig{URL: url} }
 
 func (cfg JWKSConfig) source() (source, error) {
 	if cfg.Algorithms == nil {
-		cfg.Algorithms = DefaultJWKSConfig.Algorithms
+		cfg.Algorithms = []string{"RS256", "ES256", "EdDSA"}
 	}
-	if cfg.Refresh == 0 {
-		cfg.Refresh = DefaultJWKSConfig.Refresh
-	}
+	cfg.Refresh = cmp.Or(cfg.Refresh, 5*time.Minute)
 	if err := weburl.CheckFetch("JWKS URL", cfg.URL, cfg.LoopbackHTTP); err != nil {
 		return source{}, fmt.Errorf("auth: %w", err)
 	}

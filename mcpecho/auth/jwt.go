@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -50,9 +51,6 @@ type JWTConfig struct {
 	CacheSize int
 }
 
-// DefaultJWTConfig has the defaults of [JWT].
-var DefaultJWTConfig = JWTConfig{Leeway: 30 * time.Second, CacheSize: 10_000}
-
 // maxLeeway bounds the clock difference between this server and an issuer.
 const maxLeeway = time.Minute
 
@@ -88,12 +86,8 @@ func (cfg JWTConfig) ToVerifier() (Verifier, error) {
 }
 
 func (cfg *JWTConfig) setDefaults() {
-	if cfg.Leeway == 0 {
-		cfg.Leeway = DefaultJWTConfig.Leeway
-	}
-	if cfg.CacheSize == 0 {
-		cfg.CacheSize = DefaultJWTConfig.CacheSize
-	}
+	cfg.Leeway = cmp.Or(cfg.Leeway, 30*time.Second)
+	cfg.CacheSize = cmp.Or(cfg.CacheSize, 10_000)
 	if cfg.NewClaims == nil {
 		cfg.NewClaims = func() jwt.Claims { return jwt.MapClaims{} }
 	}
