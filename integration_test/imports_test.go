@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,7 +112,8 @@ func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
 			case isOwn && slices.Contains(allowed, own):
 			case !isOwn && !strings.Contains(first, "."):
 				if imported == "encoding/json" {
-					onlyTypes(t, name)
+					// Applications have these types of it in their structs.
+					uses(t, name, imported, "json", "it ignores the case of names: use go-json-experiment/json", "Number", "RawMessage")
 				}
 			case !isOwn && slices.ContainsFunc(open(name), func(m string) bool { return imported == m || strings.HasPrefix(imported, m+"/") }):
 			default:
@@ -144,9 +146,8 @@ func TestTheDoorKnowsNetHTTPInOneFile(t *testing.T) {
 	}
 }
 
-// onlyTypes makes sure that a package uses encoding/json for nothing but to know the types of it
-// that applications have in their structs.
-func onlyTypes(t *testing.T, name string) {
+// uses makes sure that a package uses nothing of another one but the names.
+func uses(t *testing.T, name, imported, as, instead string, names ...string) {
 	files, err := filepath.Glob("../" + name + "/*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -160,12 +161,12 @@ func onlyTypes(t *testing.T, name string) {
 			t.Fatal(err)
 		}
 		for _, i := range file.Imports {
-			if i.Path.Value != `"encoding/json"` {
+			if i.Path.Value != strconv.Quote(imported) {
 				continue
 			}
-			as := "json"
+			local := as
 			if i.Name != nil {
-				as = i.Name.Name
+				local = i.Name.Name
 			}
 			ast.Inspect(file, func(n ast.Node) bool {
 				use, ok := n.(*ast.SelectorExpr)
@@ -173,13 +174,17 @@ func onlyTypes(t *testing.T, name string) {
 					return true
 				}
 				of, ok := use.X.(*ast.Ident)
-				if ok && of.Name == as && use.Sel.Name != "Number" && use.Sel.Name != "RawMessage" {
-					t.Errorf("%s uses %s of encoding/json, which ignores the case of names: use go-json-experiment/json", path, use.Sel.Name)
+				if ok && of.Name == local && !slices.Contains(names, use.Sel.Name) {
+					t.Errorf("%s uses %s of %s: %s", path, use.Sel.Name, imported, instead)
 				}
 				return true
 			})
 		}
 	}
+}
+
+func TestAuthenticationKnowsNothingOfEchoButItsError(t *testing.T) {
+	uses(t, "mcpecho/auth", "github.com/labstack/echo/v4", "echo", "package auth is for every Go server", "HTTPError")
 }
 
 func TestTheLibraryNeedsNoCgo(t *testing.T) {
