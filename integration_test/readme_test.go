@@ -63,6 +63,23 @@ func TestTheDocsShowTheChainThatIsPrinted(t *testing.T) {
 	}
 }
 
+func TestTheREADMEShowsTheChainsOfTheQuickstart(t *testing.T) {
+	type task struct{ ID, Title string }
+	srv := mcpecho.New(mcpecho.Config{Name: "tasks", DB: start(t).db})
+	srv.Use(mw.RateLimit(10), mw.Transaction())
+	srv.Add(
+		mcpecho.Service("tasks.add", func(*mcpecho.Call, struct{}) (string, error) { return "", nil }, mw.Scopes("tasks:write")),
+		mcpecho.Selector[task]("tasks.list", func(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil },
+			mw.Scopes("tasks:read"), mw.Filter[struct {
+				Title *string `json:"title"`
+			}](), mw.Order("title", "id"), mw.Paginate(20)))
+	var printed strings.Builder
+	srv.Fprint(&printed)
+	if !strings.Contains(read(t, "../README.md"), printed.String()) {
+		t.Errorf("README.md does not show\n%s", printed.String())
+	}
+}
+
 // The mistakes and the answer that the README shows, by the quickstart's own
 // declarations.
 func TestTheREADMEShowsTheAnswerToAMistake(t *testing.T) {

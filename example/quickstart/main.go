@@ -34,7 +34,7 @@ func addTask(c *mcpecho.Call, in NewTask) (Task, error) {
 	return task, err
 }
 
-func tasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB().Model(&Task{}), nil }
+func tasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil }
 
 func main() {
 	db, err := gorm.Open(sqlite.Open("tasks.db?_txlock=immediate&_busy_timeout=5000"), &gorm.Config{

@@ -134,7 +134,7 @@ func markSent(c *mcpecho.Call, in Key) (Invoice, error) {
 }
 
 func all(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) {
-	return c.DB().Model(&Invoice{}), nil
+	return c.DB(), nil
 }
 
 func one(c *mcpecho.Call, in Key) (*gorm.DB, error) {
