@@ -76,21 +76,24 @@ func (a *Args) join(parts []Part) (*generator, *jsonschema.Schema, error) {
 	overrides := map[string]*jsonschema.Schema{}
 	for p, part := range parts {
 		if part.Type == nil || part.Type.Kind() != reflect.Struct {
-			return nil, nil, fmt.Errorf("binding: %s has type %v; give it a struct type, whose fields are the arguments", partName(first+p), part.Type)
+			return nil, nil, fmt.Errorf("binding: %s has type %v; "+
+				"give it a struct type, whose fields are the arguments", partName(first+p), part.Type)
 		}
 		n, err := b.build(part.Type, part.Type.String())
 		if err != nil {
 			return nil, nil, err
 		}
 		if n.kind != kindStruct {
-			return nil, nil, fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct", part.Type)
+			return nil, nil, fmt.Errorf("binding: %s decodes itself, so its arguments are not known; "+
+				"use a plain struct", part.Type)
 		}
 		if err := a.addPart(first+p, n.object); err != nil {
 			return nil, nil, err
 		}
 		for name, s := range part.Schema {
 			if _, ok := n.object.byName[name]; !ok {
-				return nil, nil, fmt.Errorf("binding: Part.Schema names %q, which is no argument of %s; its arguments are %s", name, part.Type, strings.Join(n.object.names, ", "))
+				return nil, nil, fmt.Errorf("binding: Part.Schema names %q, which is no argument of %s; "+
+					"its arguments are %s", name, part.Type, strings.Join(n.object.names, ", "))
 			}
 			overrides[name] = s
 		}
@@ -172,7 +175,8 @@ type checker interface{ Check(context.Context) error }
 // only if no field has an error.
 func (a *Args) DecodeContext(ctx context.Context, data []byte, dst ...any) error {
 	if len(dst) != len(a.parts) {
-		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts", len(dst), len(a.parts))
+		return fmt.Errorf("binding: Decode got %d destinations; it needs one pointer for each of the %d parts",
+			len(dst), len(a.parts))
 	}
 	w := newWalker()
 	defer w.release()
@@ -207,7 +211,8 @@ func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 	found := len(w.errs)
 	for p, part := range a.parts {
 		own, checks := dst[p].(checker)
-		if part.Check == nil && !checks || slices.ContainsFunc(w.errs[:found], func(e placedError) bool { return e.part == p || e.part == everyPart }) {
+		bad := func(e placedError) bool { return e.part == p || e.part == everyPart }
+		if part.Check == nil && !checks || slices.ContainsFunc(w.errs[:found], bad) {
 			continue
 		}
 		var broken []FieldError

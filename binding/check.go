@@ -111,7 +111,8 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		if i < 0 {
 			head, _, inside := strings.Cut(name, ".")
 			if _, ok := t.FieldByName(head); !ok || c.byPresence() {
-				return c, fmt.Errorf("its rule %q names %s, which is no argument of %s; use the Go name of a field", r.text, name, t)
+				return c, fmt.Errorf("its rule %q names %s, which is no argument of %s; use the Go name of a field",
+					r.text, name, t)
 			}
 			if i = o.named(head); inside && i >= 0 {
 				c.refs = append(c.refs, i) // a field within an argument is there when that is
@@ -122,13 +123,16 @@ func (o *object) compileCross(t reflect.Type, f *field, r rule) (crossRule, erro
 		}
 		c.refs = append(c.refs, i)
 		if k := o.fields[i].node.base().typ.Kind(); c.sameKind() && k != f.node.base().typ.Kind() {
-			return c, fmt.Errorf("its rule %q compares a %s with %s, which is a %s; give both the same type", r.text, f.node.base().typ.Kind(), name, k)
+			return c, fmt.Errorf("its rule %q compares a %s with %s, which is a %s; give both the same type",
+				r.text, f.node.base().typ.Kind(), name, k)
 		}
 		if !c.byPresence() && o.fields[i].node.kind == kindOpt {
-			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there", r.text, name)
+			return c, fmt.Errorf("its rule %q cannot compare with %s, which may be null; use a pointer there",
+				r.text, name)
 		}
 	}
-	if c.compares() && (f.node.base().kind == kindStruct || f.node.base().typ.Kind() == reflect.Struct && f.node.base().typ != timeType) {
+	base := f.node.base()
+	if c.compares() && (base.kind == kindStruct || base.typ.Kind() == reflect.Struct && base.typ != timeType) {
 		return c, fmt.Errorf("its rule %q cannot be checked on the struct %s", r.text, f.node.typ)
 	}
 	if c.byPresence() {

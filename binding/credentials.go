@@ -110,13 +110,20 @@ func looksLikeCredential(f goField) bool {
 var (
 	// credentialWords make a name that of a credential wherever they stand in it, unless it ends
 	// with one of harmlessEnds.
-	credentialWords = []string{"password", "passwd", "passphrase", "pwd", "secret", "secrets", "salt", "credential", "credentials", "otp", "totp", "cvv", "cvc"}
+	credentialWords = []string{
+		"password", "passwd", "passphrase", "pwd", "secret", "secrets", "salt", "credential", "credentials",
+		"otp", "totp", "cvv", "cvc",
+	}
 	// credentialKinds are the words that make a name ending in key that of a credential, as in
 	// APIKey.
-	credentialKinds = []string{"api", "private", "access", "signing", "encryption", "auth", "client", "hmac", "master", "ssh"}
+	credentialKinds = []string{
+		"api", "private", "access", "signing", "encryption", "auth", "client", "hmac", "master", "ssh",
+	}
 	// harmlessEnds are the last words of names that only say something about a credential, as
 	// PasswordHint.
-	harmlessEnds = []string{"at", "on", "id", "hint", "policy", "count", "url", "uri", "type", "algorithm", "status", "name", "version"}
+	harmlessEnds = []string{
+		"at", "on", "id", "hint", "policy", "count", "url", "uri", "type", "algorithm", "status", "name", "version",
+	}
 )
 
 func isCredentialName(name string) bool {
@@ -128,22 +135,26 @@ func isCredentialName(name string) bool {
 	if slices.Contains(harmlessEnds, last) {
 		return false
 	}
-	if slices.ContainsFunc(words, func(w string) bool { return slices.Contains(credentialWords, w) }) {
+	if containsAny(words, credentialWords...) {
 		return true
 	}
 	switch last {
 	case "token", "hash":
 		// A hash of something else that the name says, such as CommitHash, is not a credential.
 		return last == "token" && !slices.Contains(before, "page") || len(before) == 0 ||
-			slices.ContainsFunc(before, func(w string) bool { return w == "pass" || w == "pw" || w == "pin" || w == "key" || w == "token" })
+			containsAny(before, "pass", "pw", "pin", "key", "token")
 	case "key", "keys":
-		return slices.ContainsFunc(before, func(w string) bool { return slices.Contains(credentialKinds, w) })
+		return containsAny(before, credentialKinds...)
 	case "apikey", "apikeys", "privatekey", "accesstoken", "refreshtoken", "authtoken", "passhash", "passwordhash", "pin", "digest":
 		return last != "pin" && last != "digest" || len(before) == 0
 	case "tokens", "codes":
-		return slices.ContainsFunc(before, func(w string) bool { return w == "recovery" || w == "backup" || w == "refresh" || w == "access" })
+		return containsAny(before, "recovery", "backup", "refresh", "access")
 	}
 	return false
+}
+
+func containsAny(words []string, wanted ...string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return slices.Contains(wanted, w) })
 }
 
 // nameWords splits a name at separators and at changes of case: APIKey is api and key.

@@ -30,7 +30,8 @@ func (o *object) compileValues(f *field, tag reflect.StructTag) (err error) {
 	if err := d.compile(f); err != nil {
 		return fmt.Errorf("its default breaks its own rules: %w", err)
 	}
-	d.zero = f.checks == nil || f.checks.tag == "" || f.checks.by.Var(reflect.New(f.node.base().typ).Interface(), f.checks.tag) == nil
+	d.zero = f.checks == nil || f.checks.tag == "" ||
+		f.checks.by.Var(reflect.New(f.node.base().typ).Interface(), f.checks.tag) == nil
 	f.def = d
 	return nil
 }

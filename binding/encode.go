@@ -45,7 +45,8 @@ func (a *Args) Encode(v any) ([]byte, error) {
 	case value.Kind() == reflect.Pointer:
 		return []byte("{}"), nil
 	case value.Kind() != reflect.Struct && value.Kind() != reflect.Map:
-		return nil, fmt.Errorf("binding: arguments cannot be made of a %T; give a struct, a map with string keys, or JSON", v)
+		return nil, fmt.Errorf("binding: arguments cannot be made of a %T; "+
+			"give a struct, a map with string keys, or JSON", v)
 	}
 	return e.value(nil, value, root, 0)
 }
@@ -129,7 +130,7 @@ func (e *inputEncoder) value(b []byte, v reflect.Value, place at, depth int) ([]
 	case customJSON(v.Type()), place.node != nil && place.node.kind == kindAny: // nothing in it is an argument
 	case v.Kind() == reflect.Struct:
 		return e.structure(b, v, place, depth)
-	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() != reflect.Uint8, v.Kind() == reflect.Array && v.Type().Elem().Kind() != reflect.Uint8:
+	case (v.Kind() == reflect.Slice || v.Kind() == reflect.Array) && v.Type().Elem().Kind() != reflect.Uint8:
 		if !scalar(v.Type().Elem()) {
 			return e.list(b, v, e.elem(place, true), depth)
 		}
@@ -289,7 +290,8 @@ func inputFields(t reflect.Type) ([]inputField, error) {
 	found := &knownInput{}
 	fields, fallback, err := flatten(t)
 	if found.err = err; err == nil && fallback != nil {
-		found.err = fmt.Errorf("binding: %s embeds %s, but arguments must be declared; use a named map field", t, fallback)
+		found.err = fmt.Errorf("binding: %s embeds %s, but arguments must be declared; use a named map field",
+			t, fallback)
 	}
 	for _, g := range fields {
 		f := inputField{goField: g}

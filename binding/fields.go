@@ -103,14 +103,16 @@ func flatten(t reflect.Type) (fields []goField, fallback reflect.Type, err error
 				elem, pointer = elem.Elem(), true
 			}
 			if pointer && !f.IsExported() {
-				return nil, nil, fmt.Errorf("binding: field %s of %s embeds a pointer to an unexported type, which cannot be set; embed the struct itself", f.Name, at.typ)
+				return nil, nil, fmt.Errorf("binding: field %s of %s embeds a pointer to an unexported type, "+
+					"which cannot be set; embed the struct itself", f.Name, at.typ)
 			}
 			if elem.Kind() != reflect.Struct {
 				fallback = elem
 				continue
 			}
 			if customJSON(elem) {
-				return nil, nil, fmt.Errorf("binding: field %s of %s embeds %s, which has JSON methods of its own; give the field a name with a json tag", f.Name, at.typ, elem)
+				return nil, nil, fmt.Errorf("binding: field %s of %s embeds %s, which has JSON methods of its own; "+
+					"give the field a name with a json tag", f.Name, at.typ, elem)
 			}
 			if !seen[elem] {
 				seen[elem] = true

@@ -37,13 +37,15 @@ func schemaOf(t reflect.Type) (*jsonschema.Schema, error) {
 		return nil, nil
 	}
 	if own == nil {
-		return nil, fmt.Errorf("the method JSONSchema of %s returns nil for a zero value; return the schema of the type", t)
+		return nil, fmt.Errorf("the method JSONSchema of %s returns nil for a zero value; "+
+			"return the schema of the type", t)
 	}
 	if err := checkSchemas(own, new(int)); err != nil {
 		return nil, fmt.Errorf("the schema that %s brings is refused: %w", t, err)
 	}
 	if refersToRoot(own) {
-		return nil, fmt.Errorf("the schema that %s brings refers to itself by #, which means another schema once it is part of one; use $defs", t)
+		return nil, fmt.Errorf("the schema that %s brings refers to itself by #, "+
+			"which means another schema once it is part of one; use $defs", t)
 	}
 	return own, nil
 }

@@ -20,7 +20,9 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 	}
 	if base.Kind() == reflect.Map || base.Kind() == reflect.Slice && base.Elem().Kind() != reflect.Uint8 {
 		if g.tag.asString || g.tag.format != "emitnull" && g.tag.format != "emitempty" {
-			return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q, which are for single values; make it a list or map of a type that writes itself so", where, g.Type, g.tag.options)
+			return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q, "+
+				"which are for single values; make it a list or map of a type that writes itself so",
+				where, g.Type, g.tag.options)
 		}
 		plain, err := b.build(g.Type, where)
 		if err != nil || g.tag.format != "emitnull" {
@@ -31,7 +33,8 @@ func (b *builder) buildFormatted(g goField, where string) (*node, error) {
 	wrapper := wrapperOf(g)
 	n := &node{kind: kindFormatted, typ: g.Type, tag: g.tag, elem: &node{kind: kindStruct, typ: wrapper}, key: &node{typ: base}}
 	if n.shape(b.output) == nil {
-		return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q; see the format options of the json package", where, g.Type, g.tag.options)
+		return nil, fmt.Errorf("binding: %s of type %s cannot have the json options %q; "+
+			"see the format options of the json package", where, g.Type, g.tag.options)
 	}
 	if _, err := json.Marshal(reflect.New(wrapper).Interface(), encodeOptions); err != nil {
 		return nil, fmt.Errorf("binding: %s cannot be encoded, correct its json tag: %w", where, err)

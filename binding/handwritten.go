@@ -43,7 +43,8 @@ func CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 // CompileWithSchema is the function CompileWithSchema with the rules of c.
 func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error) {
 	if len(parts) == 0 {
-		return nil, errors.New("binding: CompileWithSchema needs a part to decode into; use map[string]any for plain data")
+		return nil, errors.New("binding: CompileWithSchema needs a part to decode into; " +
+			"use map[string]any for plain data")
 	}
 	h, err := parseHandwritten(schema)
 	if err != nil {
@@ -63,7 +64,8 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 			return nil, err
 		}
 	default:
-		return nil, fmt.Errorf("binding: the input has type %s; with a schema it must be a struct, a map with string keys, or jsontext.Value", t)
+		return nil, fmt.Errorf("binding: the input has type %s; "+
+			"with a schema it must be a struct, a map with string keys, or jsontext.Value", t)
 	}
 	g, extra, err := a.join(rest)
 	if err != nil {
@@ -71,7 +73,8 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 	}
 	for _, name := range extra.PropertyOrder {
 		if slices.Contains(h.names, name) {
-			return nil, fmt.Errorf("binding: the argument %q is claimed by the schema and by a later part; rename one of them", name)
+			return nil, fmt.Errorf("binding: the argument %q is claimed by the schema and by a later part; "+
+				"rename one of them", name)
 		}
 	}
 	a.needed = slices.Concat(h.required, extra.Required)
@@ -84,18 +87,21 @@ func (c Compiler) CompileWithSchema(schema []byte, parts ...Part) (*Args, error)
 func (a *Args) joinFirst(h *handwritten) error {
 	first := a.parts[:1]
 	if len(first[0].Schema) > 0 {
-		return fmt.Errorf("binding: the input of type %s has both a hand-written schema and Part.Schema; use one of them", first[0].Type)
+		return fmt.Errorf("binding: the input of type %s has both a hand-written schema and Part.Schema; "+
+			"use one of them", first[0].Type)
 	}
 	n, err := a.newBuilder().build(first[0].Type, first[0].Type.String())
 	if err != nil {
 		return err
 	}
 	if n.kind != kindStruct {
-		return fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct, or a map", first[0].Type)
+		return fmt.Errorf("binding: %s decodes itself, so its arguments are not known; use a plain struct, or a map",
+			first[0].Type)
 	}
 	for _, name := range h.names {
 		if _, ok := n.object.byName[name]; !ok {
-			return fmt.Errorf("binding: the schema has the property %q, but %s has no field for it; add one with `json:%q`", name, first[0].Type, name)
+			return fmt.Errorf("binding: the schema has the property %q, but %s has no field for it; "+
+				"add one with `json:%q`", name, first[0].Type, name)
 		}
 	}
 	return a.addPart(0, n.object)
@@ -247,7 +253,8 @@ func mergeSchema(schema []byte, extra *jsonschema.Schema, defs map[string]*jsons
 	}
 	out := jsontext.Value(plain)
 	if len(defs) > 0 {
-		return nil, errors.New("binding: a part beside a hand-written schema has a type that contains itself; make it a plain type")
+		return nil, errors.New("binding: a part beside a hand-written schema has a type that contains itself; " +
+			"make it a plain type")
 	}
 	root, err := members(out)
 	if err != nil {

@@ -142,7 +142,8 @@ func (f *facts) visitFields(t reflect.Type, seen map[reflect.Type]bool) {
 	}
 	for _, g := range fields {
 		if isSecret(g.Tag) {
-			f.secret = fmt.Errorf("binding: field %s of %s is secret and must not leave the server; leave it out with `json:\"-\"`, or return a type without it", g.Name, t)
+			f.secret = fmt.Errorf("binding: field %s of %s is secret and must not leave the server; "+
+				"leave it out with `json:\"-\"`, or return a type without it", g.Name, t)
 			return
 		}
 		f.visit(g.Type, seen)

@@ -164,7 +164,9 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		return n, nil
 	}
 	if t == durationType {
-		return nil, fmt.Errorf("binding: %s is a time.Duration, which has no JSON form of its own; use an integer field (for instance seconds), or a json tag such as `json:\"timeout,format:sec\"`", where)
+		return nil, fmt.Errorf("binding: %s is a time.Duration, which has no JSON form of its own; "+
+			"use an integer field (for instance seconds), or a json tag such as `json:\"timeout,format:sec\"`",
+			where)
 	}
 	if reflect.PointerTo(t).Implements(optionType) {
 		n.kind = kindOpt
@@ -187,7 +189,8 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		n.kind = kindFloat
 	case reflect.Interface:
 		if !b.output && t.NumMethod() > 0 {
-			return nil, fmt.Errorf("binding: %s is the interface %s, which cannot be decoded into; use a struct, or any", where, t)
+			return nil, fmt.Errorf("binding: %s is the interface %s, which cannot be decoded into; "+
+				"use a struct, or any", where, t)
 		}
 		n.kind = kindAny
 	case reflect.Struct:
@@ -207,7 +210,8 @@ func (b *builder) build(t reflect.Type, where string) (*node, error) {
 		n.kind = kindMap
 		return n, b.buildMap(n, t, where)
 	default:
-		return nil, fmt.Errorf("binding: %s has type %s, which JSON cannot hold; change its type or leave it out with `json:\"-\"`", where, t)
+		return nil, fmt.Errorf("binding: %s has type %s, which JSON cannot hold; "+
+			"change its type or leave it out with `json:\"-\"`", where, t)
 	}
 	return n, nil
 }
@@ -225,7 +229,8 @@ func (b *builder) closeCycle(n *node, where string) error {
 		}
 	}
 	if !found {
-		return fmt.Errorf("binding: %s has type %s, which contains itself and nothing else; put a struct in between", where, n.typ)
+		return fmt.Errorf("binding: %s has type %s, which contains itself and nothing else; put a struct in between",
+			where, n.typ)
 	}
 	return nil
 }
@@ -238,7 +243,8 @@ func (b *builder) buildMap(n *node, t reflect.Type, where string) (err error) {
 	case kindText, kindInt, kindUint, kindCustom:
 		return b.buildElem(n, t.Elem(), where)
 	}
-	return fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys", where, t.Key())
+	return fmt.Errorf("binding: %s is a map with keys of type %s, which JSON cannot name; use string keys",
+		where, t.Key())
 }
 
 func (b *builder) buildElem(n *node, t reflect.Type, where string) (err error) {
@@ -253,7 +259,8 @@ func (b *builder) buildObject(t reflect.Type, o *object) error {
 	}
 	if fallback != nil {
 		if !b.output {
-			return fmt.Errorf("binding: %s embeds %s, but arguments must be declared; use a named map field", t, fallback)
+			return fmt.Errorf("binding: %s embeds %s, but arguments must be declared; use a named map field",
+				t, fallback)
 		}
 		if o.fallback, err = b.build(fallback, "the embedded field of "+t.String()); err != nil {
 			return err
@@ -292,9 +299,13 @@ func (o *object) add(f field) {
 
 func (b *builder) buildField(t reflect.Type, g goField) (field, error) {
 	where := fmt.Sprintf("field %s of %s", g.Name, t)
-	f := field{name: g.tag.name, goName: g.Name, index: g.index, doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader"), secret: isSecret(g.Tag), nul: g.Tag.Get("nul") == "true"}
+	f := field{
+		name: g.tag.name, goName: g.Name, index: g.index,
+		doc: g.Tag.Get("doc"), header: g.Tag.Get("mcpheader"), secret: isSecret(g.Tag), nul: g.Tag.Get("nul") == "true",
+	}
 	if f.secret && (b.output || f.header != "") {
-		return f, fmt.Errorf("binding: %s is secret and must not leave the server; leave it out with `json:\"-\"`, or return a type without it", where)
+		return f, fmt.Errorf("binding: %s is secret and must not leave the server; "+
+			"leave it out with `json:\"-\"`, or return a type without it", where)
 	}
 	var err error
 	if g.tag.asString || g.tag.format != "" {

@@ -58,7 +58,8 @@ func parseRules(tag string) (*ruleSet, error) {
 			}
 			at, outer = outer, nil
 		case "isdefault", "skip_unless", "validateFn":
-			return nil, fmt.Errorf("its rule %q has no meaning for arguments; remove it, or check it in the handler", name)
+			return nil, fmt.Errorf("its rule %q has no meaning for arguments; remove it, or check it in the handler",
+				name)
 		default:
 			r := rule{name: name, param: unescapeParam(param), text: text}
 			if slices.Contains(crossRules, name) {
@@ -109,7 +110,10 @@ func (b *builder) compileRules(o *object, t reflect.Type, i int) error {
 		return wrap(err)
 	}
 	if tag != "" || len(f.rules.cross) > 0 {
-		f.checks = &checks{tag: tag, by: by, each: by.single(f.rules, f.node.base(), ""), quick: newBounds(f.node, f.rules), names: map[string]string{}}
+		f.checks = &checks{
+			tag: tag, by: by, each: by.single(f.rules, f.node.base(), ""),
+			quick: newBounds(f.node, f.rules), names: map[string]string{},
+		}
 		for _, other := range o.fields {
 			f.checks.names[other.goName] = other.name
 		}
@@ -163,7 +167,8 @@ func (by engine) emit(s *ruleSet, n *node, top bool) (string, error) {
 		case n.kind == kindAny:
 			return "", fmt.Errorf("its rule %q needs a concrete type; %s can hold anything", parts[0], n.typ)
 		case n.kind == kindStruct || n.typ.Kind() == reflect.Struct && n.typ != timeType:
-			return "", fmt.Errorf("its rule %q cannot be checked on the struct %s; put rules on its fields, or use Part.Check", parts[0], n.typ)
+			return "", fmt.Errorf("its rule %q cannot be checked on the struct %s; "+
+				"put rules on its fields, or use Part.Check", parts[0], n.typ)
 		}
 	}
 	for _, r := range s.value {

@@ -110,7 +110,8 @@ func shapeOf(t reflect.Type) (shape, reflect.Type, error) {
 		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return 0, nil, fmt.Errorf("must be *%s so that absent and %s differ", t, zeroOf(t))
 	}
-	return 0, nil, fmt.Errorf("is a %s; make it a pointer, a slice, a *filters.Range or a binding.Opt of a plain value", t)
+	return 0, nil, fmt.Errorf("is a %s; make it a pointer, a slice, a *filters.Range or a binding.Opt of a plain value",
+		t)
 }
 
 func isRange(t reflect.Type) bool {
@@ -154,7 +155,8 @@ func columnOf(row *schema.Schema, tag, jsonName, goName string) (*schema.Field, 
 		return nil, fmt.Errorf("is like no column of %s; add a tag filter:\"column,op\" with one of %s",
 			row.Name, strings.Join(row.DBNames, ", "))
 	}
-	return nil, fmt.Errorf("could be column %s or %s of %s; add a tag filter:\"column,op\"", found[0].DBName, found[1].DBName, row.Name)
+	return nil, fmt.Errorf("could be column %s or %s of %s; add a tag filter:\"column,op\"",
+		found[0].DBName, found[1].DBName, row.Name)
 }
 
 // checkShape checks that an operator exists and takes values of this shape.
@@ -177,7 +179,8 @@ func checkShape(op string, form shape, value reflect.Type) error {
 	case !known && !isText:
 		return fmt.Errorf("has the unknown operator %q; use one of %s", op, strings.Join(operators(), ", "))
 	case form == optional && op != "eq" && op != "ne":
-		return fmt.Errorf("must be a *%s for the operator %s; only eq and ne have a meaning for the null of an Opt", value, op)
+		return fmt.Errorf("must be a *%s for the operator %s; only eq and ne have a meaning for the null of an Opt",
+			value, op)
 	case form == list || form == interval:
 		return fmt.Errorf("must be a *%s for the operator %s", value, op)
 	}
@@ -193,9 +196,11 @@ func operators() []string {
 func checkColumn(op string, value reflect.Type, column *schema.Field) error {
 	switch {
 	case column.Serializer != nil:
-		return fmt.Errorf("filters column %s, whose stored form is made by a serializer and cannot be compared", column.DBName)
+		return fmt.Errorf("filters column %s, whose stored form is made by a serializer and cannot be compared",
+			column.DBName)
 	case column.Tag.Get("secret") == "true":
-		return fmt.Errorf("filters column %s, which is tagged secret: what it matches would tell its value; remove it", column.DBName)
+		return fmt.Errorf("filters column %s, which is tagged secret: what it matches would tell its value; remove it",
+			column.DBName)
 	case column.IgnoreMigration:
 		return fmt.Errorf("filters column %s, which is tagged -:migration, so it is computed and no column of the table; "+
 			"take the argument in the selector and write the condition there, or give the table the column", column.DBName)
@@ -210,7 +215,8 @@ func checkColumn(op string, value reflect.Type, column *schema.Field) error {
 	switch op {
 	case "gt", "gte", "lt", "lte", "between":
 		if column.GORMDataType == schema.Bool || column.GORMDataType == schema.Bytes {
-			return fmt.Errorf("has the operator %s, but column %s is %s and has no order", op, column.DBName, column.GORMDataType)
+			return fmt.Errorf("has the operator %s, but column %s is %s and has no order",
+				op, column.DBName, column.GORMDataType)
 		}
 	}
 	return checkType(value, column)
@@ -257,7 +263,8 @@ func checkType(value reflect.Type, column *schema.Field) error {
 	}
 	switch {
 	case have == "" && !value.Implements(valuerType):
-		return fmt.Errorf("is of type %s, which is no database value; use a plain type or implement driver.Valuer", value)
+		return fmt.Errorf("is of type %s, which is no database value; use a plain type or implement driver.Valuer",
+			value)
 	case have == "", have == want, slices.Contains(numeric, have) && slices.Contains(numeric, want):
 		return nil
 	}

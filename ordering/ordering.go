@@ -91,7 +91,8 @@ func Compile(row *schema.Schema, cfg Config) (*Order, error) {
 			return nil, fmt.Errorf("ordering: %q is no name; write \"column\" or \"name=column\"", term)
 		}
 		if _, ok := o.terms[public]; ok {
-			return nil, fmt.Errorf("ordering: %q is declared twice; remove one, both directions are always allowed", public)
+			return nil, fmt.Errorf("ordering: %q is declared twice; remove one, both directions are always allowed",
+				public)
 		}
 		c, err := columnOf(row, column)
 		if err != nil {
@@ -130,9 +131,11 @@ func columnOf(row *schema.Schema, name string) (clause.Column, error) {
 		return clause.Column{}, fmt.Errorf("ordering: %s has no column %q; its columns are %s",
 			row.Name, name, strings.Join(row.DBNames, ", "))
 	case f.Serializer != nil:
-		return clause.Column{}, fmt.Errorf("ordering: column %q is stored through a serializer and has no order; remove it", name)
+		return clause.Column{}, fmt.Errorf("ordering: column %q is stored through a serializer and has no order; "+
+			"remove it", name)
 	case f.Tag.Get("secret") == "true":
-		return clause.Column{}, fmt.Errorf("ordering: column %q is tagged secret, and an order of the rows would tell its values; remove it", name)
+		return clause.Column{}, fmt.Errorf("ordering: column %q is tagged secret, "+
+			"and an order of the rows would tell its values; remove it", name)
 	case f.IgnoreMigration:
 		return clause.Column{}, fmt.Errorf("ordering: column %q is tagged -:migration, so it is computed and no column of the table; "+
 			"order by it in the query itself, or give the table the column", name)

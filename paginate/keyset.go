@@ -93,7 +93,8 @@ func (p *Paginator) seek(db *gorm.DB, in CursorInput, walk Walk) (*gorm.DB, *Pag
 }
 
 func errCursor() error {
-	return binding.Errorf("cursor", "cursor", "is not a cursor of this list with these arguments; start again without it")
+	return binding.Errorf("cursor", "cursor",
+		"is not a cursor of this list with these arguments; start again without it")
 }
 
 func termsOf(row *schema.Schema, order []clause.OrderByColumn) (terms []term, err error) {
@@ -212,7 +213,8 @@ func (t term) sign() string {
 // rows: none may be the one that the page begins after, and none the one before it again.
 func (k *keyset) next(n, last int) (string, error) {
 	if len(k.places.read) != n*len(k.places.terms) {
-		return "", fmt.Errorf("paginate: Wrap got %d rows, and the query of Run read %d; give it the rows that were read by that query, of type %s",
+		return "", fmt.Errorf("paginate: Wrap got %d rows, and the query of Run read %d; "+
+			"give it the rows that were read by that query, of type %s",
 			n, len(k.places.read)/len(k.places.terms), k.places.scan.ModelType)
 	}
 	token, before := "", []byte(nil)
@@ -231,7 +233,8 @@ func (k *keyset) next(n, last int) (string, error) {
 		before = place
 	}
 	if len(token) > seal.MaxToken {
-		return "", errors.New("paginate: the ordered values of a row are too long for a cursor; order by shorter columns")
+		return "", errors.New("paginate: the ordered values of a row are too long for a cursor; " +
+			"order by shorter columns")
 	}
 	return token, nil
 }
@@ -241,7 +244,8 @@ func (k *keyset) encode(values []any) (data []byte, err error) {
 	for i, t := range k.places.terms {
 		v := t.value(values[i], k.dialect)
 		if v == nil && !t.nullable() {
-			return nil, fmt.Errorf("paginate: column %s holds NULL, but the model says that it cannot; correct one of them", t.field.DBName)
+			return nil, fmt.Errorf("paginate: column %s holds NULL, but the model says that it cannot; "+
+				"correct one of them", t.field.DBName)
 		}
 		if data, err = appendValue(data, v); err != nil {
 			return nil, fmt.Errorf("paginate: column %s cannot be part of a cursor: %w", t.field.DBName, err)

@@ -59,12 +59,14 @@ func countable(stmt *gorm.Statement) {
 
 // countOutside counts the rows of db as a subquery, which is built in a dry run that no log shows.
 func countOutside(db *gorm.DB) (total int64, err error) {
-	built := narrow.Last(db, countable).Session(&gorm.Session{DryRun: true, SkipHooks: true, Logger: logger.Discard}).Find(&[]map[string]any{})
+	dry := &gorm.Session{DryRun: true, SkipHooks: true, Logger: logger.Discard}
+	built := narrow.Last(db, countable).Session(dry).Find(&[]map[string]any{})
 	if built.Error != nil {
 		return 0, built.Error
 	}
 	tx := db.Session(&gorm.Session{NewDB: true}).Raw("")
-	tx.Statement.SQL.WriteString("SELECT count(*) FROM (" + built.Statement.SQL.String() + ") AS counted") // not through Raw, which would look for its own placeholders in it
+	// Raw would look for placeholders of its own in this text.
+	tx.Statement.SQL.WriteString("SELECT count(*) FROM (" + built.Statement.SQL.String() + ") AS counted")
 	tx.Statement.Vars = built.Statement.Vars
 	return total, tx.Scan(&total).Error
 }

@@ -73,7 +73,8 @@ type CursorInput struct {
 // Compile checks a Config. It returns an error that names the field and the fix.
 func Compile(cfg Config) (*Paginator, error) {
 	if cfg.Limit < 0 || cfg.MaxLimit < 0 {
-		return nil, fmt.Errorf("paginate: Limit %d and MaxLimit %d must be positive; 0 means the default", cfg.Limit, cfg.MaxLimit)
+		return nil, fmt.Errorf("paginate: Limit %d and MaxLimit %d must be positive; 0 means the default",
+			cfg.Limit, cfg.MaxLimit)
 	}
 	if cfg.MaxLimit == 0 {
 		cfg.MaxLimit = max(cfg.Limit, 100)
@@ -82,11 +83,13 @@ func Compile(cfg Config) (*Paginator, error) {
 		cfg.Limit = min(20, cfg.MaxLimit)
 	}
 	if cfg.Limit > cfg.MaxLimit {
-		return nil, fmt.Errorf("paginate: Limit %d is above MaxLimit %d; raise MaxLimit or lower Limit", cfg.Limit, cfg.MaxLimit)
+		return nil, fmt.Errorf("paginate: Limit %d is above MaxLimit %d; raise MaxLimit or lower Limit",
+			cfg.Limit, cfg.MaxLimit)
 	}
 	if cfg.Keyset {
 		if cfg.Row == nil || len(cfg.Row.PrimaryFields) == 0 {
-			return nil, errors.New("paginate: Keyset needs Config.Row, a schema with a primary key, to tell equal rows apart")
+			return nil, errors.New("paginate: Keyset needs Config.Row, a schema with a primary key, " +
+				"to tell equal rows apart")
 		}
 		if cfg.Keys == nil {
 			keys, err := NewKeys()
@@ -120,8 +123,11 @@ func (p *Paginator) Part() binding.Part {
 		return binding.Part{
 			Type: reflect.TypeFor[CursorInput](),
 			Schema: map[string]*jsonschema.Schema{
-				"cursor": {Type: "string", Description: "nextCursor of the page before, with the same other arguments. Leave it out to begin."},
-				"limit":  limit,
+				"cursor": {
+					Type:        "string",
+					Description: "nextCursor of the page before, with the same other arguments. Leave it out to begin.",
+				},
+				"limit": limit,
 			},
 			Check: func(v any) []binding.FieldError {
 				return p.normalise(nil, &v.(*CursorInput).Limit)
@@ -190,7 +196,8 @@ type Walk struct {
 // does not fit are returned as *binding.Error, and errors of the database as they are.
 func (p *Paginator) Run(db *gorm.DB, v any, walk Walk) (*gorm.DB, *Page, error) {
 	if db.Statement.Model == nil {
-		return nil, nil, errors.New("paginate: the query has no model, so its rows cannot be counted; begin it with db.Model(&Row{})")
+		return nil, nil, errors.New("paginate: the query has no model, so its rows cannot be counted; " +
+			"begin it with db.Model(&Row{})")
 	}
 	switch in := v.(type) {
 	case *Input:

@@ -25,8 +25,10 @@ const placeColumn = "mcpecho_place_"
 func withPlaces(row *schema.Schema) *schema.Schema {
 	s := &schema.Schema{
 		Name: row.Name, ModelType: row.ModelType, Table: row.Table,
-		PrioritizedPrimaryField: row.PrioritizedPrimaryField, PrimaryFields: row.PrimaryFields, PrimaryFieldDBNames: row.PrimaryFieldDBNames,
-		DBNames: row.DBNames, Fields: row.Fields, FieldsByName: row.FieldsByName, FieldsByBindName: row.FieldsByBindName,
+		PrioritizedPrimaryField: row.PrioritizedPrimaryField,
+		PrimaryFields:           row.PrimaryFields, PrimaryFieldDBNames: row.PrimaryFieldDBNames,
+		DBNames: row.DBNames, Fields: row.Fields,
+		FieldsByName: row.FieldsByName, FieldsByBindName: row.FieldsByBindName,
 		FieldsByDBName: map[string]*schema.Field{}, AfterFind: row.AfterFind,
 	}
 	s.Relationships.HasOne, s.Relationships.BelongsTo = row.Relationships.HasOne, row.Relationships.BelongsTo
@@ -148,7 +150,11 @@ func (t term) typed(prefixes ...string) bool {
 // value is what a driver has read of a column, as a parameter that the column is compared with.
 func (t term) value(v any, dialect string) any {
 	b, ok := v.([]byte)
-	if ok && dialect == "mysql" && (t.field.GORMDataType != schema.Bytes || t.typed("char", "varchar", "text", "tinytext", "mediumtext", "longtext")) {
+	isText := func() bool {
+		return t.field.GORMDataType != schema.Bytes ||
+			t.typed("char", "varchar", "text", "tinytext", "mediumtext", "longtext")
+	}
+	if ok && dialect == "mysql" && isText() {
 		return string(b) // bytes would be compared without the collation of the column
 	}
 	return v

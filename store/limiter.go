@@ -9,7 +9,8 @@ import (
 )
 
 // ErrTake means that Take was asked for less than one, or for more than the policy ever has.
-var ErrTake = errors.New("store: a limiter gives at least 1 and at most Policy.Most at once: take less or raise the limit")
+var ErrTake = errors.New("store: a limiter gives at least 1 and at most Policy.Most at once: " +
+	"take less or raise the limit")
 
 // Anonymous is the prefix of the keys of callers that nobody has verified, such as network
 // addresses. One caller can have any number of them, so a Limiter of bounded memory keeps them

@@ -157,10 +157,13 @@ func (s *scanner) spelling(prefix string, name []byte, known [][]byte) {
 var (
 	envelopeNames = nameList("jsonrpc", "id", "method", "params", "result", "error")
 	// paramNames are all members that any method's params define, in all protocol versions.
-	paramNames = nameList("name", "uri", "cursor", "taskId", "arguments", "_meta", "protocolVersion", "capabilities", "clientInfo", "level", "ref", "argument",
-		"context", "task", "inputResponses", "requestState", "notifications", "requestId", "reason", "progressToken", "progress", "total", "message")
-	metaNames = nameList(metaVersion, metaClientInfo, metaCapabilities, metaLogLevel, metaProgressToken, "io.modelcontextprotocol/subscriptionId",
-		"io.modelcontextprotocol/serverInfo", "io.modelcontextprotocol/related-task", "traceparent", "tracestate", "baggage")
+	paramNames = nameList("name", "uri", "cursor", "taskId", "arguments", "_meta",
+		"protocolVersion", "capabilities", "clientInfo", "level", "ref", "argument", "context", "task",
+		"inputResponses", "requestState", "notifications", "requestId", "reason",
+		"progressToken", "progress", "total", "message")
+	metaNames = nameList(metaVersion, metaClientInfo, metaCapabilities, metaLogLevel, metaProgressToken,
+		"io.modelcontextprotocol/subscriptionId", "io.modelcontextprotocol/serverInfo",
+		"io.modelcontextprotocol/related-task", "traceparent", "tracestate", "baggage")
 )
 
 func nameList(names ...string) [][]byte {

@@ -34,10 +34,11 @@ func Order(stmt *gorm.Statement, chosen, key []clause.OrderByColumn) {
 		// amount.
 		chosen = slices.Clone(chosen)
 		for i, t := range chosen {
+			names := func(g clause.OrderByColumn) bool { return Mentions(g.Column.Name, t.Column.Name) }
 			switch {
 			case Mentions(list, t.Column.Name):
 				chosen[i].Column.Table = ""
-			case !grouped || !slices.ContainsFunc(group, func(g clause.OrderByColumn) bool { return Mentions(g.Column.Name, t.Column.Name) }):
+			case !grouped || !slices.ContainsFunc(group, names):
 				_ = stmt.AddError(fmt.Errorf("ordering: the query merges rows by GROUP BY or DISTINCT, so that its rows have no "+
 					"one %q to order by; select that column too, or leave it out of the order", t.Column.Name))
 				return

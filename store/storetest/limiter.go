@@ -148,8 +148,10 @@ func slidingWindowHoldsAnywhere(t *testing.T, l limits) {
 
 func waitIsEnough(t *testing.T, l limits) {
 	for _, p := range []store.Policy{
-		store.TokenBucket{Rate: 0.3, Burst: 1}, store.TokenBucket{Rate: 7, Burst: 3}, store.TokenBucket{Rate: 33333, Burst: 2}, store.TokenBucket{Rate: 1e-6, Burst: 1000},
-		store.FixedWindow{Max: 3, Per: 7 * time.Millisecond}, store.SlidingWindow{Max: 3, Per: 77 * time.Millisecond}, store.SlidingWindow{Max: 100, Per: time.Second},
+		store.TokenBucket{Rate: 0.3, Burst: 1}, store.TokenBucket{Rate: 7, Burst: 3},
+		store.TokenBucket{Rate: 33333, Burst: 2}, store.TokenBucket{Rate: 1e-6, Burst: 1000},
+		store.FixedWindow{Max: 3, Per: 7 * time.Millisecond},
+		store.SlidingWindow{Max: 3, Per: 77 * time.Millisecond}, store.SlidingWindow{Max: 100, Per: time.Second},
 	} {
 		n := min(p.Most(), 2)
 		waits := 0

@@ -96,7 +96,8 @@ func holderOfMostMakesRoom(t *testing.T, sessions store.Sessions, open func(owne
 	if err := open("alice", "", "alice2"); err != nil {
 		t.Error(err)
 	}
-	expectAlive(t, sessions, []string{"m3", "m4", "m7", "alice", "bob", "alice2"}, "m0", "m1", "m2", "m3", "m4", "m7", "alice", "bob", "alice2")
+	expectAlive(t, sessions, []string{"m3", "m4", "m7", "alice", "bob", "alice2"},
+		"m0", "m1", "m2", "m3", "m4", "m7", "alice", "bob", "alice2")
 }
 
 func equalsLoseNothing(t *testing.T, sessions store.Sessions, open func(owner, network, id string) error) {
@@ -131,7 +132,8 @@ func networksAreHolders(t *testing.T, sessions store.Sessions, open func(owner, 
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	expectAlive(t, sessions, []string{"victim", "m8", "m9", "newcomer", "a0", "a3"}, "victim", "m0", "m7", "m8", "m9", "newcomer", "a0", "a3")
+	expectAlive(t, sessions, []string{"victim", "m8", "m9", "newcomer", "a0", "a3"},
+		"victim", "m0", "m7", "m8", "m9", "newcomer", "a0", "a3")
 }
 
 func keepsNetworkAndDigests(t *testing.T, sessions store.Sessions) {
@@ -175,7 +177,8 @@ func get(t *testing.T, sessions store.Sessions, id string) store.Session {
 
 // same compares all but the times.
 func same(a, b store.Session) bool {
-	return a.ID == b.ID && a.Owner == b.Owner && a.Protocol == b.Protocol && a.ClientName == b.ClientName && a.ClientVersion == b.ClientVersion &&
+	return a.ID == b.ID && a.Owner == b.Owner && a.Protocol == b.Protocol &&
+		a.ClientName == b.ClientName && a.ClientVersion == b.ClientVersion &&
 		string(a.Capabilities) == string(b.Capabilities) && a.LogLevel == b.LogLevel
 }
 
@@ -325,7 +328,8 @@ func concurrent(t *testing.T, sessions store.Sessions) {
 				if s, err := sessions.Get(ctx, id); err == nil && s.ID != id || err != nil && !errors.Is(err, store.ErrNotFound) {
 					t.Errorf("Get(%q) = %+v, %v", id, s, err)
 				}
-				if err := sessions.Update(ctx, id, func(s *store.Session) { s.LogLevel = "debug" }); err != nil && !errors.Is(err, store.ErrNotFound) {
+				err := sessions.Update(ctx, id, func(s *store.Session) { s.LogLevel = "debug" })
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					t.Error(err)
 				}
 				if err := sessions.Delete(ctx, id); err != nil {
