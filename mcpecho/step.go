@@ -95,8 +95,8 @@ type Step struct {
 	// [Server.Fprint] prints it. Optional.
 	Note string
 
-	// Native marks the steps of this module, which need no gate around their successor. Others leave
-	// it as it is.
+	// Native marks the steps of this module, which need no gate around their successor. Others
+	// leave it as it is.
 	Native native.Mark
 
 	// Set while a chain is made:
@@ -137,9 +137,9 @@ func Guard(name string, mw echo.MiddlewareFunc) Step {
 //		return err
 //	})
 //
-// ec is what the step before passed on; next is given ec, as in every Echo middleware. Outside of an
-// MCP call the middleware answers with an error that says so. The steps of package middleware are
-// made by it: it allocates nothing for a call.
+// ec is what the step before passed on; next is given ec, as in every Echo middleware. Outside of
+// an MCP call the middleware answers with an error that says so. The steps of package middleware
+// are made by it: it allocates nothing for a call.
 func Func(f func(c *Call, ec echo.Context, next echo.HandlerFunc) error) echo.MiddlewareFunc {
 	if f == nil {
 		return nil // Add refuses a step without a Func

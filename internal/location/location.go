@@ -11,8 +11,8 @@ import (
 	"github.com/yosida95/uritemplate/v3"
 )
 
-// MaxBytes is the length of the longest URI that New takes. Callers of Match refuse longer ones before
-// they compare them with any template.
+// MaxBytes is the length of the longest URI that New takes. Callers of Match refuse longer ones
+// before they compare them with any template.
 const MaxBytes = 2 << 10
 
 // Location is a compiled URI or URI template. It is immutable and safe for concurrent use.
@@ -34,8 +34,8 @@ type group struct {
 	query bool // the whole of a form-style query, to be checked and not a value
 }
 
-// New compiles a URI or an RFC 6570 template. It returns an error for one that has no scheme or more
-// than MaxBytes, and for a template that the RFC does not know.
+// New compiles a URI or an RFC 6570 template. It returns an error for one that has no scheme or
+// more than MaxBytes, and for a template that the RFC does not know.
 func New(raw string) (*Location, error) {
 	if scheme, _, ok := strings.Cut(raw, ":"); !ok || !isScheme(scheme) || len(raw) > MaxBytes {
 		return nil, fmt.Errorf("URI %q must be absolute, as invoices://{pk}", short(raw))
@@ -225,8 +225,8 @@ const (
 	maxSlowCommas = 32
 )
 
-// extractSlowly is for templates that have prefixes or several names in one expression, and for lists
-// that no text separates from what follows.
+// extractSlowly is for templates that have prefixes or several names in one expression, and for
+// lists that no text separates from what follows.
 func (l *Location) extractSlowly(uri string) url.Values {
 	if len(uri) > maxSlowBytes || strings.Count(uri, ",") > maxSlowCommas || !l.loose.MatchString(uri) {
 		return nil

@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// Block is one block of a tool's answer or of a prompt's message: [Text], [Image], [Audio], [Link] or
-// [Embedded]. A service whose result type is a Block, or a slice of them, answers with blocks instead
-// of structured content, and its tool advertises no output schema.
+// Block is one block of a tool's answer or of a prompt's message: [Text], [Image], [Audio], [Link]
+// or [Embedded]. A service whose result type is a Block, or a slice of them, answers with blocks
+// instead of structured content, and its tool advertises no output schema.
 // (specification 2026-07-28, server/tools, section Tool Result)
 type Block interface {
 	// form checks the block and gives its form in the protocol.
@@ -46,8 +46,8 @@ type Link struct {
 	Hints                        *Hints // optional
 }
 
-// Embedded carries the contents of a resource within the answer. The URI must be absolute; the schemes
-// javascript, data, vbscript and blob are refused.
+// Embedded carries the contents of a resource within the answer. The URI must be absolute; the
+// schemes javascript, data, vbscript and blob are refused.
 type Embedded struct {
 	Resource Contents
 	Hints    *Hints // optional

@@ -34,8 +34,8 @@ func (c Contents) form() contentsForm {
 	return f
 }
 
-// MarshalContents writes the array of contents with which a resource is answered. uri and mimeType are
-// for those that say none. It returns an error for a text that is not UTF-8. It is for servers.
+// MarshalContents writes the array of contents with which a resource is answered. uri and mimeType
+// are for those that say none. It returns an error for a text that is not UTF-8. It is for servers.
 func MarshalContents(list []Contents, uri, mimeType string) ([]byte, error) {
 	forms := make([]contentsForm, len(list))
 	for i, c := range list {

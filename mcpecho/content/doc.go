@@ -17,22 +17,22 @@
 //	}, nil
 //
 // Such a tool has no structured content and no output schema. A prompt puts a [Block] into each
-// mcpecho.Message. A resource is no block: its function returns [Contents], or a slice of them, where
-// a string, a []byte or a struct does not say enough.
+// mcpecho.Message. A resource is no block: its function returns [Contents], or a slice of them,
+// where a string, a []byte or a struct does not say enough.
 //
 // # Checks
 //
-// Content is checked when it is sent: a picture without data or with the MIME type of a page, a link
-// that runs code, a priority above 1. What does not pass fails the call with an internal error, whose
-// cause is in the log; nothing of the content is sent.
+// Content is checked when it is sent: a picture without data or with the MIME type of a page, a
+// link that runs code, a priority above 1. What does not pass fails the call with an internal
+// error, whose cause is in the log; nothing of the content is sent.
 //
 // # Hints
 //
-// Each block may have [Hints]: who it is for, how much it matters and when it last changed. Those of a
-// resource are set with mcpecho.Hint.
+// Each block may have [Hints]: who it is for, how much it matters and when it last changed. Those
+// of a resource are set with mcpecho.Hint.
 //
 // # Older clients
 //
-// Protocol 2025-03-26 has no links. Its clients get a text with the title, the URI and the description
-// in the place of a [Link].
+// Protocol 2025-03-26 has no links. Its clients get a text with the title, the URI and the
+// description in the place of a [Link].
 package content

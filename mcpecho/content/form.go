@@ -19,9 +19,9 @@ type form struct {
 	Annotations *Hints        `json:"annotations,omitzero"`
 }
 
-// FormOf checks b, which must not be nil, and gives its form. It returns an error that names the kind
-// and the field that is wrong. links says whether the client knows links to resources, which are
-// younger than protocol 2025-03-26; without it a [Link] becomes a text that says the same.
+// FormOf checks b, which must not be nil, and gives its form. It returns an error that names the
+// kind and the field that is wrong. links says whether the client knows links to resources, which
+// are younger than protocol 2025-03-26; without it a [Link] becomes a text that says the same.
 func FormOf(b Block, links bool) (Form, error) {
 	f, err := b.form()
 	if err == nil && !links && f.Type == "resource_link" {

@@ -16,8 +16,8 @@ type Hints struct {
 	LastModified time.Time `json:"lastModified,omitzero"`
 }
 
-// Check returns an error for an audience that the protocol does not know and for a priority outside of
-// 0 to 1. Nil hints are right. A server checks the hints of blocks when it sends them.
+// Check returns an error for an audience that the protocol does not know and for a priority outside
+// of 0 to 1. Nil hints are right. A server checks the hints of blocks when it sends them.
 func (h *Hints) Check() error {
 	if h == nil {
 		return nil
