@@ -16,6 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho/auth"
 )
 
@@ -91,13 +92,7 @@ func (i *issuer) bearer(refresh time.Duration) echo.MiddlewareFunc {
 // eventually repeats f until it gives the status.
 func eventually(t *testing.T, what string, want int, f func() int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
-	for got := f(); got != want; got = f() {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: status %d, want %d", what, got, want)
-		}
-		time.Sleep(time.Millisecond)
-	}
+	wait.Until(t, fmt.Sprint(what, " with status ", want), func() bool { return f() == want })
 }
 
 func TestJWKSIsFetchedOnceForManyTokens(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/integration_test/wait"
 	"github.com/mcpecho/kit/mcpecho"
 	"github.com/mcpecho/kit/mcpecho/auth"
 )
@@ -29,7 +30,7 @@ func flooded(bearer echo.MiddlewareFunc) func(authorization string) int {
 
 // flood sends 150 requests at once and waits until all have been answered but at
 // most the 64 that may wait. The function that it returns waits for these too.
-func flood(t *testing.T, call func(string) int, authorization func(i int) string) (wait func() map[int]int) {
+func flood(t *testing.T, call func(string) int, authorization func(i int) string) (rest func() map[int]int) {
 	t.Helper()
 	const requests, mayWait = 150, 64
 	var wg sync.WaitGroup
@@ -46,15 +47,34 @@ func flood(t *testing.T, call func(string) int, authorization func(i int) string
 			got[code]++
 		})
 	}
-	for deadline := time.Now().Add(4 * time.Second); answered.Load() < requests-mayWait; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%d of %d requests wait", requests-answered.Load(), requests)
-		}
-	}
+	wait.Until(t, "all answers but 64", func() bool { return answered.Load() >= requests-mayWait })
 	return func() map[int]int {
 		wg.Wait()
 		return got
 	}
+}
+
+// hold keeps the requests of a client back, from the call of begin to that of release. Meanwhile they
+// do not heed the deadline of a look-up, so that the test may take its time.
+func hold(t *testing.T, client *http.Client) (begin, release func()) {
+	h := &holding{RoundTripper: client.Transport, released: make(chan struct{})}
+	client.Transport = h
+	release = sync.OnceFunc(func() { close(h.released) })
+	t.Cleanup(release)
+	return func() { h.held.Store(true) }, release
+}
+
+type holding struct {
+	http.RoundTripper
+	held     atomic.Bool
+	released chan struct{}
+}
+
+func (h *holding) RoundTrip(r *http.Request) (*http.Response, error) {
+	if h.held.Load() {
+		<-h.released
+	}
+	return h.RoundTripper.RoundTrip(r.WithContext(context.WithoutCancel(r.Context())))
 }
 
 // hangs is an answer that does not come before release is called.
@@ -77,23 +97,24 @@ func TestIntrospectionUnderAFloodServesWhoIsKnown(t *testing.T) {
 		mostAsked int64
 	}{"of two tokens": {2, 2}, "of many tokens": {150, 64}} {
 		t.Run(name, func(t *testing.T) {
-			slow, release := hangs(t, says(`{"active":false}`))
 			cfg, asked := introspection(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.FormValue("token") == "alice" {
 					says(`{"active":true,"sub":"alice","aud":"https://api/mcp"}`)(w, r)
 					return
 				}
-				slow(w, r)
+				says(`{"active":false}`)(w, r)
 			})
+			begin, release := hold(t, cfg.Client)
 			call := flooded(guard(auth.Introspect(cfg)))
 			equal(t, "alice before", call("Bearer alice"), http.StatusOK)
 			asked.Store(0)
-			wait := flood(t, call, func(i int) string { return fmt.Sprint("Bearer bad-", i%tc.tokens) })
+			begin()
+			rest := flood(t, call, func(i int) string { return fmt.Sprint("Bearer bad-", i%tc.tokens) })
 			for range 50 {
 				equal(t, "alice meanwhile", call("Bearer alice"), http.StatusOK)
 			}
 			release()
-			for code := range wait() {
+			for code := range rest() {
 				if code != http.StatusUnauthorized && code != http.StatusServiceUnavailable {
 					t.Errorf("a request of the flood got %d", code)
 				}
@@ -149,18 +170,18 @@ func TestJWKSUnderAFloodOfUnknownKeysServesWhoIsKnown(t *testing.T) {
 	for name, refresh := range map[string]time.Duration{"fresh keys": time.Hour, "old keys": time.Millisecond} {
 		t.Run(name, func(t *testing.T) {
 			i := newIssuer(t, "a")
+			begin, release := hold(t, i.server.Client())
 			call := flooded(i.bearer(refresh))
 			alice := i.token("a", "a").Header.Get("Authorization")
 			equal(t, "alice before", call(alice), http.StatusOK)
-			slow, release := hangs(t, set(i.jwk("a")))
-			i.respond(slow)
-			wait := flood(t, call, func(n int) string { return unsigned(fmt.Sprint("made-up-", n)) })
+			begin()
+			rest := flood(t, call, func(n int) string { return unsigned(fmt.Sprint("made-up-", n)) })
 			for range 50 {
 				equal(t, "alice meanwhile", call(alice), http.StatusOK)
 				equal(t, "another token of a known key", call(i.token("a", "a").Header.Get("Authorization")), http.StatusOK)
 			}
 			release()
-			for code := range wait() {
+			for code := range rest() {
 				if code != http.StatusUnauthorized && code != http.StatusServiceUnavailable {
 					t.Errorf("a request of the flood got %d", code)
 				}
@@ -171,17 +192,17 @@ func TestJWKSUnderAFloodOfUnknownKeysServesWhoIsKnown(t *testing.T) {
 
 func TestJWKSWithoutKeysYetLetsABoundedNumberWait(t *testing.T) {
 	i := newIssuer(t, "a")
-	slow, release := hangs(t, set(i.jwk("a")))
-	i.respond(slow)
+	begin, release := hold(t, i.server.Client())
+	begin()
 	call := flooded(i.bearer(time.Hour))
-	wait := flood(t, call, func(n int) string {
+	rest := flood(t, call, func(n int) string {
 		if n%2 == 0 {
 			return unsigned(fmt.Sprint("made-up-", n))
 		}
 		return i.token("", "a").Header.Get("Authorization")
 	})
 	release()
-	wait()
+	rest()
 	equal(t, "fetches", i.fetches.Load(), 1)
 	equal(t, "after it", call(i.token("a", "a").Header.Get("Authorization")), http.StatusOK)
 }
