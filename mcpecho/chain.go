@@ -9,8 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// Chain is the ordered steps of one spec. It is made when the spec is added
-// and never changes.
+// Chain is the ordered steps of one spec. It is made when the spec is added and never changes.
 type Chain struct {
 	steps []Step
 }
@@ -27,8 +26,8 @@ func (ch Chain) Names() []string {
 // String joins the names with arrows, as [Server.Fprint] prints them.
 func (ch Chain) String() string { return strings.Join(ch.Names(), " → ") }
 
-// newChain sorts the inherited steps, the spec's own and the core's by stage
-// and then applies the spec's edits.
+// newChain sorts the inherited steps, the spec's own and the core's by stage and then applies the
+// spec's edits.
 func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, error) {
 	var steps []Step
 	for _, s := range inherited {
@@ -64,8 +63,8 @@ func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, erro
 
 func (s Step) serves(kind Kind) bool { return s.Kinds == 0 || s.Kinds&kind != 0 }
 
-// keepClosest drops a Single step when one of the same name comes later, that
-// is, was declared closer to the spec.
+// keepClosest drops a Single step when one of the same name comes later, that is, was declared
+// closer to the spec.
 func keepClosest(steps []Step) []Step {
 	kept := steps[:0:0]
 	for i, s := range steps {

@@ -166,8 +166,8 @@ func (s *Server) report(problems []Problem) error {
 	return nil
 }
 
-// Unbounded states that a list without pages is meant, and why: for lists
-// that are short by nature. [Config.MaxRows] still bounds it.
+// Unbounded states that a list without pages is meant, and why: for lists that are short by nature.
+// [Config.MaxRows] still bounds it.
 func Unbounded(reason string) Option {
 	return optionFunc(func(s *settings) { s.unbounded = stated(s, "Unbounded", reason) })
 }
@@ -184,8 +184,8 @@ func Discloses(reason string) Option {
 	return optionFunc(func(s *settings) { s.discloses = stated(s, "Discloses", reason) })
 }
 
-// NoTransaction states that a service without a transaction step is meant,
-// and why: it calls another system, or writes nothing to the database.
+// NoTransaction states that a service without a transaction step is meant, and why: it calls
+// another system, or writes nothing to the database.
 func NoTransaction(reason string) Option {
 	return optionFunc(func(s *settings) { s.untransacted = stated(s, "NoTransaction", reason) })
 }

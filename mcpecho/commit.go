@@ -102,7 +102,8 @@ func refusedCommit(err error, db *gorm.DB) bool {
 		return true // what is broken is in the same process, or a rule of the database
 	}
 	if m := mysqlAnswer.FindStringSubmatch(err.Error()); m != nil {
-		// 1053, 1077, 1079, 1152, 1184, 1927: the server or the connection went down meanwhile; 1180: an error during COMMIT.
+		// 1053, 1077, 1079, 1152, 1184, 1927: the server or the connection went down meanwhile;
+		// 1180: an error during COMMIT.
 		return !strings.Contains(" 1053 1077 1079 1152 1180 1184 1317 1927 ", " "+m[1]+" ")
 	}
 	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx, after a statement has failed

@@ -16,8 +16,8 @@ import (
 	"gorm.io/gorm/schema"
 )
 
-// database is what [Call.DB] gives at one place of a call: a handle that a step has set, or an
-// open transaction. Each knows the one around it.
+// database is what [Call.DB] gives at one place of a call: a handle that a step has set, or an open
+// transaction. Each knows the one around it.
 type database struct {
 	db    *gorm.DB
 	pool  any         // tells databases apart: the *sql.DB; nil for a handle that a step has set
@@ -42,8 +42,8 @@ func (c *Call) database() *gorm.DB {
 	return c.server.cfg.DB
 }
 
-// SetDB makes db the database of everything that runs after the step that calls it, and returns
-// a function that restores the one before: for a database of the tenant, a replica. It begins
+// SetDB makes db the database of everything that runs after the step that calls it, and returns a
+// function that restores the one before: for a database of the tenant, a replica. It begins
 // nothing; [Call.Transaction] does. Where a transaction of the call is open on the same *sql.DB
 // already, as in a spec of a sequence whose server has such a step, db joins it.
 func (c *Call) SetDB(db *gorm.DB) (restore func()) {
@@ -76,8 +76,8 @@ func (d *database) open() *openState {
 	return nil
 }
 
-// DB is [Call.DB] for functions that know only a context, as those given to [Plain]. Outside of
-// an MCP call it returns a database on which every operation fails with a sentence that says so.
+// DB is [Call.DB] for functions that know only a context, as those given to [Plain]. Outside of an
+// MCP call it returns a database on which every operation fails with a sentence that says so.
 func DB(ctx context.Context) *gorm.DB {
 	if c := CallFromContext(ctx); c != nil {
 		return c.DB().WithContext(ctx)
@@ -85,8 +85,8 @@ func DB(ctx context.Context) *gorm.DB {
 	return noDatabase().WithContext(ctx)
 }
 
-// poolOf is what tells the databases of two handles apart: handles of one *sql.DB are one
-// database, whatever sessions, transactions and prepared statements lie in between.
+// poolOf is what tells the databases of two handles apart: handles of one *sql.DB are one database,
+// whatever sessions, transactions and prepared statements lie in between.
 func poolOf(db *gorm.DB) any {
 	if pool, err := db.DB(); err == nil && pool != nil {
 		return pool

@@ -11,8 +11,8 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
-// Definition is what a step's Describe sees and may change while a spec is
-// being added: the arguments and the output of the tool in the making.
+// Definition is what a step's Describe sees and may change while a spec is being added: the
+// arguments and the output of the tool in the making.
 type Definition struct {
 	// Name is the full name, group prefixes included.
 	Name string
@@ -24,8 +24,8 @@ type Definition struct {
 	Result reflect.Type
 	// Idempotent says whether the spec is annotated so.
 	Idempotent bool
-	// Func is the middleware of the step being described. Describe may set it
-	// to one built for this spec alone.
+	// Func is the middleware of the step being described. Describe may set it to one built for this
+	// spec alone.
 	Func echo.MiddlewareFunc
 
 	parts   []binding.Part
@@ -46,9 +46,8 @@ type Definition struct {
 // returns, unless the query says itself what it selects, or a row permission needs whole rows.
 func (d *Definition) SelectColumns(names func(*Call) []string) { d.columns = names }
 
-// Set shares a value with the steps that are described after this one, in the
-// order of the chain: paginate uses what order has compiled. Keys follow the
-// rule of context.WithValue.
+// Set shares a value with the steps that are described after this one, in the order of the chain:
+// paginate uses what order has compiled. Keys follow the rule of context.WithValue.
 func (d *Definition) Set(key, value any) {
 	if d.shared == nil {
 		d.shared = map[any]any{}
@@ -62,9 +61,8 @@ func (d *Definition) Get(key any) any { return d.shared[key] }
 // Server is the server that the spec is being added to.
 func (d *Definition) Server() *Server { return d.server }
 
-// AddArguments adds the fields of a struct to the tool's arguments. A step
-// reads the decoded struct with [Args]. A name that another part has claimed
-// makes Add fail.
+// AddArguments adds the fields of a struct to the tool's arguments. A step reads the decoded struct
+// with [Args]. A name that another part has claimed makes Add fail.
 func (d *Definition) AddArguments(p binding.Part) error {
 	for _, have := range d.parts {
 		if have.Type == p.Type {
@@ -75,9 +73,8 @@ func (d *Definition) AddArguments(p binding.Part) error {
 	return nil
 }
 
-// SetOutput replaces the schema of the result, or of one item of a list, by
-// that of another Go type. A pointer stands for what it points to, but for an
-// item of a list, which may be null.
+// SetOutput replaces the schema of the result, or of one item of a list, by that of another Go
+// type. A pointer stands for what it points to, but for an item of a list, which may be null.
 func (d *Definition) SetOutput(t reflect.Type) error {
 	if t.Kind() == reflect.Pointer && d.Kind != KindSelector {
 		t = t.Elem()
@@ -90,8 +87,8 @@ func (d *Definition) SetOutput(t reflect.Type) error {
 	return nil
 }
 
-// WrapOutput changes the whole output schema, for a step that puts the result
-// into an envelope. It runs after every step has been described.
+// WrapOutput changes the whole output schema, for a step that puts the result into an envelope. It
+// runs after every step has been described.
 func (d *Definition) WrapOutput(wrap func(*jsonschema.Schema) *jsonschema.Schema) {
 	d.wraps = append(d.wraps, wrap)
 }

@@ -12,14 +12,14 @@ import (
 //
 //	db.Use(mcpecho.JoinTransactions())
 //
-// Whatever such a store does with the context of a call ([Call.Ctx], or one that descends from
-// it) while [Call.Transaction] has one open on the same *sql.DB is part of that transaction. Its
-// Begin and Transaction are savepoints then; one that is neither committed nor rolled back fails
-// the call. Without a call, or without an open transaction, nothing changes.
+// Whatever such a store does with the context of a call ([Call.Ctx], or one that descends from it)
+// while [Call.Transaction] has one open on the same *sql.DB is part of that transaction. Its Begin
+// and Transaction are savepoints then; one that is neither committed nor rolled back fails the
+// call. Without a call, or without an open transaction, nothing changes.
 //
-// It has to be used right after [gorm.Open]: handles that were derived before do not know it all.
-// A gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of
-// the same database stay outside of the transaction.
+// It has to be used right after [gorm.Open]: handles that were derived before do not know it all. A
+// gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of the
+// same database stay outside of the transaction.
 func JoinTransactions() gorm.Plugin { return joinTransactions{} }
 
 // joinTransactions keeps nothing: dbresolver initializes the plugins of a handle again for each

@@ -26,8 +26,8 @@ func (sender) Begin() (driver.Tx, error) { return nil, driver.ErrSkip }
 
 func (sender) Close() error { return nil }
 
-// statement makes the *sql.Stmt for one that a session has prepared, nil when its text cannot be read.
-// Who calls it is inside of [connection.enter].
+// statement makes the *sql.Stmt for one that a session has prepared, nil when its text cannot be
+// read. Who calls it is inside of [connection.enter].
 func (c *connection) statement(ctx context.Context, prepared *sql.Stmt) *sql.Stmt {
 	query := reflect.ValueOf(prepared).Elem().FieldByName("query") // package sql does not give it away
 	if query.Kind() != reflect.String {

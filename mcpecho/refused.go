@@ -15,8 +15,7 @@ import (
 	"github.com/mcpecho/kit/internal/dberror"
 )
 
-// busyRetry is when a call that met a lock may be repeated: most are held for
-// less than that.
+// busyRetry is when a call that met a lock may be repeated: most are held for less than that.
 const busyRetry = 250 * time.Millisecond
 
 const (
@@ -25,9 +24,8 @@ const (
 	sayValue     = "the database refused a value: it is out of range, too long or of the wrong form"
 )
 
-// refusedByDatabase is the answer to what a database refused, false when the
-// error is of another kind. db, which may be nil, translates errors of drivers
-// that are not known here.
+// refusedByDatabase is the answer to what a database refused, false when the error is of another
+// kind. db, which may be nil, translates errors of drivers that are not known here.
 func refusedByDatabase(err error, db *gorm.DB) (failure, bool) {
 	for _, d := range dberror.All(err) {
 		f := failure{typ: TypeConflict, message: sayConflict, refused: d}
@@ -89,8 +87,8 @@ func (c *Call) named(f failure) failure {
 	return f
 }
 
-// argumentsOf finds the arguments of the call that a database means. The
-// names of columns that are no arguments are not told.
+// argumentsOf finds the arguments of the call that a database means. The names of columns that are
+// no arguments are not told.
 func (c *Call) argumentsOf(d *dberror.Error) (names []string) {
 	models := c.entry.models
 	columns := d.Columns
@@ -164,8 +162,8 @@ func isColumn(t reflect.Type) bool {
 	return true
 }
 
-// columnsOf are the columns of a key of which the database says only the name.
-// An unnamed one has the name of its first column.
+// columnsOf are the columns of a key of which the database says only the name. An unnamed one has
+// the name of its first column.
 func (c *Call) columnsOf(d *dberror.Error, models []*schema.Schema) []string {
 	for _, m := range models {
 		if d.Table != "" && m.Table != d.Table {
@@ -195,8 +193,8 @@ func (c *Call) columnsOf(d *dberror.Error, models []*schema.Schema) []string {
 	return []string{d.Constraint}
 }
 
-// argumentOf is the argument of a column: the one of its name, or the one
-// that a model gives the column, "" when there is none.
+// argumentOf is the argument of a column: the one of its name, or the one that a model gives the
+// column, "" when there is none.
 func (c *Call) argumentOf(column string, models []*schema.Schema) string {
 	names := c.entry.args.Names()
 	if slices.Contains(names, column) {

@@ -261,7 +261,8 @@ func TestAQueryThatRanOutOfTimeIsATimeoutOnEveryDatabase(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		b := setupOn(t, db, func(c *mcpecho.Config) { c.CallTimeout = 50 * time.Millisecond })
 		sleep := map[string]string{"postgres": "SELECT pg_sleep(5)", "mysql": "SELECT SLEEP(5)",
-			// A row at a time, because go-sqlite3 loses an interrupt that comes before the first step.
+			// A row at a time, because go-sqlite3 loses an interrupt that comes before the first
+			// step.
 			"sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n"}[db.Name()]
 		b.srv.Add(mcpecho.Service("sleep", func(c *mcpecho.Call, _ none) (string, error) {
 			var s string

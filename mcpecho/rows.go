@@ -14,8 +14,8 @@ import (
 	"github.com/mcpecho/kit/internal/narrow"
 )
 
-// rowRule is what one step says about the rows of one type: which of them a call can see, or a check
-// of each. It holds for the call and for every call inside it.
+// rowRule is what one step says about the rows of one type: which of them a call can see, or a
+// check of each. It holds for the call and for every call inside it.
 type rowRule struct {
 	row    reflect.Type // nil: every type
 	table  string       // of row
@@ -25,10 +25,10 @@ type rowRule struct {
 }
 
 // Narrow limits the rows of one type that calls of the spec can see, and calls inside them: the
-// queries of selectors, their counts and pages, the suggestions of [CompleteColumn], and whatever is
-// looked up through [Call.Narrowed]. It is the work of a narrowing step. narrow adds conditions with
-// Where, Not and Or; they are required in addition to all others. row is a gorm model; nil means
-// every table.
+// queries of selectors, their counts and pages, the suggestions of [CompleteColumn], and whatever
+// is looked up through [Call.Narrowed]. It is the work of a narrowing step. narrow adds conditions
+// with Where, Not and Or; they are required in addition to all others. row is a gorm model; nil
+// means every table.
 func (d *Definition) Narrow(row reflect.Type, narrow func(c *Call, db *gorm.DB) *gorm.DB) error {
 	rule := rowRule{row: row, narrow: narrow}
 	if row != nil {
@@ -49,8 +49,9 @@ var errBeforeFetch = errors.New("it looks at rows, so its place is after the ste
 // that a service gives to [Call.CheckRow]. It is the work of a step of [StageRows], whose Func it
 // sets. An error of check refuses the whole call.
 //
-// A step that is listed on the spec itself must do its work: rows of another type make Add fail, and
-// a service that succeeds without a checked row fails. An inherited one checks the rows that come by.
+// A step that is listed on the spec itself must do its work: rows of another type make Add fail,
+// and a service that succeeds without a checked row fails. An inherited one checks the rows that
+// come by.
 func (d *Definition) PermitRows(row reflect.Type, check func(c *Call, row any) error) error {
 	if !d.fetched {
 		return errBeforeFetch
@@ -99,11 +100,12 @@ func (c *Call) rules() []rowRule {
 
 var errUnread = errors.New("mcpecho: it cannot be told which rows the query is about, and rows are narrowed: begin it with db.Model")
 
-// Narrowed applies the narrowings of the call to a query of your own, for services that look up what
-// they change. Which of them hold is decided when a statement runs, by its model and table; one of
-// which that cannot be told fails, and so does an upsert. What is returned can be used for several
-// statements, but gorm drops the narrowing where it begins anew (Begin and Transaction, a Session
-// with NewDB, its generics): a statement fails then. Joined and preloaded tables are not covered.
+// Narrowed applies the narrowings of the call to a query of your own, for services that look up
+// what they change. Which of them hold is decided when a statement runs, by its model and table;
+// one of which that cannot be told fails, and so does an upsert. What is returned can be used for
+// several statements, but gorm drops the narrowing where it begins anew (Begin and Transaction, a
+// Session with NewDB, its generics): a statement fails then. Joined and preloaded tables are not
+// covered.
 func (c *Call) Narrowed(query *gorm.DB) *gorm.DB {
 	narrowed := c.narrowed(query)
 	if narrowed != query && narrowed.Error == nil {
@@ -170,8 +172,8 @@ func (r rowRule) is(about narrow.About) bool {
 }
 
 // CheckRow runs the row permissions of the call on what a service has looked up itself: a row, a
-// pointer to one, or a list of them. Rows of a type that no step permits or refuses pass; what is no
-// row is an error.
+// pointer to one, or a list of them. Rows of a type that no step permits or refuses pass; what is
+// no row is an error.
 func (c *Call) CheckRow(row any) error { return c.checkRows(c.rules(), row) }
 
 func (c *Call) checkRows(rules []rowRule, fetched any) error {

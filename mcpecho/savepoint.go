@@ -13,8 +13,8 @@ import (
 	"gorm.io/gorm"
 )
 
-// connection is an open transaction, or a savepoint in one, as gorm sees it. It can begin, which
-// is a savepoint, and commit; gorm's own connection of a transaction can only commit.
+// connection is an open transaction, or a savepoint in one, as gorm sees it. It can begin, which is
+// a savepoint, and commit; gorm's own connection of a transaction can only commit.
 type connection struct {
 	gorm.Tx             // what statements run on; may keep prepared ones
 	raw     gorm.Tx     // the same without prepared statements, for SAVEPOINT and its kin
@@ -53,8 +53,8 @@ var (
 	errUndone   = errors.New("mcpecho: Rollback without a Begin of its own has ended the call's transaction: return an error instead")
 )
 
-// connect makes a connection of a transaction that gorm has begun. ctx is the context of the
-// whole transaction.
+// connect makes a connection of a transaction that gorm has begun. ctx is the context of the whole
+// transaction.
 func connect(ctx context.Context, tx *gorm.DB, pool any, hooks *hookList) (*connection, error) {
 	statements, ok := tx.Statement.ConnPool.(gorm.Tx)
 	if !ok {
@@ -350,8 +350,8 @@ func (s *openState) fail(err error) error {
 	return err
 }
 
-// finishedTx is a transaction that is over: package sql alone can make a statement of it that
-// fails with sql.ErrTxDone.
+// finishedTx is a transaction that is over: package sql alone can make a statement of it that fails
+// with sql.ErrTxDone.
 var finishedTx = sync.OnceValue(func() *sql.Tx {
 	db := sql.OpenDB(idle{})
 	defer db.Close()

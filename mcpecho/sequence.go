@@ -7,9 +7,8 @@ import (
 	"slices"
 )
 
-// Sequence is one tool in the making that runs several specs in order, each
-// with an input made from what came before, in one transaction if its chain
-// has a Transaction step:
+// Sequence is one tool in the making that runs several specs in order, each with an input made from
+// what came before, in one transaction if its chain has a Transaction step:
 //
 //	seq := mcpecho.NewSequence[CreateInput]("invoices.create_and_send")
 //	created := mcpecho.Then[Invoice](seq, create, func(_ *mcpecho.Call, in CreateInput) CreateInput { return in })
@@ -18,11 +17,10 @@ import (
 //	})
 //	srv.Add(mcpecho.Finish(seq, sent, mcpecho.Describe("Create an invoice and send it.")))
 //
-// The permission and rate limit steps of every spec guard the whole tool. Each
-// spec then runs as a call inside it, with the steps of the server and of the
-// sequence's group as well as its own, except that limits are charged once.
-// What the sequence narrows and checks holds in every spec of it. A spec that
-// fails ends the sequence, and the error names it as failedStep.
+// The permission and rate limit steps of every spec guard the whole tool. Each spec then runs as a
+// call inside it, with the steps of the server and of the sequence's group as well as its own,
+// except that limits are charged once. What the sequence narrows and checks holds in every spec of
+// it. A spec that fails ends the sequence, and the error names it as failedStep.
 type Sequence[In any] struct {
 	name  string
 	links []*link
@@ -43,8 +41,8 @@ func NewSequence[In any](name string) *Sequence[In] { return &Sequence[In]{name:
 // Outcome is the place of one step's result.
 type Outcome[Out any] struct{ link *link }
 
-// In returns the result in a call, once its step has run; it panics before,
-// which the order of [Then] makes a mistake of the program.
+// In returns the result in a call, once its step has run; it panics before, which the order of
+// [Then] makes a mistake of the program.
 func (o Outcome[Out]) In(c *Call) Out {
 	v, ok := c.answer.outcomes[o.link].(Out)
 	if !ok {
@@ -53,12 +51,11 @@ func (o Outcome[Out]) In(c *Call) Out {
 	return v
 }
 
-// Then adds a spec to a sequence. input makes its arguments from those of the
-// sequence and from earlier outcomes; a field that it leaves zero, at whatever
-// depth, is absent unless it is required or has a default: see
-// [binding.Args.Encode]. Out is what the spec results in: the
-// Out of a service, the Row of a retrieve, the []Row of a selector; a type
-// that is not the spec's is refused at Add.
+// Then adds a spec to a sequence. input makes its arguments from those of the sequence and from
+// earlier outcomes; a field that it leaves zero, at whatever depth, is absent unless it is required
+// or has a default: see [binding.Args.Encode]. Out is what the spec results in: the Out of a
+// service, the Row of a retrieve, the []Row of a selector; a type that is not the spec's is refused
+// at Add.
 func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, in In) Arg) Outcome[Out] {
 	if seq == nil {
 		panic("mcpecho: Then needs a sequence: make one with NewSequence")
@@ -74,8 +71,8 @@ func Then[Out, In, Arg any](seq *Sequence[In], spec *Spec, input func(c *Call, i
 	return Outcome[Out]{l}
 }
 
-// Finish ends a sequence: result, one of its outcomes, is what the tool
-// answers with. The tool is annotated read-only when every spec in it is.
+// Finish ends a sequence: result, one of its outcomes, is what the tool answers with. The tool is
+// annotated read-only when every spec in it is.
 func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option) *Spec {
 	if seq == nil {
 		panic("mcpecho: Finish needs a sequence: make one with NewSequence")
@@ -100,8 +97,8 @@ func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option)
 	return s
 }
 
-// compileLinks compiles the specs of a sequence and returns the steps that
-// guard them, to be steps of the whole.
+// compileLinks compiles the specs of a sequence and returns the steps that guard them, to be steps
+// of the whole.
 func (t *entry) compileLinks() (guards []Step, readOnly bool, err error) {
 	t.links = map[*link]*entry{}
 	readOnly = len(t.spec.links) > 0
@@ -185,8 +182,7 @@ func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) erro
 	return done(inner)
 }
 
-// stepFailure names the spec of a sequence that failed. Its cause decides what
-// the client sees.
+// stepFailure names the spec of a sequence that failed. Its cause decides what the client sees.
 type stepFailure struct {
 	error
 	step string

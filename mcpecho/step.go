@@ -59,40 +59,36 @@ func (k Kind) String() string {
 	return "spec"
 }
 
-// Step is one named middleware of a chain. Package middleware has the
-// ready-made ones; [Named] makes any Echo middleware a step. A Step is a
-// value: the same one may be used by any number of specs, groups and servers.
+// Step is one named middleware of a chain. Package middleware has the ready-made ones; [Named]
+// makes any Echo middleware a step. A Step is a value: the same one may be used by any number of
+// specs, groups and servers.
 //
 // A Step is also an [Option], so it is listed among the options of a spec.
 type Step struct {
-	// Name identifies the step in the printed chain and in [Before], [After],
-	// [Replace] and [Without]. Required.
+	// Name identifies the step in the printed chain and in [Before], [After], [Replace] and
+	// [Without]. Required.
 	Name string
 
 	// Stage is the step's place. Default: [StageUser].
 	Stage Stage
 
-	// Func is the middleware. Required, unless Describe sets
-	// [Definition.Func].
+	// Func is the middleware. Required, unless Describe sets [Definition.Func].
 	Func echo.MiddlewareFunc
 
-	// Describe, if set, runs once when a spec with this step is added. It may
-	// add arguments to the tool, change its output schema, or build a Func for
-	// this one spec. Its error makes Add fail.
+	// Describe, if set, runs once when a spec with this step is added. It may add arguments to the
+	// tool, change its output schema, or build a Func for this one spec. Its error makes Add fail.
 	Describe func(*Definition) error
 
-	// Kinds are the kinds of spec the step serves. Default: all. A chain
-	// leaves out an inherited step that does not serve its spec; listing such
-	// a step on the spec itself is an error.
+	// Kinds are the kinds of spec the step serves. Default: all. A chain leaves out an inherited
+	// step that does not serve its spec; listing such a step on the spec itself is an error.
 	Kinds Kind
 
-	// Single marks a step of which a chain holds at most one: the one
-	// declared closest to the spec replaces those of the same name that it
-	// would inherit. Default: all steps of a name are kept.
+	// Single marks a step of which a chain holds at most one: the one declared closest to the spec
+	// replaces those of the same name that it would inherit. Default: all steps of a name are kept.
 	Single bool
 
-	// Note is a remark about the step's use, as the reason of a Public step.
-	// [Server.Fprint] prints it. Optional.
+	// Note is a remark about the step's use, as the reason of a Public step. [Server.Fprint] prints
+	// it. Optional.
 	Note string
 
 	// Native marks the steps of this module, which need no gate around their successor. Others
@@ -113,8 +109,8 @@ func (s Step) guards() bool { return s.decides() || s.Stage == StageRateLimit }
 // Named makes any Echo middleware a step of [StageUser] under a name. The middleware is used as it
 // is: what it writes to the response becomes the result when its status is 2xx, and an error
 // otherwise. It runs before the transaction step: when it fails after its successor has returned,
-// what a transaction has committed stays, and the error says so. One that decides who may call
-// is made by [Guard].
+// what a transaction has committed stays, and the error says so. One that decides who may call is
+// made by [Guard].
 //
 // A middleware that returns while its successor still runs, as Echo's deprecated Timeout does, ends
 // the context of the call and waits; what the client gets comes after that.

@@ -15,16 +15,16 @@ import (
 
 // Transaction runs fn in a database transaction: [Call.DB] is the transaction meanwhile. It has
 // three outcomes. It commits when fn returns nil, no middleware inside has reported an error
-// another way, and the call has neither run out of time nor lost its client. On everything else,
-// a panic and a COMMIT that the database refuses included, it rolls back. When the answer to
-// COMMIT does not come the outcome is unknown, and the error is a [ToolError] of type
+// another way, and the call has neither run out of time nor lost its client. On everything else, a
+// panic and a COMMIT that the database refuses included, it rolls back. When the answer to COMMIT
+// does not come the outcome is unknown, and the error is a [ToolError] of type
 // [TypeUnknownOutcome]. COMMIT itself is out of reach of the call's deadline and of a client that
 // leaves; it has [Config.CommitTimeout] of its own.
 //
 // db is the database to begin on; nil means [Call.DB]. Inside another transaction of the call on
 // the same database (the same *sql.DB, whatever handle names it) it is a savepoint, and opts are
-// those of the outer one. On another database it is a transaction of its own, which commits when
-// fn has ended; only what [Call.AfterCommit] has been given waits for the outermost.
+// those of the outer one. On another database it is a transaction of its own, which commits when fn
+// has ended; only what [Call.AfterCommit] has been given waits for the outermost.
 func (c *Call) Transaction(db *gorm.DB, fn func() error, opts ...*sql.TxOptions) error {
 	if db == nil {
 		db = c.database()
@@ -79,10 +79,10 @@ func (c *Call) InTransaction() bool {
 
 // AfterCommit runs fn once the outermost transaction has committed, whatever began it: for what
 // must not happen on a rollback (mails, messages). It is dropped when the transaction, or the
-// savepoint in which it was registered, is rolled back, and when the outcome of COMMIT is
-// unknown. Without a transaction it runs after the call has succeeded. Its context is not
-// cancelled when the client goes away and keeps the call's values. A panic in fn is logged and
-// does not change the reply.
+// savepoint in which it was registered, is rolled back, and when the outcome of COMMIT is unknown.
+// Without a transaction it runs after the call has succeeded. Its context is not cancelled when the
+// client goes away and keeps the call's values. A panic in fn is logged and does not change the
+// reply.
 func (c *Call) AfterCommit(fn func(context.Context)) {
 	c.hookList().add(fn, c.tx.open())
 }
@@ -127,8 +127,8 @@ func (c *Call) nest(ctx context.Context, db *gorm.DB, on *connection, fn func() 
 
 // begin runs fn in a transaction of its own.
 func (c *Call) begin(ctx context.Context, db *gorm.DB, fn func() error, opts []*sql.TxOptions) error {
-	// Drivers cancel COMMIT with the context of BEGIN. It is ended with that of the call, so that
-	// a deadline rolls back at once, until COMMIT is about to be sent.
+	// Drivers cancel COMMIT with the context of BEGIN. It is ended with that of the call, so that a
+	// deadline rolls back at once, until COMMIT is about to be sent.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	release := context.AfterFunc(ctx, cancel)
@@ -214,8 +214,8 @@ func (c *Call) inside(ctx context.Context, db *gorm.DB, conn *connection, fn fun
 
 // Settle makes the result of the call final: what a step or the handler has set or written instead
 // of the serialize step is encoded and checked like its result. A step that commits something calls
-// it after its successor and before it commits, so that nothing is committed whose result cannot
-// be sent. It fails when there is no result.
+// it after its successor and before it commits, so that nothing is committed whose result cannot be
+// sent. It fails when there is no result.
 func (c *Call) Settle() error {
 	switch {
 	case c.answer.finished():
@@ -238,8 +238,8 @@ func (c *Call) hasCommitted() {
 	}
 }
 
-// Committed says whether a transaction of the call, on whatever database, has been committed. A step
-// that runs its successor again asks it first: what was committed would be made twice.
+// Committed says whether a transaction of the call, on whatever database, has been committed. A
+// step that runs its successor again asks it first: what was committed would be made twice.
 func (c *Call) Committed() bool { return c.committed.Load() }
 
 // runAfterCommit runs what waits for a commit, and what that registers.
@@ -250,8 +250,8 @@ func (c *Call) runAfterCommit() {
 	}
 }
 
-// runHooks runs functions in the order of their registration. The change has been made: neither
-// a client that left nor a failing function undoes it.
+// runHooks runs functions in the order of their registration. The change has been made: neither a
+// client that left nor a failing function undoes it.
 func (c *Call) runHooks(hooks []hook) {
 	// Whatever they do to the call, its outcome is settled.
 	answer, rewind := c.answer, c.capture.Mark()

@@ -12,9 +12,9 @@ import (
 )
 
 // A transaction has one connection. Statements of it run one after the other, whoever sends them:
-// two at once tear the drivers of PostgreSQL and MySQL apart. And some errors end the transaction on
-// the server, which would then keep what comes after; not all of them can be seen from here, so the
-// server is asked.
+// two at once tear the drivers of PostgreSQL and MySQL apart. And some errors end the transaction
+// on the server, which would then keep what comes after; not all of them can be seen from here, so
+// the server is asked.
 
 // rowsWait is how long a statement waits for the rows of another one to be read.
 const rowsWait = time.Second
@@ -27,8 +27,8 @@ var (
 	errByHand = errors.New("mcpecho: a statement that begins or ends a transaction inside of the call's: use Begin, Commit and Rollback of c.DB()")
 )
 
-// enter waits until the connection is free and says whether the transaction is still there. Who gets
-// nil has to leave.
+// enter waits until the connection is free and says whether the transaction is still there. Who
+// gets nil has to leave.
 func (c *connection) enter(ctx context.Context, query string) error {
 	s := c.state
 	until := time.Now().Add(rowsWait)

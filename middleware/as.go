@@ -12,20 +12,18 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// As is a step of [mcpecho.StageSerialize] that shows the rows of a selector
-// or retrieve as Out, a struct whose fields are some of the model's. Only
-// their columns are fetched. Out
-// becomes the tool's output schema.
+// As is a step of [mcpecho.StageSerialize] that shows the rows of a selector or retrieve as Out, a
+// struct whose fields are some of the model's. Only their columns are fetched. Out becomes the
+// tool's output schema.
 //
-// A field of Out is filled from the model's field whose column or JSON name is
-// its JSON name, or else from the one of the same Go name; the types must be
-// assignable. A row permission sees whole rows all the same. A field without a match, a nested struct and an embedded one
-// make Add fail: map them with [Serialize]. A query with a SELECT, DISTINCT,
-// OMIT or GROUP BY of its own keeps its columns. The hooks of the model see
-// rows with only some fields set.
+// A field of Out is filled from the model's field whose column or JSON name is its JSON name, or
+// else from the one of the same Go name; the types must be assignable. A row permission sees whole
+// rows all the same. A field without a match, a nested struct and an embedded one make Add fail:
+// map them with [Serialize]. A query with a SELECT, DISTINCT, OMIT or GROUP BY of its own keeps its
+// columns. The hooks of the model see rows with only some fields set.
 //
-// A chain holds one serialize step: this one takes the place of the core's.
-// What does not fit the model is found at Add.
+// A chain holds one serialize step: this one takes the place of the core's. What does not fit the
+// model is found at Add.
 func As[Out any]() mcpecho.Step {
 	return mcpecho.Step{
 		Name: "serialize", Stage: mcpecho.StageSerialize, Native: native.Step(), Single: true,
@@ -92,9 +90,9 @@ func newProjection(row *schema.Schema, out reflect.Type) (*projection, error) {
 	return p, nil
 }
 
-// source finds the field of a model, read from a column, for a field of Out: the one whose column or
-// JSON name is its JSON name, or else the only one of its Go name. Embedded structs may bring a Go
-// name twice.
+// source finds the field of a model, read from a column, for a field of Out: the one whose column
+// or JSON name is its JSON name, or else the only one of its Go name. Embedded structs may bring a
+// Go name twice.
 func source(row *schema.Schema, goName, jsonName string) (*schema.Field, error) {
 	find := func(matches func(*schema.Field) bool) (found []*schema.Field) {
 		for _, f := range row.Fields {

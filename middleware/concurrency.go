@@ -18,27 +18,25 @@ type ConcurrencyConfig struct {
 	Skipper Skipper
 	// Max is how many calls of one key may run at once. Required.
 	Max int
-	// Key names who or what a call is counted for; see [RateLimitConfig].
-	// Default: [ByPrincipal].
+	// Key names who or what a call is counted for; see [RateLimitConfig]. Default: [ByPrincipal].
 	Key func(c *mcpecho.Call) string
-	// RetryAfter is when a refused caller is told to come back: how long a call
-	// usually takes. Default: 1 s.
+	// RetryAfter is when a refused caller is told to come back: how long a call usually takes.
+	// Default: 1 s.
 	RetryAfter time.Duration
 }
 
-// Concurrency is a step of [mcpecho.StageRateLimit] that lets at most n calls
-// of each caller run at once, counted in this process. One more is refused
-// with an error of type rate_limited; it does not wait. A call counts until
-// everything after the step has ended, with a panic too.
+// Concurrency is a step of [mcpecho.StageRateLimit] that lets at most n calls of each caller run at
+// once, counted in this process. One more is refused with an error of type rate_limited; it does
+// not wait. A call counts until everything after the step has ended, with a panic too.
 //
-// One Step value is one limit, whatever it is given to; a chain may hold
-// several. It panics unless n is positive.
+// One Step value is one limit, whatever it is given to; a chain may hold several. It panics unless
+// n is positive.
 func Concurrency(n int) mcpecho.Step {
 	return ConcurrencyWithConfig(ConcurrencyConfig{Max: n})
 }
 
-// ConcurrencyWithConfig is [Concurrency] with a configuration. It panics when
-// that is wrong; [ConcurrencyConfig.ToStep] returns the error.
+// ConcurrencyWithConfig is [Concurrency] with a configuration. It panics when that is wrong;
+// [ConcurrencyConfig.ToStep] returns the error.
 func ConcurrencyWithConfig(cfg ConcurrencyConfig) mcpecho.Step {
 	return must(cfg.ToStep())
 }
@@ -72,8 +70,8 @@ func (cfg ConcurrencyConfig) ToStep() (mcpecho.Step, error) {
 	}, nil
 }
 
-// running counts calls by key. A key without calls is not held, so there are
-// never more keys than requests.
+// running counts calls by key. A key without calls is not held, so there are never more keys than
+// requests.
 type running struct {
 	max   int
 	mu    sync.Mutex

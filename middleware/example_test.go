@@ -123,8 +123,8 @@ func ExampleTransaction() {
 	// rows: 4
 }
 
-// A selector returns a query; filter, order and paginate rewrite it, and As
-// says which columns are shown.
+// A selector returns a query; filter, order and paginate rewrite it, and As says which columns are
+// shown.
 func ExampleFilter() {
 	type InvoiceFilter struct {
 		Sent      *bool  `json:"sent" doc:"Only invoices that were sent, or were not."`

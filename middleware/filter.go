@@ -11,10 +11,10 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Filter is a step of [mcpecho.StageFilter] that adds the fields of F to a
-// selector's arguments and narrows its query by those that a caller gives.
-// Package filters has the form of F. A field that does not fit the selector's
-// rows makes Add fail. A chain may hold several, each with an F of its own.
+// Filter is a step of [mcpecho.StageFilter] that adds the fields of F to a selector's arguments and
+// narrows its query by those that a caller gives. Package filters has the form of F. A field that
+// does not fit the selector's rows makes Add fail. A chain may hold several, each with an F of its
+// own.
 //
 //	type InvoiceFilter struct {
 //		Sent      *bool  `json:"sent"`

@@ -16,30 +16,28 @@ import (
 
 // PaginateConfig configures [PaginateWithConfig].
 type PaginateConfig struct {
-	// Limit is the number of rows of a page when the caller names none.
-	// Default: 20, or MaxLimit when that is less.
+	// Limit is the number of rows of a page when the caller names none. Default: 20, or MaxLimit
+	// when that is less.
 	Limit int
-	// MaxLimit is the most rows of a page: a caller who asks for more gets this
-	// many. Default: 100, or Limit when that is more.
+	// MaxLimit is the most rows of a page: a caller who asks for more gets this many. Default: 100,
+	// or Limit when that is more.
 	MaxLimit int
-	// Keyset continues after the last row by a sealed cursor instead of
-	// counting pages. It costs neither a COUNT nor an OFFSET. A query whose rows
-	// a cursor cannot tell apart fails: groups, DISTINCT without the primary key,
-	// a join that repeats rows; see package paginate. The selector's own
-	// ORDER BY is then replaced by that of the [Order] step before it, by the
-	// primary key without one. Cursors belong to their caller, tool and
-	// arguments, and are sealed with [mcpecho.Config.Keys]. Default: false.
+	// Keyset continues after the last row by a sealed cursor instead of counting pages. It costs
+	// neither a COUNT nor an OFFSET. A query whose rows a cursor cannot tell apart fails: groups,
+	// DISTINCT without the primary key, a join that repeats rows; see package paginate. The
+	// selector's own ORDER BY is then replaced by that of the [Order] step before it, by the
+	// primary key without one. Cursors belong to their caller, tool and arguments, and are sealed
+	// with [mcpecho.Config.Keys]. Default: false.
 	Keyset bool
 }
 
-// Paginate is a step of [mcpecho.StagePaginate] that cuts a selector's list
-// into numbered pages of limit rows. It adds the arguments "page" and "limit"
-// and puts the rows into an envelope with items, page, limit, total,
-// totalPages and hasNext. A caller may ask for up to 100 rows, or limit when
-// that is more.
+// Paginate is a step of [mcpecho.StagePaginate] that cuts a selector's list into numbered pages of
+// limit rows. It adds the arguments "page" and "limit" and puts the rows into an envelope with
+// items, page, limit, total, totalPages and hasNext. A caller may ask for up to 100 rows, or limit
+// when that is more.
 //
-// A chain holds one: that of the spec replaces an inherited one. It panics
-// unless limit is positive.
+// A chain holds one: that of the spec replaces an inherited one. It panics unless limit is
+// positive.
 func Paginate(limit int) mcpecho.Step {
 	if limit <= 0 {
 		panic(fmt.Sprintf("middleware: paginate limit %d must be positive", limit))
@@ -47,8 +45,8 @@ func Paginate(limit int) mcpecho.Step {
 	return PaginateWithConfig(PaginateConfig{Limit: limit})
 }
 
-// PaginateWithConfig is [Paginate] with a configuration. It panics when that
-// is wrong; [PaginateConfig.ToStep] returns the error.
+// PaginateWithConfig is [Paginate] with a configuration. It panics when that is wrong;
+// [PaginateConfig.ToStep] returns the error.
 func PaginateWithConfig(cfg PaginateConfig) mcpecho.Step {
 	return must(cfg.ToStep())
 }
@@ -126,8 +124,8 @@ func turnPage(c *mcpecho.Call, p *paginate.Paginator, in any, walk paginate.Walk
 	return nil
 }
 
-// otherArguments are those that choose the rows of a walk, as sent: all but
-// the place in it and the size of the page.
+// otherArguments are those that choose the rows of a walk, as sent: all but the place in it and the
+// size of the page.
 func otherArguments(raw []byte) (map[string]jsontext.Value, error) {
 	others := map[string]jsontext.Value{}
 	if len(raw) == 0 {

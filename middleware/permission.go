@@ -9,15 +9,14 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Permission decides about one call: nil permits it, an error refuses it. The
-// step [Permit] asks it and says what clients see of the error. Permissions are
-// asked at any time and in any number, so they should change nothing.
+// Permission decides about one call: nil permits it, an error refuses it. The step [Permit] asks it
+// and says what clients see of the error. Permissions are asked at any time and in any number, so
+// they should change nothing.
 type Permission func(c *mcpecho.Call) error
 
-// ErrDenied is wrapped by a denial: "no", as opposed to the failure to find
-// out. Only [Not] tells the two apart. A [mcpecho.Error] or [echo.HTTPError]
-// with status 401 or 403 is a denial too, and so is a [mcpecho.ToolError] of
-// type forbidden.
+// ErrDenied is wrapped by a denial: "no", as opposed to the failure to find out. Only [Not] tells
+// the two apart. A [mcpecho.Error] or [echo.HTTPError] with status 401 or 403 is a denial too, and
+// so is a [mcpecho.ToolError] of type forbidden.
 var ErrDenied = errors.New("middleware: not permitted")
 
 // HasScopes permits who has all the scopes. It panics without any.
@@ -27,9 +26,9 @@ func HasScopes(scopes ...string) Permission { return newScopes(scopes, false).pe
 // any.
 func HasAnyScope(scopes ...string) Permission { return newScopes(scopes, true).permit }
 
-// And permits what all of the permissions permit. The first denial decides,
-// except that the scopes which an authenticated caller lacks are gathered from
-// all of them, so that one challenge names them. It panics without any.
+// And permits what all of the permissions permit. The first denial decides, except that the scopes
+// which an authenticated caller lacks are gathered from all of them, so that one challenge names
+// them. It panics without any.
 func And(permissions ...Permission) Permission {
 	permissions = checkPermissions("And", permissions)
 	return func(c *mcpecho.Call) error {
@@ -52,10 +51,9 @@ func And(permissions ...Permission) Permission {
 	}
 }
 
-// Or permits what one of the permissions permits, asked in order. When none
-// does, the answer is the first error that is no denial, or else a challenge for
-// the scopes of the first permission that scopes would satisfy, or else the
-// first denial. It panics without any.
+// Or permits what one of the permissions permits, asked in order. When none does, the answer is the
+// first error that is no denial, or else a challenge for the scopes of the first permission that
+// scopes would satisfy, or else the first denial. It panics without any.
 func Or(permissions ...Permission) Permission {
 	permissions = checkPermissions("Or", permissions)
 	return func(c *mcpecho.Call) error {
@@ -76,10 +74,9 @@ func Or(permissions ...Permission) Permission {
 	}
 }
 
-// Not permits what the permission denies. An error that is no denial refuses
-// as well: what could not be found out must not let anyone in. So the
-// application's own permissions must wrap [ErrDenied] to be turned around. It
-// panics without a permission.
+// Not permits what the permission denies. An error that is no denial refuses as well: what could
+// not be found out must not let anyone in. So the application's own permissions must wrap
+// [ErrDenied] to be turned around. It panics without a permission.
 func Not(permission Permission) Permission {
 	permit := checkPermissions("Not", []Permission{permission})[0]
 	return func(c *mcpecho.Call) error {

@@ -12,14 +12,13 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Permit is a step of [mcpecho.StagePermissions] that lets a call pass when
-// the permission returns nil. A refusal is a tool result with isError of type
-// forbidden, "not permitted", with the cause only in the log. What a model may
-// read, return as [mcpecho.Errorf]; what hides that something exists, as
-// [gorm.io/gorm.ErrRecordNotFound]: both are answered as they are from a
-// handler, and so are a [mcpecho.Error] and an [echo.HTTPError] with status 401
-// or 403. A denial by [HasScopes] is answered as that of [Scopes]. The
-// arguments are not decoded yet: what depends on them belongs into the handler.
+// Permit is a step of [mcpecho.StagePermissions] that lets a call pass when the permission returns
+// nil. A refusal is a tool result with isError of type forbidden, "not permitted", with the cause
+// only in the log. What a model may read, return as [mcpecho.Errorf]; what hides that something
+// exists, as [gorm.io/gorm.ErrRecordNotFound]: both are answered as they are from a handler, and so
+// are a [mcpecho.Error] and an [echo.HTTPError] with status 401 or 403. A denial by [HasScopes] is
+// answered as that of [Scopes]. The arguments are not decoded yet: what depends on them belongs
+// into the handler.
 //
 //	mw.Permit(mw.Or(mw.HasScopes("invoices:read"), worksHere))
 func Permit(permit Permission) mcpecho.Step {
@@ -61,8 +60,8 @@ func (all *chainScopes) refuse(ec echo.Context, p *mcpecho.Principal, cause erro
 	return notPermitted(cause)
 }
 
-// notPermitted is what the caller is told of a refusal: the cause, when it was
-// written for clients, and else no more than that it is one.
+// notPermitted is what the caller is told of a refusal: the cause, when it was written for clients,
+// and else no more than that it is one.
 func notPermitted(cause error) error {
 	var protocol *mcpecho.Error
 	var told *mcpecho.ToolError

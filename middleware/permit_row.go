@@ -8,9 +8,10 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// PermitRow is a step of [mcpecho.StageRows] that decides about single rows, after they were fetched
-// and before any of them is sent: an error of permit refuses the whole call. It sees whole rows,
-// also where As shows less. For a list use [Narrow], which leaves out what the caller may not see.
+// PermitRow is a step of [mcpecho.StageRows] that decides about single rows, after they were
+// fetched and before any of them is sent: an error of permit refuses the whole call. It sees whole
+// rows, also where As shows less. For a list use [Narrow], which leaves out what the caller may not
+// see.
 //
 //	mw.PermitRow(func(c *mcpecho.Call, inv Invoice) error {
 //		if inv.Owner != c.Principal().Subject { // behind Scopes nobody is anonymous

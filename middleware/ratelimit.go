@@ -21,58 +21,51 @@ import (
 type RateLimitConfig struct {
 	// Skipper lets a call pass uncounted. Optional.
 	Skipper Skipper
-	// Rate is the sustained number of calls per second, below 1 for less than
-	// one. Required, unless Policy is set.
+	// Rate is the sustained number of calls per second, below 1 for less than one. Required, unless
+	// Policy is set.
 	Rate rate.Limit
-	// Burst is how many calls a rested caller may make at once. Default: Rate
-	// rounded up, at least 1.
+	// Burst is how many calls a rested caller may make at once. Default: Rate rounded up, at least
+	// 1.
 	Burst int
-	// Policy counts in another way than by the bucket of Rate and Burst, which
-	// must then be 0: [store.FixedWindow] or [store.SlidingWindow]. Optional.
+	// Policy counts in another way than by the bucket of Rate and Burst, which must then be 0:
+	// [store.FixedWindow] or [store.SlidingWindow]. Optional.
 	Policy store.Policy
-	// Key names who or what a call is counted for: [ByPrincipal], [ByTool],
-	// [ByPrincipalAndTool], or a function of the application, as one that reads
-	// the tenant from the principal's claims. Calls with the same key are
-	// counted together. Default: ByPrincipal.
+	// Key names who or what a call is counted for: [ByPrincipal], [ByTool], [ByPrincipalAndTool],
+	// or a function of the application, as one that reads the tenant from the principal's claims.
+	// Calls with the same key are counted together. Default: ByPrincipal.
 	Key func(c *mcpecho.Call) string
 
-	// Limiter counts for all replicas together. Default: a
-	// [store.MemoryLimiter] of the step's own, so that n replicas allow n times
-	// as much.
+	// Limiter counts for all replicas together. Default: a [store.MemoryLimiter] of the step's own,
+	// so that n replicas allow n times as much.
 	Limiter store.Limiter
-	// Name tells the counts of this limit from those of others in the same
-	// Limiter; steps of one name and policy draw on the same counts. Required
-	// with Limiter.
+	// Name tells the counts of this limit from those of others in the same Limiter; steps of one
+	// name and policy draw on the same counts. Required with Limiter.
 	Name string
-	// LimiterTimeout is how long a call waits for Limiter before that counts as
-	// down. A [store.MemoryLimiter] needs none. Default: 100 ms.
+	// LimiterTimeout is how long a call waits for Limiter before that counts as down. A
+	// [store.MemoryLimiter] needs none. Default: 100 ms.
 	LimiterTimeout time.Duration
-	// FailOpen lets calls pass uncounted while Limiter is down. Default: false,
-	// they are refused as rate_limited, to be tried again after a second. Either
-	// is logged, at most once a second.
+	// FailOpen lets calls pass uncounted while Limiter is down. Default: false, they are refused as
+	// rate_limited, to be tried again after a second. Either is logged, at most once a second.
 	FailOpen bool
 }
 
-// RateLimit is a step of [mcpecho.StageRateLimit] that bounds how many calls
-// per second each caller may make, by a token bucket in the memory of this
-// process. A call above the limit is refused with an error of type
-// rate_limited that says when to come back, and costs the caller nothing.
+// RateLimit is a step of [mcpecho.StageRateLimit] that bounds how many calls per second each caller
+// may make, by a token bucket in the memory of this process. A call above the limit is refused with
+// an error of type rate_limited that says when to come back, and costs the caller nothing.
 //
-// It runs after the permissions and before the arguments are decoded. Whoever
-// may not use a tool is not charged, bad arguments are; so are reads of and subscriptions to a
-// resource, prompts and completions whose chain has the step. A chain may hold
-// several limits: they are asked in order, and the first that refuses is the
-// last that is asked.
+// It runs after the permissions and before the arguments are decoded. Whoever may not use a tool is
+// not charged, bad arguments are; so are reads of and subscriptions to a resource, prompts and
+// completions whose chain has the step. A chain may hold several limits: they are asked in order,
+// and the first that refuses is the last that is asked.
 //
-// One Step value is one limit: all specs, groups and servers that it is given
-// to draw on the same counts. It panics unless perSecond is positive and
-// finite.
+// One Step value is one limit: all specs, groups and servers that it is given to draw on the same
+// counts. It panics unless perSecond is positive and finite.
 func RateLimit(perSecond float64) mcpecho.Step {
 	return RateLimitWithConfig(RateLimitConfig{Rate: rate.Limit(perSecond)})
 }
 
-// RateLimitWithConfig is [RateLimit] with a configuration. It panics when
-// that is wrong; [RateLimitConfig.ToStep] returns the error.
+// RateLimitWithConfig is [RateLimit] with a configuration. It panics when that is wrong;
+// [RateLimitConfig.ToStep] returns the error.
 func RateLimitWithConfig(cfg RateLimitConfig) mcpecho.Step {
 	return must(cfg.ToStep())
 }

@@ -91,8 +91,8 @@ func BenchmarkLimitedTool(b *testing.B) {
 	}
 }
 
-// The live heap of a server after so many distinct callers is that of the
-// 10,000 keys it remembers; their map grows once when keys come and go.
+// The live heap of a server after so many distinct callers is that of the 10,000 keys it remembers;
+// their map grows once when keys come and go.
 func BenchmarkDistinctCallersOfALimitedTool(b *testing.B) {
 	for _, limit := range limits {
 		for _, callers := range []int{10_000, 100_000} {

@@ -10,24 +10,23 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Scopes is a step of [mcpecho.StagePermissions] that lets a call pass when
-// its principal has all the scopes. It panics without any: an empty list would
-// permit everyone, for which there is [Public].
+// Scopes is a step of [mcpecho.StagePermissions] that lets a call pass when its principal has all
+// the scopes. It panics without any: an empty list would permit everyone, for which there is
+// [Public].
 //
-// An anonymous caller gets HTTP 401, one that lacks a scope 403. Both carry a
-// challenge with every scope that the chain needs, those of its other Scopes
-// and AnyScope steps included, so that a client asks its user once. That of a
-// 403 begins with the scopes of the token: a client that asks for exactly what
-// a challenge names would otherwise lose what it had. The error's data name
-// what the chain needs, as requiredScopes.
+// An anonymous caller gets HTTP 401, one that lacks a scope 403. Both carry a challenge with every
+// scope that the chain needs, those of its other Scopes and AnyScope steps included, so that a
+// client asks its user once. That of a 403 begins with the scopes of the token: a client that asks
+// for exactly what a challenge names would otherwise lose what it had. The error's data name what
+// the chain needs, as requiredScopes.
 // (specification 2026-07-28, basic/authorization, section Scope Challenge Handling)
 func Scopes(scopes ...string) mcpecho.Step {
 	needed := newScopes(scopes, false)
 	return permissionStep("scopes", needed.permit, needed)
 }
 
-// AnyScope is [Scopes] for which one of the scopes is enough. A challenge asks for the first, so name
-// the one that allows least first, as in AnyScope("invoices:read", "invoices:write").
+// AnyScope is [Scopes] for which one of the scopes is enough. A challenge asks for the first, so
+// name the one that allows least first, as in AnyScope("invoices:read", "invoices:write").
 func AnyScope(scopes ...string) mcpecho.Step {
 	needed := newScopes(scopes, true)
 	return permissionStep("anyscope", needed.permit, needed)
@@ -84,8 +83,8 @@ func (e *scopeError) Error() string {
 
 func (e *scopeError) Unwrap() error { return ErrDenied }
 
-// chainScopes are the scope steps of one chain. All of its permission steps
-// share them, so that the first denial can name what the others need.
+// chainScopes are the scope steps of one chain. All of its permission steps share them, so that the
+// first denial can name what the others need.
 type chainScopes struct{ steps []*neededScopes }
 
 type chainScopesKey struct{}
@@ -123,12 +122,11 @@ func (all *chainScopes) deny(ec echo.Context, p *mcpecho.Principal, cause *scope
 	}
 }
 
-// maxGranted bounds the scopes of a token that a challenge repeats, so that the
-// header stays small whatever the token holds.
+// maxGranted bounds the scopes of a token that a challenge repeats, so that the header stays small
+// whatever the token holds.
 const maxGranted = 50
 
-// withGranted are the scopes of the caller's token, and after them what it
-// lacks.
+// withGranted are the scopes of the caller's token, and after them what it lacks.
 func withGranted(p *mcpecho.Principal, needed []string) []string {
 	var all []string
 	for _, s := range p.Scopes {

@@ -10,13 +10,13 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Serialize is a step of [mcpecho.StageSerialize] that shows each row of a
-// selector, the row of a retrieve or the result of a service as an Out, made
-// by convert. Out becomes the tool's output schema. Row is the model, or what
-// the service returns, with or without a pointer; another type makes Add fail.
+// Serialize is a step of [mcpecho.StageSerialize] that shows each row of a selector, the row of a
+// retrieve or the result of a service as an Out, made by convert. Out becomes the tool's output
+// schema. Row is the model, or what the service returns, with or without a pointer; another type
+// makes Add fail.
 //
-// A chain holds one serialize step: this one takes the place of the core's.
-// It panics when convert is nil.
+// A chain holds one serialize step: this one takes the place of the core's. It panics when convert
+// is nil.
 func Serialize[Row, Out any](convert func(Row) Out) mcpecho.Step {
 	if convert == nil {
 		panic("middleware: serialize requires a function")

@@ -2,10 +2,10 @@ package middleware
 
 import "github.com/labstack/echo/v4"
 
-// Skipper decides for one request that a middleware does nothing, as in Echo: a Skipper of Echo's own
-// middleware package fits. Two kinds of step have none: those that add to a tool's schemas, which
-// hold for every call, and those that decide who may call or which rows there are, whose exceptions
-// belong into the [Permission] or function that decides.
+// Skipper decides for one request that a middleware does nothing, as in Echo: a Skipper of Echo's
+// own middleware package fits. Two kinds of step have none: those that add to a tool's schemas,
+// which hold for every call, and those that decide who may call or which rows there are, whose
+// exceptions belong into the [Permission] or function that decides.
 type Skipper = func(ec echo.Context) bool
 
 func skips(s Skipper, ec echo.Context) bool { return s != nil && s(ec) }
@@ -26,8 +26,8 @@ func unless(skipper Skipper, mw echo.MiddlewareFunc) echo.MiddlewareFunc {
 	}
 }
 
-// must is the difference between XWithConfig, which a program calls while it
-// starts, and ToStep or ToMiddleware, which return what is wrong.
+// must is the difference between XWithConfig, which a program calls while it starts, and ToStep or
+// ToMiddleware, which return what is wrong.
 func must[T any](v T, err error) T {
 	if err != nil {
 		panic(err.Error())

@@ -123,8 +123,7 @@ func logTo(w io.Writer) func(*mcpecho.Config) {
 	return func(cfg *mcpecho.Config) { cfg.Logger = slog.New(slog.NewTextHandler(w, nil)) }
 }
 
-// post sends one tools/call of the modern wire to a server behind the
-// middlewares.
+// post sends one tools/call of the modern wire to a server behind the middlewares.
 func post(t testing.TB, srv *mcpecho.Server, tool string, header map[string]string, door ...echo.MiddlewareFunc) *httptest.ResponseRecorder {
 	t.Helper()
 	e := echo.New()

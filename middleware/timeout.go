@@ -20,21 +20,19 @@ type TimeoutConfig struct {
 	Timeout time.Duration
 }
 
-// Timeout is a step of [mcpecho.StageObserve] that shortens the deadline of
-// a call: everything after it sees a context that ends in time, which cancels
-// the SQL statement that is running and rolls a transaction back. The client
-// gets an error of type timeout. It never lengthens: a duration above
-// [mcpecho.Config.CallTimeout] has no effect.
+// Timeout is a step of [mcpecho.StageObserve] that shortens the deadline of a call: everything
+// after it sees a context that ends in time, which cancels the SQL statement that is running and
+// rolls a transaction back. The client gets an error of type timeout. It never lengthens: a
+// duration above [mcpecho.Config.CallTimeout] has no effect.
 //
-// A chain holds one: that of the spec replaces that of its group or server. A
-// handler that ignores its context is not interrupted. It panics unless d is
-// positive.
+// A chain holds one: that of the spec replaces that of its group or server. A handler that ignores
+// its context is not interrupted. It panics unless d is positive.
 func Timeout(d time.Duration) mcpecho.Step {
 	return TimeoutWithConfig(TimeoutConfig{Timeout: d})
 }
 
-// TimeoutWithConfig is [Timeout] with a configuration. It panics when that is
-// wrong; [TimeoutConfig.ToStep] returns the error.
+// TimeoutWithConfig is [Timeout] with a configuration. It panics when that is wrong;
+// [TimeoutConfig.ToStep] returns the error.
 func TimeoutWithConfig(cfg TimeoutConfig) mcpecho.Step {
 	return must(cfg.ToStep())
 }

@@ -22,47 +22,43 @@ type TransactionConfig struct {
 	Skipper Skipper
 	// Isolation is the isolation level. Default: that of the database.
 	Isolation sql.IsolationLevel
-	// ReadOnly begins a read-only transaction, on databases that know it:
-	// SQLite does not. Default: false.
+	// ReadOnly begins a read-only transaction, on databases that know it: SQLite does not. Default:
+	// false.
 	ReadOnly bool
-	// DB is the database to begin on. Default: [mcpecho.Call.DB]. When neither it
-	// nor [mcpecho.Config.DB] is set, Add fails.
+	// DB is the database to begin on. Default: [mcpecho.Call.DB]. When neither it nor
+	// [mcpecho.Config.DB] is set, Add fails.
 	DB *gorm.DB
-	// Retries is how often a call is run again, handler included, after the
-	// database has given up on it because of another transaction: serialization
-	// failures and deadlocks, SQLite's busy and locked. Each attempt starts from
-	// a clean call, see [mcpecho.Call.Mark]. It applies to specs annotated
-	// [mcpecho.Idempotent] alone; others are never retried, and neither are a
-	// transaction inside another, an unknown outcome, and a call of which something
-	// is committed already, on another database. Default: none.
+	// Retries is how often a call is run again, handler included, after the database has given up
+	// on it because of another transaction: serialization failures and deadlocks, SQLite's busy and
+	// locked. Each attempt starts from a clean call, see [mcpecho.Call.Mark]. It applies to specs
+	// annotated [mcpecho.Idempotent] alone; others are never retried, and neither are a transaction
+	// inside another, an unknown outcome, and a call of which something is committed already, on
+	// another database. Default: none.
 	Retries int
 }
 
-// Transaction is a step of [mcpecho.StageTransaction] that runs everything
-// after it in a database transaction, the handler and the encoding of its
-// result included; [mcpecho.Call.DB] is that transaction meanwhile. It commits
-// before the client gets its reply, and rolls back on an error returned or
-// reported, a panic, a passed deadline, a client that left, a result that is
-// missing, too large or cannot be encoded, and a COMMIT that the database
-// refuses. COMMIT itself is out of reach of the deadline and of a client that
-// leaves; when its answer is lost the client gets an error of type
-// unknown_outcome, see [mcpecho.Call.Transaction]. What must not happen on a
-// rollback goes into [mcpecho.Call.AfterCommit].
+// Transaction is a step of [mcpecho.StageTransaction] that runs everything after it in a database
+// transaction, the handler and the encoding of its result included; [mcpecho.Call.DB] is that
+// transaction meanwhile. It commits before the client gets its reply, and rolls back on an error
+// returned or reported, a panic, a passed deadline, a client that left, a result that is missing,
+// too large or cannot be encoded, and a COMMIT that the database refuses. COMMIT itself is out of
+// reach of the deadline and of a client that leaves; when its answer is lost the client gets an
+// error of type unknown_outcome, see [mcpecho.Call.Transaction]. What must not happen on a rollback
+// goes into [mcpecho.Call.AfterCommit].
 //
-// A step before it runs outside of the transaction: when it fails after its
-// successor has returned, the client gets its error with the member committed,
-// because the change stays. Steps of the stage of users are such; put one that
-// must be able to undo with mcpecho.After("transaction", ...).
+// A step before it runs outside of the transaction: when it fails after its successor has returned,
+// the client gets its error with the member committed, because the change stays. Steps of the stage
+// of users are such; put one that must be able to undo with mcpecho.After("transaction", ...).
 //
-// It serves services; reads do not inherit it. A chain holds one: that of the
-// spec replaces that of its group or server. Within a transaction that a
-// handler or another step has begun on the same database it is a savepoint.
+// It serves services; reads do not inherit it. A chain holds one: that of the spec replaces that of
+// its group or server. Within a transaction that a handler or another step has begun on the same
+// database it is a savepoint.
 func Transaction() mcpecho.Step {
 	return TransactionWithConfig(TransactionConfig{})
 }
 
-// TransactionWithConfig is [Transaction] with a configuration. It panics when
-// that is wrong; [TransactionConfig.ToStep] returns the error.
+// TransactionWithConfig is [Transaction] with a configuration. It panics when that is wrong;
+// [TransactionConfig.ToStep] returns the error.
 func TransactionWithConfig(cfg TransactionConfig) mcpecho.Step {
 	return must(cfg.ToStep())
 }
@@ -124,8 +120,8 @@ func (cfg TransactionConfig) middleware() echo.MiddlewareFunc {
 	}))
 }
 
-// rest waits a little longer each time, by chance, so that two transactions
-// that met do not meet again. It returns false when the call is over.
+// rest waits a little longer each time, by chance, so that two transactions that met do not meet
+// again. It returns false when the call is over.
 func rest(ctx context.Context, retry int) bool {
 	t := time.NewTimer(time.Duration(1+rand.Int64N(10<<retry)) * time.Millisecond)
 	defer t.Stop()
@@ -137,10 +133,9 @@ func rest(ctx context.Context, retry int) bool {
 	}
 }
 
-// retryable says whether the same transaction may succeed when it is run
-// again. PostgreSQL drivers tell by SQLSTATE (appendix A of its manual); those
-// of SQLite and MySQL have only their texts in common. MySQL's begin with the
-// number: its sentences are in the language of the server.
+// retryable says whether the same transaction may succeed when it is run again. PostgreSQL drivers
+// tell by SQLSTATE (appendix A of its manual); those of SQLite and MySQL have only their texts in
+// common. MySQL's begin with the number: its sentences are in the language of the server.
 func retryable(err error) bool {
 	var told *mcpecho.ToolError
 	if errors.As(err, &told) && told.Type == mcpecho.TypeUnknownOutcome {

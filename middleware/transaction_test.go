@@ -96,8 +96,8 @@ func TestTransactionCommitsOnlySuccess(t *testing.T) {
 	}
 }
 
-// usedUp is Echo's own rate limiter without a call left. It reports through
-// Context.Error and returns nil.
+// usedUp is Echo's own rate limiter without a call left. It reports through Context.Error and
+// returns nil.
 func usedUp(t *testing.T) echo.MiddlewareFunc {
 	t.Helper()
 	memory := echomw.NewRateLimiterMemoryStoreWithConfig(echomw.RateLimiterMemoryStoreConfig{Rate: rate.Every(time.Hour), Burst: 1})
@@ -139,8 +139,7 @@ func TestTransactionRollsBackWhenTheClientLeaves(t *testing.T) {
 	equal(t, "rows", count(t, db), 3)
 }
 
-// leaving lets the handler end the request's context, as a client does that
-// closes its connection.
+// leaving lets the handler end the request's context, as a client does that closes its connection.
 func leaving(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		ctx, cancel := context.WithCancel(ec.Request().Context())
@@ -294,8 +293,8 @@ func TestTransactionRetriesAgainstARealLock(t *testing.T) {
 	}
 	srv := newServer(db)
 	srv.Add(mcpecho.Service("insert", func(c *mcpecho.Call, _ nothing) (string, error) {
-		// The connection would wait for the lock itself for long; the point is
-		// what happens once it gives up.
+		// The connection would wait for the lock itself for long; the point is what happens once it
+		// gives up.
 		if err := c.DB().Exec("PRAGMA busy_timeout = 1").Error; err != nil {
 			return "", err
 		}

@@ -1,7 +1,7 @@
 // Package dberror reads what a database has said out of the error of its driver: why it refused a
-// statement, which columns it named, and what of its text a log may hold. It knows PostgreSQL, MySQL,
-// MariaDB and SQLite. Drivers are known by the form of their errors: to import one would put it into
-// every program.
+// statement, which columns it named, and what of its text a log may hold. It knows PostgreSQL,
+// MySQL, MariaDB and SQLite. Drivers are known by the form of their errors: to import one would put
+// it into every program.
 package dberror
 
 import (
@@ -59,8 +59,8 @@ var stateReasons = map[string]Reason{
 	"40001": Lock, "40P01": Lock, "55P03": Lock,
 }
 
-// sqliteReasons are those of SQLite, by extended code. The codes of one lock differ in their upper bits
-// alone.
+// sqliteReasons are those of SQLite, by extended code. The codes of one lock differ in their upper
+// bits alone.
 var sqliteReasons = map[int]Reason{
 	1555: Unique, 2067: Unique, 2579: Unique, 787: ForeignKey, 275: Check, 1299: NotNull,
 	18: Value, 20: Value, 3091: Value,

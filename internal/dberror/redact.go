@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Safe is what a log may hold of the error: numbers and names, and the message up to where it quotes
-// something, without what hide takes out of it. Of an error that code of the application has raised in
-// the database only the number is kept: its message has no form by which values could be told from
-// words.
+// Safe is what a log may hold of the error: numbers and names, and the message up to where it
+// quotes something, without what hide takes out of it. Of an error that code of the application has
+// raised in the database only the number is kept: its message has no form by which values could be
+// told from words.
 func (d *Error) Safe(hide func(string) string) string {
 	var b strings.Builder
 	switch {
@@ -38,14 +38,15 @@ func (d *Error) Safe(hide func(string) string) string {
 }
 
 // quotesNames says whether what the message quotes are names of the statement. 42704 is, of
-// PostgreSQL, also about parameters whose name came as a value, and 42000, of MySQL, about anything.
+// PostgreSQL, also about parameters whose name came as a value, and 42000, of MySQL, about
+// anything.
 func (d *Error) quotesNames() bool {
 	return strings.HasPrefix(d.state, "42") && d.state != "42704" && d.state != "42000"
 }
 
-// Redact is what a log may hold of a text that may repeat that of a driver, as gorm makes text of the
-// first of two errors: what is before the first quote, and nothing of what code of the application
-// has raised.
+// Redact is what a log may hold of a text that may repeat that of a driver, as gorm makes text of
+// the first of two errors: what is before the first quote, and nothing of what code of the
+// application has raised.
 func Redact(text string) string {
 	switch {
 	case raisedText.MatchString(text):
@@ -61,8 +62,8 @@ var (
 	raisedText = regexp.MustCompile(`\(SQLSTATE P0001\)|Error 1644 \(|Error [0-9]{4} \(45000\): `)
 )
 
-// unquoted is a message up to its first quote, behind which a value may stand. names says that what it
-// quotes are names of the statement; those are kept when they look like one.
+// unquoted is a message up to its first quote, behind which a value may stand. names says that what
+// it quotes are names of the statement; those are kept when they look like one.
 func unquoted(message string, names bool) string {
 	for from := 0; ; {
 		i := strings.IndexAny(message[from:], `'"`)
