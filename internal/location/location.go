@@ -1,6 +1,7 @@
 package location
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"net/url"
@@ -23,9 +24,10 @@ type Location struct {
 	pattern        *regexp.Regexp
 	loose          *regexp.Regexp // what package uritemplate may match
 	groups         []group
-	slow           bool            // lists and prefixes, which only package uritemplate takes apart
-	adjacent       bool            // expressions without a text between them, which only it divides a list between
-	paths          map[string]bool // the variables of {+path} and {#path}
+	slow           bool              // lists and prefixes, which only package uritemplate takes apart
+	adjacent       bool              // expressions without a text between them, which only it divides a list between
+	paths          map[string]bool   // the variables of {+path} and {#path}
+	spelt          map[string]string // those with a prefix, {code:3}, as package uritemplate calls them
 }
 
 // group is what a subexpression of the pattern holds.
@@ -48,7 +50,7 @@ func New(raw string) (*Location, error) {
 		return &Location{prefix: raw}, nil
 	}
 	l := &Location{
-		template: template, vars: template.Varnames(), paths: map[string]bool{}, adjacent: strings.Contains(raw, "}{"),
+		template: template, vars: template.Varnames(), paths: map[string]bool{}, spelt: map[string]string{}, adjacent: strings.Contains(raw, "}{"),
 		prefix: raw[:strings.IndexByte(raw, '{')], suffix: raw[strings.LastIndexByte(raw, '}')+1:],
 	}
 	l.loose = template.Regexp()
@@ -117,9 +119,13 @@ func (l *Location) compileExpression(b *strings.Builder, expression string) {
 	names := strings.Split(expression, ",")
 	for _, name := range names {
 		list := strings.HasSuffix(name, "*") && (operator != ' ' || len(names) > 1) // else commas separate it, as they do without
-		l.slow = l.slow || list || strings.Contains(name, ":")
+		variable, _, prefix := strings.Cut(strings.TrimRight(name, "*"), ":")
+		if prefix {
+			l.spelt[variable] = name
+		}
+		l.slow = l.slow || list || prefix
 		if operator == '+' || operator == '#' {
-			l.paths[strings.TrimRight(name, "*")] = true
+			l.paths[variable] = true
 		}
 	}
 	if strings.IndexByte(";?&", operator) >= 0 {
@@ -237,7 +243,7 @@ func (l *Location) extractSlowly(uri string) url.Values {
 	}
 	values := url.Values{}
 	for _, name := range l.vars {
-		if v := found.Get(name); v.Valid() {
+		if v := found.Get(cmp.Or(l.spelt[name], name)); v.Valid() {
 			values[name] = v.V
 		}
 	}

@@ -78,6 +78,11 @@ func TestMatchFindsTheVariables(t *testing.T) {
 		{"s://a{?q,r}", "s://a?q=1", values{"q": {"1"}}},
 		{"s://a{?q}", "s://a?z=1", nil},
 		{"s://{x*}", "s://a,b", values{"x": {"a", "b"}}},
+		{"s://{x:3}/{y}", "s://abc/d", values{"x": {"abc"}, "y": {"d"}}},
+		{"s://{x:3}/{y}", "s://abcd/d", nil},
+		{"s://{x:3}/{y}", "s://../d", nil},
+		{"s://{+x:9}", "s://a/b", values{"x": {"a/b"}}},
+		{"s://{+x:9}", "s://a/../b", nil},
 	} {
 		l, err := location.New(tt.template)
 		if err != nil {
