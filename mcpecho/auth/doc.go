@@ -44,8 +44,10 @@
 // [PublicKey] is for a signer that has one key and no key set. [Keyfunc] is for everything else, as
 // a key for each tenant. A function has no default algorithms: name them.
 //
-//	Keys: auth.PublicKey(public)
-//	Keys: auth.Keyfunc(func(t *jwt.Token) (any, error) { return keyOfTenant(t) }, "RS256")
+//	one := auth.JWT(auth.JWTConfig{Keys: auth.PublicKey(public)})
+//	tenants := auth.JWT(auth.JWTConfig{
+//		Keys: auth.Keyfunc(func(t *jwt.Token) (any, error) { return keyOfTenant(t) }, "RS256"),
+//	})
 //
 // # Opaque tokens
 //
