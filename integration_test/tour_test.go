@@ -11,7 +11,7 @@ import (
 )
 
 // toured are the packages whose doc.go is a guided tour.
-var toured = []string{"binding"}
+var toured = []string{"binding", "filters", "ordering"}
 
 func TestCodeInATourIsThatOfAnExample(t *testing.T) {
 	for _, folder := range toured {
