@@ -22,8 +22,7 @@ import (
 	"github.com/mcpecho/kit/paginate"
 )
 
-// protocols are the versions that the official client is asked to speak, one
-// for each wire.
+// protocols are the versions that the official client is asked to speak, one for each wire.
 var protocols = []string{"2026-07-28", "2025-11-25"}
 
 // withToken adds the token and notes the status of each answer.
@@ -347,7 +346,8 @@ func TestOfficialClientEndsItsDatedSession(t *testing.T) {
 	}
 }
 
-// A refusal by a rule is something that the official client hands to its model, and no broken connection.
+// A refusal by a rule is something that the official client hands to its model, and no broken
+// connection.
 func TestTheOfficialClientReadsWhyARuleRefuses(t *testing.T) {
 	s := start(t, func(srv *mcpecho.Server) {
 		refuses := func(name string, err error) *mcpecho.Spec {

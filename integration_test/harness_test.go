@@ -202,8 +202,7 @@ func (s *site) open(token string) http.Header {
 	return h
 }
 
-// initialize opens a session of a protocol version; it returns its header and
-// the answer.
+// initialize opens a session of a protocol version; it returns its header and the answer.
 func (s *site) initialize(token, version string) (http.Header, answer) {
 	s.t.Helper()
 	h := http.Header{"Content-Type": {"application/json"}, "Authorization": {"Bearer " + token}}
@@ -217,8 +216,8 @@ func (s *site) initialize(token, version string) (http.Header, answer) {
 	return h, a
 }
 
-// ask sends a request of any method with the members of params, on the wire of
-// a protocol version. name is what the Mcp-Name header repeats.
+// ask sends a request of any method with the members of params, on the wire of a protocol version.
+// name is what the Mcp-Name header repeats.
 func (s *site) ask(version, token, method, name, params string) answer {
 	s.t.Helper()
 	body := func(params string) string {

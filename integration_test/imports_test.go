@@ -16,9 +16,9 @@ import (
 
 const module = "github.com/mcpecho/kit/"
 
-// mayImport is the layering of the library: for each package, the packages of
-// this module and the other modules that it may import. Other modules of a
-// package are open to those above it too; packages of this module are not.
+// mayImport is the layering of the library: for each package, the packages of this module and the
+// other modules that it may import. Other modules of a package are open to those above it too;
+// packages of this module are not.
 var mayImport = map[string][]string{
 	"binding":           {"github.com/go-json-experiment/json", "github.com/google/jsonschema-go", "github.com/go-playground/validator/v10", "internal/nearest"},
 	"filters":           {"gorm.io/gorm", "binding", "internal/narrow"},

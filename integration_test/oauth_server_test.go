@@ -32,10 +32,9 @@ const (
 	keyID        = "2026"
 )
 
-// authServer is an OAuth authorization server on a port of its own: the code
-// grant with PKCE, tokens that are JWTs for the resource that was asked for,
-// the public keys of those, and its metadata. Its user ann is always logged in
-// and consents to the scopes that may be granted.
+// authServer is an OAuth authorization server on a port of its own: the code grant with PKCE,
+// tokens that are JWTs for the resource that was asked for, the public keys of those, and its
+// metadata. Its user ann is always logged in and consents to the scopes that may be granted.
 type authServer struct {
 	t       *testing.T
 	url     string
@@ -180,8 +179,8 @@ func (a *authServer) asked(parameter string) (all []string) {
 	return all
 }
 
-// codes keeps authorization codes until they are used. Access tokens are
-// JWTs, and there are no refresh tokens, so nothing else is kept.
+// codes keeps authorization codes until they are used. Access tokens are JWTs, and there are no
+// refresh tokens, so nothing else is kept.
 type codes struct {
 	mu     sync.Mutex
 	byCode map[string]oauth2.TokenInfo

@@ -27,9 +27,9 @@ import (
 	mw "github.com/mcpecho/kit/middleware"
 )
 
-// protect runs the tools of the example behind tokens of the authorization
-// server. path is that of the endpoint as clients see it; what is before /mcp
-// is stripped by a proxy in front of the application.
+// protect runs the tools of the example behind tokens of the authorization server. path is that of
+// the endpoint as clients see it; what is before /mcp is stripped by a proxy in front of the
+// application.
 func protect(t *testing.T, a *authServer, path string) (s *site, endpoint string) {
 	t.Helper()
 	db, err := invoices.Open(filepath.Join(t.TempDir(), "invoices.db"))
@@ -58,8 +58,7 @@ func protect(t *testing.T, a *authServer, path string) (s *site, endpoint string
 	return s, endpoint
 }
 
-// proxy forwards the paths below the prefix without it, and the well-known
-// ones as they are.
+// proxy forwards the paths below the prefix without it, and the well-known ones as they are.
 func proxy(t *testing.T, to, prefix string) string {
 	target, err := url.Parse(to)
 	if err != nil {
@@ -74,8 +73,8 @@ func proxy(t *testing.T, to, prefix string) string {
 	return p.URL
 }
 
-// browse is the user's browser: it follows the client's link, and hands the
-// client what the authorization server sends to the redirect URI.
+// browse is the user's browser: it follows the client's link, and hands the client what the
+// authorization server sends to the redirect URI.
 func browse(ctx context.Context, args *clientauth.AuthorizationArgs) (*clientauth.AuthorizationResult, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, args.URL, nil)
 	if err != nil {
@@ -99,8 +98,8 @@ func browse(ctx context.Context, args *clientauth.AuthorizationArgs) (*clientaut
 	return &clientauth.AuthorizationResult{Code: to.Query().Get("code"), State: to.Query().Get("state")}, nil
 }
 
-// login connects the official client, which knows the endpoint and its own
-// registration, and nothing else.
+// login connects the official client, which knows the endpoint and its own registration, and
+// nothing else.
 func login(t *testing.T, endpoint, protocol string) *mcp.ClientSession {
 	t.Helper()
 	handler, err := clientauth.NewAuthorizationCodeHandler(&clientauth.AuthorizationCodeHandlerConfig{

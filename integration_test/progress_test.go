@@ -183,8 +183,7 @@ func TestAnExportEndsWhenTheOfficialClientCancels(t *testing.T) {
 	}
 }
 
-// export begins an export over plain HTTP and returns its events once half of
-// the rows are written.
+// export begins an export over plain HTTP and returns its events once half of the rows are written.
 func (s *site) export(ctx context.Context, t *testing.T, header http.Header, meta string) *bufio.Scanner {
 	t.Helper()
 	body := `{"jsonrpc":"2.0","id":"e-1","method":"tools/call","params":{"name":"invoices_export","_meta":{` + meta + `"progressToken":"p"}}}`

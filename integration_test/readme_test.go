@@ -80,8 +80,7 @@ func TestTheREADMEShowsTheChainsOfTheQuickstart(t *testing.T) {
 	}
 }
 
-// The mistakes and the answer that the README shows, by the quickstart's own
-// declarations.
+// The mistakes and the answer that the README shows, by the quickstart's own declarations.
 func TestTheREADMEShowsTheAnswerToAMistake(t *testing.T) {
 	type task struct {
 		ID    int64  `json:"id"`

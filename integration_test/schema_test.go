@@ -16,8 +16,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// request is a request to the example, and what the wire schema of the
-// protocol calls its answer.
+// request is a request to the example, and what the wire schema of the protocol calls its answer.
 type request struct {
 	method, name, params string
 	answer               string
@@ -89,12 +88,11 @@ func (r request) send(s *site, version string) answer {
 	return s.post(rawhttp.Header(s.token("ann", writer), r.method, r.name), `{"jsonrpc":"2.0","id":1,"method":"`+r.method+`","params":{`+params+`}}`)
 }
 
-// officialSchemas is where the wire schemas of the protocol may be found, from
-// the root of the repository.
+// officialSchemas is where the wire schemas of the protocol may be found, from the root of the
+// repository.
 const officialSchemas = "../shared/protocol/schema"
 
-// definitions loads the wire schema of a version; a definition is resolved by
-// its name.
+// definitions loads the wire schema of a version; a definition is resolved by its name.
 func definitions(t *testing.T, version string) func(name string) *jsonschema.Resolved {
 	t.Helper()
 	file := filepath.Join("..", officialSchemas, version+".json")
@@ -243,8 +241,7 @@ func TestTheOfficialSchemasTellGoodFromBad(t *testing.T) {
 	}
 }
 
-// toolsOf are the output schemas of the tools that a version lists, nil for a
-// tool without one.
+// toolsOf are the output schemas of the tools that a version lists, nil for a tool without one.
 func (s *site) toolsOf(t *testing.T, version string) map[string]*jsonschema.Resolved {
 	t.Helper()
 	a := s.ask(version, s.token("ann", reader), "tools/list", "", "")

@@ -135,8 +135,8 @@ func TestSchemasOfManyTypesArePlain(t *testing.T) {
 	}
 }
 
-// plain refuses boolean schemas but for additionalProperties false, and
-// definitions anywhere but at the root.
+// plain refuses boolean schemas but for additionalProperties false, and definitions anywhere but at
+// the root.
 func plain(t *testing.T, where string, schema map[string]any) {
 	t.Helper()
 	for keyword, v := range schema {

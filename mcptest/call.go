@@ -20,20 +20,19 @@ type Result struct {
 	IsError bool
 	// Error is what a failed tool said, nil when it succeeded.
 	Error *Error
-	// Text is the text of the first content block, usually the JSON of the
-	// result; empty when that block is no text.
+	// Text is the text of the first content block, usually the JSON of the result; empty when that
+	// block is no text.
 	Text string
 	// Content are all content blocks.
 	Content []Content
-	// Structured is the structured content, nil when there is none: on the
-	// dated wire only objects have it.
+	// Structured is the structured content, nil when there is none: on the dated wire only objects
+	// have it.
 	Structured jsontext.Value
 }
 
 // Error is the error object in the text of a failed tool.
 type Error struct {
-	// Type is one of the Type constants of package mcpecho, or a type of the
-	// application's own.
+	// Type is one of the Type constants of package mcpecho, or a type of the application's own.
 	Type string `json:"type"`
 	// Message is the sentence for the model.
 	Message string `json:"message"`
@@ -56,9 +55,9 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
-// Call calls a tool, by the name that the program gives it, that must succeed and decodes its result. Any error fails
-// the test at once. args encodes as the arguments object: a struct, a map, or
-// a [jsontext.Value] that is sent as it is; nil sends none.
+// Call calls a tool, by the name that the program gives it, that must succeed and decodes its
+// result. Any error fails the test at once. args encodes as the arguments object: a struct, a map,
+// or a [jsontext.Value] that is sent as it is; nil sends none.
 func Call[Out any](c *Client, tool string, args any) Out {
 	c.t.Helper()
 	r := c.Do(tool, args)
@@ -82,8 +81,8 @@ func Call[Out any](c *Client, tool string, args any) Out {
 	return out
 }
 
-// Do calls a tool, by the name that the program gives it, and returns whatever comes back, errors of the tool and of
-// the protocol included; see [Call] for args. Only an answer that is no
+// Do calls a tool, by the name that the program gives it, and returns whatever comes back, errors
+// of the tool and of the protocol included; see [Call] for args. Only an answer that is no
 // tools/call result at all fails the test.
 func (c *Client) Do(tool string, args any) *Result {
 	c.t.Helper()

@@ -10,9 +10,9 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Client calls a server on behalf of one caller. It is safe for concurrent
-// use, but a failure that ends the test must happen on the test's goroutine:
-// elsewhere use [Client.Do] and look at its result.
+// Client calls a server on behalf of one caller. It is safe for concurrent use, but a failure that
+// ends the test must happen on the test's goroutine: elsewhere use [Client.Do] and look at its
+// result.
 type Client struct {
 	t         testing.TB
 	echo      *echo.Echo
@@ -34,20 +34,19 @@ type optionFunc func(*Client)
 
 func (f optionFunc) apply(c *Client) { f(c) }
 
-// Modern speaks protocol 2026-07-28: no handshake, each request stands alone.
-// This is the default.
+// Modern speaks protocol 2026-07-28: no handshake, each request stands alone. This is the default.
 func Modern() Option { return optionFunc(func(c *Client) { c.dated = false }) }
 
-// Dated speaks protocol 2025-11-25: initialize, then a session. The session
-// is opened by the first call and deleted when the test ends.
+// Dated speaks protocol 2025-11-25: initialize, then a session. The session is opened by the first
+// call and deleted when the test ends.
 func Dated() Option { return optionFunc(func(c *Client) { c.dated = true }) }
 
-// WithProgress asks for progress reports of each call; [Response.Progress] has
-// them. Default: none are asked for, and none are sent.
+// WithProgress asks for progress reports of each call; [Response.Progress] has them. Default: none
+// are asked for, and none are sent.
 func WithProgress() Option { return optionFunc(func(c *Client) { c.progress = true }) }
 
-// WithLogs asks for log messages of a level and above; [Response.Logs] has
-// them. Default: none are asked for, and none are sent.
+// WithLogs asks for log messages of a level and above; [Response.Logs] has them. Default: none are
+// asked for, and none are sent.
 func WithLogs(level mcpecho.LogLevel) Option { return optionFunc(func(c *Client) { c.logs = level }) }
 
 // New mounts srv on an Echo of its own and returns an anonymous client of it.
@@ -62,8 +61,8 @@ func New(t testing.TB, srv *mcpecho.Server, opts ...Option) *Client {
 	return c
 }
 
-// As returns a client of the same server whose calls are made by p; nil is an
-// anonymous caller. It has a session of its own.
+// As returns a client of the same server whose calls are made by p; nil is an anonymous caller. It
+// has a session of its own.
 func (c *Client) As(p *mcpecho.Principal) *Client {
 	return &Client{t: c.t, echo: c.echo, listed: c.listed, principal: p, dated: c.dated, progress: c.progress, logs: c.logs, ids: c.ids}
 }

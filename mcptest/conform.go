@@ -8,13 +8,13 @@ import (
 	"github.com/google/jsonschema-go/jsonschema"
 )
 
-// AssertConforms checks that result is a success of the named tool, that its
-// structured content fits the output schema which clients were told, and that
-// its text says the same: it is the same JSON, the same string, or no JSON at
-// all, as a summary of [mcpecho.Text] or another output format.
+// AssertConforms checks that result is a success of the named tool, that its structured content
+// fits the output schema which clients were told, and that its text says the same: it is the same
+// JSON, the same string, or no JSON at all, as a summary of [mcpecho.Text] or another output
+// format.
 //
-// A tool that lists no output schema fails the check. On the dated wire that
-// is every tool whose result is not an object; check those on the modern one.
+// A tool that lists no output schema fails the check. On the dated wire that is every tool whose
+// result is not an object; check those on the modern one.
 func AssertConforms(t testing.TB, c *Client, tool string, result *Result) {
 	t.Helper()
 	switch {

@@ -51,15 +51,15 @@ type PromptArgument struct {
 	Required    bool   `json:"required"`
 }
 
-// Tools lists the tools that the caller sees, all pages of them, in the
-// server's order. An error fails the test.
+// Tools lists the tools that the caller sees, all pages of them, in the server's order. An error
+// fails the test.
 func (c *Client) Tools() []Tool {
 	c.t.Helper()
 	return list[Tool](c, "tools/list", "tools")
 }
 
-// Resources lists the resources with fixed URIs as [Client.Tools] does tools.
-// A server without resources has no such list: that fails the test too.
+// Resources lists the resources with fixed URIs as [Client.Tools] does tools. A server without
+// resources has no such list: that fails the test too.
 func (c *Client) Resources() []Resource {
 	c.t.Helper()
 	return list[Resource](c, "resources/list", "resources")
@@ -71,8 +71,8 @@ func (c *Client) Templates() []Resource {
 	return list[Resource](c, "resources/templates/list", "resourceTemplates")
 }
 
-// Prompts lists the prompts as [Client.Tools] does tools. A server without
-// prompts has no such list: that fails the test too.
+// Prompts lists the prompts as [Client.Tools] does tools. A server without prompts has no such
+// list: that fails the test too.
 func (c *Client) Prompts() []Prompt {
 	c.t.Helper()
 	return list[Prompt](c, "prompts/list", "prompts")

@@ -228,8 +228,7 @@ func TestDatedClientOpensOneSessionOnFirstUseAndEndsItWithTheTest(t *testing.T) 
 	}
 }
 
-// verdict runs f with a testing.TB that only records, and returns what f
-// reported.
+// verdict runs f with a testing.TB that only records, and returns what f reported.
 func verdict(t *testing.T, f func(testing.TB)) string {
 	r := &recorder{TB: t}
 	done := make(chan struct{})

@@ -7,8 +7,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Notification is a message that came before the answer of a call and on the
-// same response.
+// Notification is a message that came before the answer of a call and on the same response.
 type Notification struct {
 	Method string
 	Params jsontext.Value
@@ -38,8 +37,8 @@ func (r *Response) Logs() []Log {
 	return notified[Log](r, "notifications/message")
 }
 
-// notified decodes the notifications of a method. One that does not fit is as
-// its zero value, which no test expects.
+// notified decodes the notifications of a method. One that does not fit is as its zero value, which
+// no test expects.
 func notified[T any](r *Response, method string) (all []T) {
 	for _, n := range r.Notifications {
 		if n.Method == method {

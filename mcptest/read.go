@@ -6,8 +6,8 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Content is one content block of any kind: of a tool's result or of a
-// prompt's message. Type says which members are set.
+// Content is one content block of any kind: of a tool's result or of a prompt's message. Type says
+// which members are set.
 type Content struct {
 	Type     string    `json:"type"` // text, image, audio, resource_link or resource
 	Text     string    `json:"text"`
@@ -33,8 +33,8 @@ type ReadResult struct {
 	Contents []Contents
 }
 
-// Read reads a resource and returns whatever comes back, errors included.
-// Only an answer that is no resources/read result at all fails the test.
+// Read reads a resource and returns whatever comes back, errors included. Only an answer that is no
+// resources/read result at all fails the test.
 func (c *Client) Read(uri string) *ReadResult {
 	c.t.Helper()
 	r := &ReadResult{Response: *c.send("resources/read", uri, map[string]string{"uri": uri})}
@@ -63,8 +63,8 @@ type Message struct {
 	Content Content `json:"content"`
 }
 
-// Prompt renders a prompt, by the name that the program gives it, and returns whatever comes back, errors included.
-// Only an answer that is no prompts/get result at all fails the test. nil
+// Prompt renders a prompt, by the name that the program gives it, and returns whatever comes back,
+// errors included. Only an answer that is no prompts/get result at all fails the test. nil
 // arguments are not sent.
 func (c *Client) Prompt(name string, arguments map[string]string) *PromptResult {
 	c.t.Helper()
@@ -93,10 +93,10 @@ type Completion struct {
 	HasMore bool
 }
 
-// Complete asks for suggestions for an argument whose text so far is value.
-// ref is the name of a prompt, or the URI template of a resource, which has a
-// colon; chosen are the arguments that are filled in already, nil for none.
-// Only an answer that is no completion/complete result at all fails the test.
+// Complete asks for suggestions for an argument whose text so far is value. ref is the name of a
+// prompt, or the URI template of a resource, which has a colon; chosen are the arguments that are
+// filled in already, nil for none. Only an answer that is no completion/complete result at all
+// fails the test.
 func (c *Client) Complete(ref, argument, value string, chosen map[string]string) *Completion {
 	c.t.Helper()
 	target := map[string]string{"type": "ref/prompt", "name": c.listed(ref)}
@@ -124,8 +124,7 @@ func (c *Client) Complete(ref, argument, value string, chosen map[string]string)
 	return r
 }
 
-// decode decodes the result of a request; it reports false when the answer is
-// an error instead.
+// decode decodes the result of a request; it reports false when the answer is an error instead.
 func (c *Client) decode(what string, r *Response, result any) bool {
 	c.t.Helper()
 	if r.RPCError != nil {

@@ -44,10 +44,10 @@ type RPCError struct {
 
 func (e *RPCError) Error() string { return strconv.Itoa(e.Code) + " " + e.Message }
 
-// Raw sends one request with any method and params and returns the answer,
-// whatever it is. params must encode as a JSON object; nil means none, and a
-// [jsontext.Value] is sent as it is. On the modern wire the `_meta` and the
-// headers that the protocol demands are added, on the dated wire the session.
+// Raw sends one request with any method and params and returns the answer, whatever it is. params
+// must encode as a JSON object; nil means none, and a [jsontext.Value] is sent as it is. On the
+// modern wire the `_meta` and the headers that the protocol demands are added, on the dated wire
+// the session.
 func (c *Client) Raw(method string, params any) *Response {
 	c.t.Helper()
 	return c.send(method, "", params)
@@ -76,8 +76,7 @@ func (c *Client) send(method, name string, params any) *Response {
 	return response
 }
 
-// messages are the JSON-RPC messages of a response: the events of a stream,
-// or the one body.
+// messages are the JSON-RPC messages of a response: the events of a stream, or the one body.
 func messages(r *Response) (all []jsontext.Value) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "text/event-stream") {
 		if len(r.Body) > 0 {
@@ -124,8 +123,8 @@ func (c *Client) receive(method string, r *Response, message jsontext.Value) {
 	}
 }
 
-// encode makes the body of a request. Duplicate names are passed on, so that
-// a test can see them refused.
+// encode makes the body of a request. Duplicate names are passed on, so that a test can see them
+// refused.
 func (c *Client) encode(method string, params any) []byte {
 	c.t.Helper()
 	object := jsontext.Value("{}")
@@ -164,9 +163,8 @@ func has(object jsontext.Value, name string) bool {
 	return false
 }
 
-// addMeta puts the metadata of a request in front of the other params: what
-// the modern wire demands, and what the client asked for.
-// (specification 2026-07-28, basic, section `_meta`)
+// addMeta puts the metadata of a request in front of the other params: what the modern wire
+// demands, and what the client asked for. (specification 2026-07-28, basic, section `_meta`)
 func (c *Client) addMeta(object jsontext.Value, method string, id int64) jsontext.Value {
 	var meta []string
 	if !c.dated {
@@ -234,8 +232,8 @@ func (c *Client) do(verb string, header http.Header, body []byte) *Response {
 	return &Response{Status: recorder.Code, Header: recorder.Result().Header, Body: recorder.Body.Bytes()}
 }
 
-// headerValue encodes what a header cannot hold as it is.
-// (specification 2026-07-28, basic/transports/streamable-http, section Value Encoding)
+// headerValue encodes what a header cannot hold as it is. (specification 2026-07-28,
+// basic/transports/streamable-http, section Value Encoding)
 func headerValue(s string) string {
 	unsafe := func(r rune) bool { return r < 0x20 || r > 0x7e }
 	if strings.ContainsFunc(s, unsafe) || strings.TrimSpace(s) != s || strings.HasPrefix(s, "=?base64?") {

@@ -1,10 +1,10 @@
-// Command invoicing serves a small invoicing application to agents (MCP) and
-// to REST clients, out of one SQLite file.
+// Command invoicing serves a small invoicing application to agents (MCP) and to REST clients, out
+// of one SQLite file.
 //
 //	go run ./example/invoicing [-addr localhost:8080] [-db invoices.db] [-origin https://app.example.com]
 //
-// Tokens are signed with HS256 and the key in JWT_SECRET. Without one the key
-// is random, and the start-up text has tokens to try.
+// Tokens are signed with HS256 and the key in JWT_SECRET. Without one the key is random, and the
+// start-up text has tokens to try.
 package main
 
 import (
@@ -45,8 +45,7 @@ func listed(s string) []string {
 	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// run prints the start-up text and serves until ctx ends, then lets the calls
-// in progress finish.
+// run prints the start-up text and serves until ctx ends, then lets the calls in progress finish.
 func run(ctx context.Context, stdout io.Writer, addr, path, secret string, origins ...string) (err error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	key := []byte(secret)

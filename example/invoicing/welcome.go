@@ -46,8 +46,8 @@ npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --h
 npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Write}}" --method tools/call --tool-name invoices_mark_sent --tool-arg pk=1
 `))
 
-// welcome prints what a newcomer needs. Tokens are only made for a random
-// key: those of an operator's key belong to the operator.
+// welcome prints what a newcomer needs. Tokens are only made for a random key: those of an
+// operator's key belong to the operator.
 func welcome(w io.Writer, url, db string, srv *mcpecho.Server, key []byte, sample bool) error {
 	read, write := "READ", "WRITE"
 	if sample {

@@ -80,8 +80,8 @@ type archiveArgs struct {
 // archiveKey is where Archive tells the steps behind it that it is in the chain.
 type archiveKey struct{}
 
-// Archive hides the rows that have a time in archived_at. Its argument "archived" asks for them, and
-// hides the others.
+// Archive hides the rows that have a time in archived_at. Its argument "archived" asks for them,
+// and hides the others.
 func Archive() mcpecho.Step {
 	return mcpecho.Step{
 		Name:   "archive",

@@ -12,8 +12,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// journal is what the server saw, for the driver to compare with what the
-// pages saw.
+// journal is what the server saw, for the driver to compare with what the pages saw.
 type journal struct {
 	db *gorm.DB
 

@@ -1,12 +1,11 @@
-// Command browser is the server of the browser check: the invoicing example,
-// and the check's page on two other ports. The
-// server lists the origin of the first page and not that of the second, which
-// are otherwise the same.
+// Command browser is the server of the browser check: the invoicing example, and the check's page
+// on two other ports. The server lists the origin of the first page and not that of the second,
+// which are otherwise the same.
 //
 //	go run ./integration_test/browser -db FILE -pages FOLDER
 //
-// The only line that it prints is a JSON object: what the pages need to know.
-// It serves on loopback, for at most five minutes.
+// The only line that it prints is a JSON object: what the pages need to know. It serves on
+// loopback, for at most five minutes.
 package main
 
 import (

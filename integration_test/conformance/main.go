@@ -1,6 +1,6 @@
-// Command conformance is the server that the official MCP conformance suite
-// is run against: the tools, resources and prompts that its scenarios name, at
-// /mcp, without authentication. The first line it prints is its URL.
+// Command conformance is the server that the official MCP conformance suite is run against: the
+// tools, resources and prompts that its scenarios name, at /mcp, without authentication. The first
+// line it prints is its URL.
 //
 //	go run ./integration_test/conformance -addr 127.0.0.1:0
 package main

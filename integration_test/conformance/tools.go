@@ -10,8 +10,7 @@ import (
 
 type none struct{}
 
-// tools are the tools of the suite. Its header scenario calls the first one
-// without arguments.
+// tools are the tools of the suite. Its header scenario calls the first one without arguments.
 func tools() []*mcpecho.Spec {
 	return []*mcpecho.Spec{
 		mcpecho.Service("test_simple_text", simpleText,
@@ -93,8 +92,8 @@ func region(_ *mcpecho.Call, in regionInput) (regionInput, error) { return in, n
 
 func echoArguments(_ *mcpecho.Call, in map[string]any) (map[string]any, error) { return in, nil }
 
-// contactSchema uses the keywords that a schema generated from a Go type does
-// not have; the suite wants to find every one of them in tools/list.
+// contactSchema uses the keywords that a schema generated from a Go type does not have; the suite
+// wants to find every one of them in tools/list.
 const contactSchema = `{
   "$schema": "https://json-schema.org/draft/2020-12/schema",
   "type": "object",

@@ -30,8 +30,7 @@ func Each(t *testing.T, test func(*testing.T, *gorm.DB)) {
 }
 
 // EachKind runs test as a subtest for each kind of database. Each call of open makes an empty
-// database of that kind. The parameters are those of SQLite's file, such as
-// "?_busy_timeout=5000".
+// database of that kind. The parameters are those of SQLite's file, such as "?_busy_timeout=5000".
 func EachKind(t *testing.T, parameters string, test func(t *testing.T, open func(testing.TB) *gorm.DB)) {
 	t.Helper()
 	for _, kind := range []struct {

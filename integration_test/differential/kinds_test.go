@@ -15,7 +15,8 @@ import (
 	"github.com/mcpecho/kit/filters"
 )
 
-// kind is a kind of column: how it is stored, which Go fields read it, what it may hold and how values compare.
+// kind is a kind of column: how it is stored, which Go fields read it, what it may hold and how
+// values compare.
 type kind struct {
 	name string
 	// stored is the gorm type on a database, "-" where there is none, "" for gorm's own.
@@ -84,7 +85,8 @@ var traps = []string{"", "a", "A", "b", "B", "ä", "Ä", "a%", "a_", "%", "_", `
 
 var noon = time.Date(2024, 2, 29, 12, 0, 0, 0, time.UTC)
 
-// moment has the precision of the database, and now and then another zone where the database keeps none.
+// moment has the precision of the database, and now and then another zone where the database keeps
+// none.
 func moment(r *rand.Rand, dialect string) any {
 	t := noon.Add(time.Duration(r.IntN(3)) * time.Hour).Add(time.Duration(r.IntN(3)) * 125 * time.Millisecond)
 	switch {

@@ -83,7 +83,8 @@ func itemsOf(t *testing.T, db *gorm.DB, seed uint64) *world {
 	return w
 }
 
-// serve adds the lists of items, each by numbers and by cursors, whole and in part. Callers see only some rows.
+// serve adds the lists of items, each by numbers and by cursors, whole and in part. Callers see
+// only some rows.
 func (w *world) serve(query func(*gorm.DB) *gorm.DB) *mcpecho.Server {
 	srv := mcpecho.New(mcpecho.Config{Name: "differential", Version: "1", DB: w.db, Logger: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelError}))})
 	srv.Use(mw.Narrow[item](func(c *mcpecho.Call, db *gorm.DB) *gorm.DB {

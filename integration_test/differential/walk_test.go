@@ -32,7 +32,8 @@ func lasting(t *testing.T) time.Duration {
 	return 20 * time.Second
 }
 
-// worlds calls try with one seed after the other until the time is over, half of it for each of the two tests.
+// worlds calls try with one seed after the other until the time is over, half of it for each of the
+// two tests.
 func worlds(t *testing.T, try func(t *testing.T, db *gorm.DB, seed uint64) (rows int)) {
 	seed := rand.Uint64() >> 1
 	if s := os.Getenv("DIFFERENTIAL_SEED"); s != "" {

@@ -92,7 +92,8 @@ func (w *world) build() {
 
 func (w *world) newModel() any { return reflect.New(w.model).Interface() }
 
-// fill stores up to 60 rows, most of which tie in most columns, and a twin for those whose id is even.
+// fill stores up to 60 rows, most of which tie in most columns, and a twin for those whose id is
+// even.
 func (w *world) fill() {
 	w.n = w.r.IntN(60)
 	ids := w.r.Perm(1000)

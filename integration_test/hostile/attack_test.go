@@ -164,9 +164,8 @@ func shorten(s string) string {
 	return b.String()
 }
 
-// expand replaces ${name} by a variable, ${repeat X N} by N times X, ${hex XX}
-// by bytes, ${padded N} by a message of N bytes, and ${gzip N} by N spaces and
-// then a message, compressed.
+// expand replaces ${name} by a variable, ${repeat X N} by N times X, ${hex XX} by bytes, ${padded
+// N} by a message of N bytes, and ${gzip N} by N spaces and then a message, compressed.
 func expand(template string, vars map[string]string) string {
 	var b strings.Builder
 	for {

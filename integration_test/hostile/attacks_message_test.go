@@ -110,8 +110,7 @@ var idAttacks = []attack{
 	spoilt("empty", `"id":1`, `"id":""`),
 }
 
-// streamed calls the tool that turns its reply into an event stream, with
-// members of _meta.
+// streamed calls the tool that turns its reply into an event stream, with members of _meta.
 func streamed(name, members string) attack {
 	a := tool(name, "steps", `{}`)
 	a.body = strings.Replace(a.body, "${meta}", strings.TrimSuffix(rawhttp.Meta, "}")+","+members+"}", 1)

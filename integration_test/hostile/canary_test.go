@@ -12,8 +12,8 @@ import (
 	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
-// Secrets, each in one kind of place, all ten characters and more so that
-// nothing else contains them.
+// Secrets, each in one kind of place, all ten characters and more so that nothing else contains
+// them.
 const (
 	claimCanary  = "cLaImSeCrEt"
 	argCanary    = "aRgUmEnTsEcReT"
@@ -21,9 +21,8 @@ const (
 	tokenCanary  = "tOkEnSeCrEt"
 )
 
-// canaryRequests are calls that succeed and calls that fail, with secrets in
-// everything that a client sends but the names of tools, methods and URIs,
-// which a reply may repeat.
+// canaryRequests are calls that succeed and calls that fail, with secrets in everything that a
+// client sends but the names of tools, methods and URIs, which a reply may repeat.
 func canaryRequests(s *site, token, session string) []*httptest.ResponseRecorder {
 	var answers []*httptest.ResponseRecorder
 	send := func(verb, mount string, header http.Header, body string) {

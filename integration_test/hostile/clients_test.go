@@ -13,9 +13,9 @@ import (
 	"github.com/mcpecho/kit/integration_test/rawhttp"
 )
 
-// TestNoReplyReachesAnotherClient lets 200 clients, who number their requests
-// alike, call at the same time a tool that takes a while; a quarter of them share
-// one session, the way several windows of one user might, with ids of their own.
+// TestNoReplyReachesAnotherClient lets 200 clients, who number their requests alike, call at the
+// same time a tool that takes a while; a quarter of them share one session, the way several windows
+// of one user might, with ids of their own.
 func TestNoReplyReachesAnotherClient(t *testing.T) {
 	const clients, calls = 200, 5
 	s := start(t)

@@ -46,9 +46,9 @@ func sound(t *testing.T, w *httptest.ResponseRecorder) (r reply) {
 	return r
 }
 
-// FuzzMessage sends any body in a session and on the modern wire. Whatever
-// the server accepts, it has understood like encoding/json, the most lenient
-// reader that may stand in front of it, and like the official SDK.
+// FuzzMessage sends any body in a session and on the modern wire. Whatever the server accepts, it
+// has understood like encoding/json, the most lenient reader that may stand in front of it, and
+// like the official SDK.
 func FuzzMessage(f *testing.F) {
 	vars := map[string]string{"meta": rawhttp.Meta, "ann": "", "eve": ""}
 	for _, group := range [][]attack{jsonAttacks, idAttacks, argumentAttacks[:12], encodingAttacks[8:]} {
@@ -151,8 +151,8 @@ func equalJSON(t *testing.T, a []byte, b string) bool {
 	return string(x) == string(y)
 }
 
-// FuzzArguments calls a tool with any arguments: what it accepts fulfils its
-// rules, and what it refuses never names a value.
+// FuzzArguments calls a tool with any arguments: what it accepts fulfils its rules, and what it
+// refuses never names a value.
 func FuzzArguments(f *testing.F) {
 	vars := map[string]string{"meta": rawhttp.Meta}
 	for _, a := range argumentAttacks {

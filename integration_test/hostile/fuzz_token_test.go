@@ -47,8 +47,8 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzJWT signs any header and claims with the right key: what passes says,
-// to a strict reader, HS256, this issuer, this audience and a time to come.
+// FuzzJWT signs any header and claims with the right key: what passes says, to a strict reader,
+// HS256, this issuer, this audience and a time to come.
 func FuzzJWT(f *testing.F) {
 	const header, claims = `{"alg":"HS256","typ":"JWT"}`, `{"iss":"https://issuer.example","aud":"https://mcp.example/mcp","sub":"ann","exp":4000000000}`
 	f.Add(header, claims)

@@ -52,8 +52,8 @@ func FuzzURI(f *testing.F) {
 	})
 }
 
-// FuzzHeaderValue sends any value in the headers that repeat the body: the
-// server accepts what says the same as the body, and nothing else.
+// FuzzHeaderValue sends any value in the headers that repeat the body: the server accepts what says
+// the same as the body, and nothing else.
 func FuzzHeaderValue(f *testing.F) {
 	for _, pair := range [][2]string{
 		{"eu", "eu"}, {" eu\t", "eu"}, {"EU", "eu"}, {"=?base64?ZXU=?=", "eu"}, {"=?base64?ZXU?=", "eu"}, {"=?base64?w7Y=?=", "ö"}, {"ö", "ö"}, {"=?base64??=", ""}, {"", ""},
@@ -116,8 +116,8 @@ func says(value string) string {
 	return "+" + value
 }
 
-// FuzzFilter lists rows with any filters, order and cursor: nothing fails,
-// and every row is the caller's own.
+// FuzzFilter lists rows with any filters, order and cursor: nothing fails, and every row is the
+// caller's own.
 func FuzzFilter(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"label":"one"}`, `{"has":"%"}`, `{"has":"_"}`, `{"starts":"th_"}`, `{"ends":"E"}`, `{"ends":"\\"}`, `{"among":["one","two"]}`, `{"among":[]}`, `{"not_among":[0,1]}`,

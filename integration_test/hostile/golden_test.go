@@ -27,9 +27,9 @@ var groups = []struct {
 	{"cursors", cursorAttacks}, {"sessions", sessionAttacks}, {"streams", streamAttacks}, {"connections", connectionAttacks},
 }
 
-// TestHostileRequestsGetTheirExactAnswers compares status, headers and body of
-// every answer with the golden files, so that no default loosens unnoticed:
-// go test -run Hostile -update rewrites them, for a reviewer of the difference.
+// TestHostileRequestsGetTheirExactAnswers compares status, headers and body of every answer with
+// the golden files, so that no default loosens unnoticed: go test -run Hostile -update rewrites
+// them, for a reviewer of the difference.
 func TestHostileRequestsGetTheirExactAnswers(t *testing.T) {
 	s := start(t)
 	server := s.serve()
@@ -122,8 +122,8 @@ func (s *site) rows() (c counts) {
 	return c
 }
 
-// vars are what templates name: tokens, good and bad, handles of two callers,
-// and parts of messages.
+// vars are what templates name: tokens, good and bad, handles of two callers, and parts of
+// messages.
 func (s *site) vars() map[string]string {
 	bad := func(change ...func(jwt.MapClaims)) string {
 		return sign(hs256, key, claims("ann", allScopes, change...))

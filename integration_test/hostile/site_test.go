@@ -44,10 +44,9 @@ var (
 	})
 )
 
-// site is an application under attack, with its database in a file. It serves
-// the invoicing example's specs and those of tools_test.go at /mcp; the same
-// behind allowlists, with filtered lists and small pages, at /strict; and a
-// server whose tokens are signed with RSA at /rsa.
+// site is an application under attack, with its database in a file. It serves the invoicing
+// example's specs and those of tools_test.go at /mcp; the same behind allowlists, with filtered
+// lists and small pages, at /strict; and a server whose tokens are signed with RSA at /rsa.
 type site struct {
 	t        testing.TB
 	db       *gorm.DB
@@ -140,8 +139,8 @@ func goodToken(subject string) string {
 	return sign(hs256, key, claims(subject, allScopes))
 }
 
-// rsaPublicPEM is the public key in the form that servers publish, which must
-// not do as an HMAC secret.
+// rsaPublicPEM is the public key in the form that servers publish, which must not do as an HMAC
+// secret.
 func rsaPublicPEM() []byte {
 	der, err := x509.MarshalPKIXPublicKey(&rsaKey().PublicKey)
 	if err != nil {

@@ -49,8 +49,8 @@ func sessionUses() []handle {
 	return uses
 }
 
-// cursors are the handles of lists. Those of the server's own lists are of
-// entries that only the owner sees.
+// cursors are the handles of lists. Those of the server's own lists are of entries that only the
+// owner sees.
 func cursors() []handle {
 	return []handle{
 		{"keyset cursor",
@@ -103,8 +103,8 @@ func TestAForeignHandleIsAnsweredAsAnUnknownOne(t *testing.T) {
 	}
 }
 
-// TestARowOfAnotherIsAnsweredAsOneThatIsNotThere asks for a row in each way
-// that there is; ids of the same length, so that only the id may differ.
+// TestARowOfAnotherIsAnsweredAsOneThatIsNotThere asks for a row in each way that there is; ids of
+// the same length, so that only the id may differ.
 func TestARowOfAnotherIsAnsweredAsOneThatIsNotThere(t *testing.T) {
 	s := start(t)
 	ann, eve := goodToken("ann"), goodToken("eve")
@@ -172,9 +172,8 @@ func TestAForeignSessionIsNotChanged(t *testing.T) {
 	}
 }
 
-// TestARequestIsCancelledOnlyInItsOwnSession lets others try first: with the
-// same id in their own session, with the session itself, and the caller's own
-// second session.
+// TestARequestIsCancelledOnlyInItsOwnSession lets others try first: with the same id in their own
+// session, with the session itself, and the caller's own second session.
 func TestARequestIsCancelledOnlyInItsOwnSession(t *testing.T) {
 	s := start(t)
 	ann, eve := goodToken("ann"), goodToken("eve")

@@ -230,8 +230,8 @@ func completeRead(e *env, features ...readFeature) []readFeature {
 	return features
 }
 
-// TestNarrowingMeetsEverything combines how rows are narrowed, how they are queried and through what
-// they are seen, each with everything else.
+// TestNarrowingMeetsEverything combines how rows are narrowed, how they are queried and through
+// what they are seen, each with everything else.
 func TestNarrowingMeetsEverything(t *testing.T) {
 	each(t, func(t *testing.T, e *env) {
 		e.seed(t)

@@ -54,7 +54,8 @@ func complete(e *env, features ...writeFeature) []writeFeature {
 	return features
 }
 
-// isEnd says whether a feature of the slot of stores is something that the handler does in addition.
+// isEnd says whether a feature of the slot of stores is something that the handler does in
+// addition.
 func isEnd(f writeFeature) bool {
 	return slices.ContainsFunc(handlerEnds, func(e writeFeature) bool { return e.name == f.name })
 }

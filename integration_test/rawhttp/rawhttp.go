@@ -1,5 +1,5 @@
-// Package rawhttp makes HTTP requests of the modern wire by hand, for tests that send what no client
-// library sends.
+// Package rawhttp makes HTTP requests of the modern wire by hand, for tests that send what no
+// client library sends.
 package rawhttp
 
 import (

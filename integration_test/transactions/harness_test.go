@@ -78,8 +78,7 @@ func newServer(db *gorm.DB, change ...func(*mcpecho.Config)) *mcpecho.Server {
 	return mcpecho.New(cfg)
 }
 
-// inserting is a service that writes a row, registers hook, and does something else before it
-// ends.
+// inserting is a service that writes a row, registers hook, and does something else before it ends.
 func inserting(hooks *atomic.Int64, then func(c *mcpecho.Call) error) func(*mcpecho.Call, named) (string, error) {
 	return func(c *mcpecho.Call, in named) (string, error) {
 		c.AfterCommit(func(context.Context) { hooks.Add(1) })

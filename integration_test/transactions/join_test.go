@@ -18,8 +18,8 @@ import (
 	mw "github.com/mcpecho/kit/middleware"
 )
 
-// operations is what a store does with its own handle and the context it is given. Each writes
-// rows named "op" and lists how many are there inside the transaction afterwards.
+// operations is what a store does with its own handle and the context it is given. Each writes rows
+// named "op" and lists how many are there inside the transaction afterwards.
 var operations = map[string]struct {
 	do   func(db *gorm.DB) error
 	rows int64

@@ -75,8 +75,7 @@ func newProxy(t *testing.T, target string) (p *proxy, port int) {
 	return p, listener.Addr().(*net.TCPAddr).Port
 }
 
-// serve copies both ways. What the database answers to the COMMIT that was to be lost goes
-// nowhere.
+// serve copies both ways. What the database answers to the COMMIT that was to be lost goes nowhere.
 func (p *proxy) serve(client, server net.Conn) {
 	var lost atomic.Int32
 	go copying(client, server, func(b []byte) bool {

@@ -75,8 +75,8 @@ func TestRetriesUnderRealSerializationFailuresLoseAndDoubleNothing(t *testing.T)
 	}
 }
 
-// TestNothingIsWrittenAfterTheDatabaseHasEndedTheTransaction makes a deadlock that the handler
-// does not care about: MariaDB has rolled everything back then, and would keep what comes after.
+// TestNothingIsWrittenAfterTheDatabaseHasEndedTheTransaction makes a deadlock that the handler does
+// not care about: MariaDB has rolled everything back then, and would keep what comes after.
 func TestNothingIsWrittenAfterTheDatabaseHasEndedTheTransaction(t *testing.T) {
 	db := migrate(t, dbtest.MariaDB(t, ""))
 	if err := db.Create([]entry{{Name: "a"}, {Name: "b"}}).Error; err != nil {

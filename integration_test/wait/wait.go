@@ -1,5 +1,5 @@
-// Package wait lets a test wait for what must happen, instead of for a time in which it probably has
-// happened.
+// Package wait lets a test wait for what must happen, instead of for a time in which it probably
+// has happened.
 package wait
 
 import (
@@ -12,8 +12,8 @@ import (
 // something that hangs.
 const patience = 30 * time.Second
 
-// Until returns when done does. It asks every millisecond, and fails the test with the stacks of all
-// goroutines after 30 seconds.
+// Until returns when done does. It asks every millisecond, and fails the test with the stacks of
+// all goroutines after 30 seconds.
 func Until(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !done(); time.Sleep(time.Millisecond) {

@@ -8,9 +8,9 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// Audit writes one line for each request or call that passes it: what was
-// called, by whom, and how it ended. It is a middleware like any other of an
-// Echo application, so it serves routes and tools; arguments are not logged.
+// Audit writes one line for each request or call that passes it: what was called, by whom, and how
+// it ended. It is a middleware like any other of an Echo application, so it serves routes and
+// tools; arguments are not logged.
 func Audit(log *slog.Logger) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(ec echo.Context) error {

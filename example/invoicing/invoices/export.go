@@ -13,8 +13,8 @@ import (
 // exportStep is how many rows an export writes between two progress reports.
 const exportStep = 100
 
-// export writes invoices as CSV, row by row out of one statement, which ends
-// when the client leaves.
+// export writes invoices as CSV, row by row out of one statement, which ends when the client
+// leaves.
 func export(c *mcpecho.Call, in Which) (string, error) {
 	var total int64
 	if err := in.of(c.Narrowed(c.DB())).Count(&total).Error; err != nil {

@@ -1,5 +1,5 @@
-// Package invoices is a small Echo application with a gorm model: a REST route
-// and, on the same service functions and filters, an MCP server.
+// Package invoices is a small Echo application with a gorm model: a REST route and, on the same
+// service functions and filters, an MCP server.
 //
 //	model.go      the table, its database
 //	tools.go      what agents may do with it
@@ -31,11 +31,11 @@ type Invoice struct {
 	CreatedAt   time.Time `json:"created_at" gorm:"not null;index" doc:"When the invoice was created."`
 }
 
-// Open opens the SQLite database in a file, creates what is missing in it, and
-// gives an empty one three invoices to look at.
+// Open opens the SQLite database in a file, creates what is missing in it, and gives an empty one
+// three invoices to look at.
 func Open(path string) (*gorm.DB, error) {
-	// WAL lets readers work while one writes; a writer waits its turn for five
-	// seconds, and takes it at BEGIN, where waiting cannot end in a deadlock.
+	// WAL lets readers work while one writes; a writer waits its turn for five seconds, and takes
+	// it at BEGIN, where waiting cannot end in a deadlock.
 	dsn := path + "?_journal_mode=WAL&_busy_timeout=5000&_foreign_keys=on&_txlock=immediate"
 	db, err := gorm.Open(sqlite.Open(dsn), &gorm.Config{
 		Logger: logger.Discard, // errors are in the log of the server, without values

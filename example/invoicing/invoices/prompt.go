@@ -78,8 +78,7 @@ func periodOf(s string) (from, to time.Time, err error) {
 	return from, from.AddDate(0, 1, 0), err
 }
 
-// completePeriod suggests the months, and their quarters, that have invoices,
-// the newest first.
+// completePeriod suggests the months, and their quarters, that have invoices, the newest first.
 func completePeriod(c *mcpecho.Call, value string, _ map[string]string) ([]string, error) {
 	var months, periods []string
 	err := c.Narrowed(c.DB().Model(&Invoice{})).Distinct().Order("1 DESC").Pluck("STRFTIME('%Y-%m', created_at)", &months).Error

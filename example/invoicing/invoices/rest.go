@@ -14,9 +14,8 @@ import (
 	"github.com/mcpecho/kit/paginate"
 )
 
-// list is GET /invoices: the arguments, rules and result of the tool
-// invoices.list, in a query string. It is compiled once and panics when the
-// declarations do not fit the model.
+// list is GET /invoices: the arguments, rules and result of the tool invoices.list, in a query
+// string. It is compiled once and panics when the declarations do not fit the model.
 func list(db *gorm.DB) echo.HandlerFunc {
 	row := must(filters.SchemaOf(&Invoice{}, db.NamingStrategy))
 	filter := must(filters.Compile[Filter](row))

@@ -11,8 +11,8 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// A token with the claim series, as "A-", is for the invoices whose numbers
-// begin with it: no other exists for its bearer. A token without it is for all.
+// A token with the claim series, as "A-", is for the invoices whose numbers begin with it: no other
+// exists for its bearer. A token without it is for all.
 func seriesOf(p *mcpecho.Principal) string {
 	if p == nil {
 		return ""

@@ -15,9 +15,9 @@ import (
 // MinKeyBytes is how long a key for HS256 should be (RFC 7518 section 3.2).
 const MinKeyBytes = 32
 
-// New puts the application together: an Echo with MCP at /mcp and REST at
-// /invoices, both behind the same tokens, which key signs. Pages of the
-// origins may call /mcp from a browser. It panics when key is empty.
+// New puts the application together: an Echo with MCP at /mcp and REST at /invoices, both behind
+// the same tokens, which key signs. Pages of the origins may call /mcp from a browser. It panics
+// when key is empty.
 func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Echo, *mcpecho.Server) {
 	srv := mcpecho.New(mcpecho.Config{
 		Name: "invoicing", Version: "1.0.0", Title: "Invoicing",
@@ -39,8 +39,8 @@ func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Ec
 	return e, srv
 }
 
-// bearer is mw.Bearer(key) for an operator who chooses the key: one that is
-// shorter than mw.Bearer wants still works, and main warns about it.
+// bearer is mw.Bearer(key) for an operator who chooses the key: one that is shorter than mw.Bearer
+// wants still works, and main warns about it.
 func bearer(key []byte) echo.MiddlewareFunc {
 	return mw.BearerWithConfig(mw.BearerConfig{Verifier: auth.JWT(auth.JWTConfig{Keys: auth.ShortSecret(key)})})
 }

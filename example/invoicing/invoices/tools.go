@@ -32,9 +32,8 @@ var orderBy = []string{"number", "amount_cents", "created_at"}
 
 const pageSize = 20
 
-// Specs are the tools, resources and prompts. A domain package hands them to
-// whatever server wants them; it needs to know neither the server nor its
-// authentication.
+// Specs are the tools, resources and prompts. A domain package hands them to whatever server wants
+// them; it needs to know neither the server nor its authentication.
 func Specs(log *slog.Logger) []*mcpecho.Spec {
 	return slices.Concat(tools(log), resources(), prompts())
 }
@@ -91,8 +90,7 @@ func get() *mcpecho.Spec {
 		mw.Scopes(ScopeRead))
 }
 
-// createAndSend is both tools as one, in one transaction. It is refused to
-// whom either of them is.
+// createAndSend is both tools as one, in one transaction. It is refused to whom either of them is.
 func createAndSend(create, markSent *mcpecho.Spec) *mcpecho.Spec {
 	seq := mcpecho.NewSequence[CreateInput]("invoices.create_and_send")
 	created := mcpecho.Then[Invoice](seq, create, func(_ *mcpecho.Call, in CreateInput) CreateInput { return in })
@@ -160,8 +158,8 @@ type Total struct {
 	SumCents int64 `json:"sum_cents" doc:"Their amounts in cents, added up."`
 }
 
-// Sum counts invoices. It is an ordinary function of the application, which
-// knows nothing of MCP but where its database is.
+// Sum counts invoices. It is an ordinary function of the application, which knows nothing of MCP
+// but where its database is.
 func Sum(ctx context.Context, in Which) (Total, error) {
 	s, err := statsOf(in.of(visible(mcpecho.CallFromContext(ctx).Principal(), mcpecho.DB(ctx))))
 	return Total{s.Count, s.SumCents}, err
