@@ -208,11 +208,11 @@ func (t *entry) notes() string {
 			notes = append(notes, s.Name+": "+s.Note)
 		}
 	}
-	for _, stated := range []struct{ what, why string }{
+	for _, reason := range []struct{ what, why string }{
 		{"unbounded", t.unbounded}, {"unnarrowed", t.unnarrowed}, {"no transaction", t.untransacted}, {"discloses", t.discloses},
 	} {
-		if stated.why != "" {
-			notes = append(notes, stated.what+": "+stated.why)
+		if reason.why != "" {
+			notes = append(notes, reason.what+": "+reason.why)
 		}
 	}
 	if notes == nil {

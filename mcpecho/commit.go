@@ -2,13 +2,11 @@ package mcpecho
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"net"
 	"regexp"
 	"runtime/debug"
@@ -19,7 +17,6 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/internal/caught"
-	"github.com/mcpecho/kit/internal/wire"
 )
 
 // commit sends COMMIT. Its error says whether the database has refused, or nobody knows.
@@ -107,76 +104,4 @@ func refusedCommit(err error, db *gorm.DB) bool {
 		return !strings.Contains(" 1053 1077 1079 1152 1180 1184 1317 1927 ", " "+m[1]+" ")
 	}
 	return strings.Contains(err.Error(), "commit unexpectedly resulted in rollback") // pgx, after a statement has failed
-}
-
-// afterCommit adds to what a client is told about a failure that something has been committed
-// before it.
-func (f failure) afterCommit() failure {
-	f.message += "; a change was made and committed before this error, and it stays: look before you try again"
-	f.more = withCommitted(f.more)
-	switch data := f.data.(type) {
-	case nil:
-		f.data = withCommitted(nil)
-	case map[string]any:
-		f.data = withCommitted(data)
-	default:
-		f.data = withCommitted(map[string]any{"data": data})
-	}
-	return f
-}
-
-func withCommitted(members map[string]any) map[string]any {
-	whole := map[string]any{}
-	maps.Copy(whole, members)
-	whole["committed"] = true // whatever the application says
-	return whole
-}
-
-// explain says what the client of the call sees of an error.
-func (c *Call) explain(err error) failure {
-	f := c.named(explain(err, c.server.cfg.DB))
-	if c.exchange.Stopped() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*caught.Panic)) {
-		f = explain(wire.ErrStopped, nil) // the database says that it was interrupted
-	}
-	if c.committed.Load() {
-		f = f.afterCommit()
-	}
-	return f
-}
-
-// hinted is an error whose cause is better explained than by its text. The hint is for the log.
-type hinted struct {
-	error
-	hint string
-}
-
-func (h *hinted) Unwrap() error { return h.error }
-
-// stalled explains, for the log, what an application meets whose stores write through a handle of
-// their own while the call's transaction holds the lock or the only connection.
-func (c *Call) stalled(ctx context.Context, conn *connection, err error) error {
-	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
-		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
-	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
-			return &hinted{err, "the connections of the database were all in use; " + hint}
-		}
-	}
-	if text := err.Error(); strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") {
-		return &hinted{err, hint}
-	}
-	return err
-}
-
-// hint is advice for the log, "" when there is none.
-func hint(err error) string {
-	var h *hinted
-	switch {
-	case errors.As(err, &h):
-		return h.hint
-	case errors.Is(err, gorm.ErrInvalidTransaction):
-		return "gorm says so of a Begin on a handle that is in a transaction already, and of a Commit or Rollback on one that is in none: " +
-			"c.DB() knows Begin in both cases; on other handles use db.Transaction"
-	}
-	return ""
 }

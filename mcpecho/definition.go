@@ -92,12 +92,3 @@ func (d *Definition) SetOutput(t reflect.Type) error {
 func (d *Definition) WrapOutput(wrap func(*jsonschema.Schema) *jsonschema.Schema) {
 	d.wraps = append(d.wraps, wrap)
 }
-
-// modelSchema parses a gorm model with the database's own naming rules.
-func (s *Server) modelSchema(row reflect.Type) (*schema.Schema, error) {
-	var namer schema.Namer = schema.NamingStrategy{}
-	if s.cfg.DB != nil {
-		namer = s.cfg.DB.NamingStrategy
-	}
-	return schema.Parse(reflect.New(row).Interface(), &s.models, namer)
-}

@@ -47,8 +47,8 @@ func editOption(op editOp, name string, step Step) Option {
 
 // on applies the edit to the sorted steps of a chain.
 func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
-	named := func(s Step) bool { return s.Name == e.name }
-	first := slices.IndexFunc(steps, named)
+	matches := func(s Step) bool { return s.Name == e.name }
+	first := slices.IndexFunc(steps, matches)
 	if first < 0 {
 		known := Chain{steps}.Names()
 		hint := ""
@@ -70,7 +70,7 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 		return slices.Insert(steps, first, e.step), nil
 	case opAfter:
 		last := len(steps) - 1
-		for !named(steps[last]) {
+		for !matches(steps[last]) {
 			last--
 		}
 		return slices.Insert(steps, last+1, e.step), nil
@@ -83,7 +83,7 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 		case stepFetch:
 			return nil, errors.New("the fetch step cannot be replaced: it runs the query that the steps before it have made")
 		}
-		if slices.ContainsFunc(steps[first+1:], named) {
+		if slices.ContainsFunc(steps[first+1:], matches) {
 			return nil, fmt.Errorf("step %q is in the chain more than once: take it out with Without and add the new one", e.name)
 		}
 		steps[first] = e.step
@@ -92,6 +92,6 @@ func (e edit) on(steps []Step, kind Kind) ([]Step, error) {
 		if e.name == stepHandle || e.name == stepValidate || e.name == stepFetch || e.name == stepSerialize {
 			return nil, fmt.Errorf("the %s step cannot be left out", e.name)
 		}
-		return slices.DeleteFunc(steps, named), nil
+		return slices.DeleteFunc(steps, matches), nil
 	}
 }

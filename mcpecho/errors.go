@@ -16,6 +16,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/binding"
+	"github.com/mcpecho/kit/internal/caught"
 	"github.com/mcpecho/kit/internal/dberror"
 	"github.com/mcpecho/kit/internal/jsonrpc"
 	"github.com/mcpecho/kit/internal/wire"
@@ -159,6 +160,41 @@ func explain(err error, db *gorm.DB) failure {
 	}
 	ref := strings.ToLower(rand.Text()[:12])
 	return failure{typ: TypeInternal, message: "internal error; an operator finds the details under reference " + ref, ref: ref}
+}
+
+// explain says what the client of the call sees of an error.
+func (c *Call) explain(err error) failure {
+	f := c.nameArguments(explain(err, c.server.cfg.DB))
+	if c.exchange.Stopped() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*caught.Panic)) {
+		f = explain(wire.ErrStopped, nil) // the database says that it was interrupted
+	}
+	if c.committed.Load() {
+		f = f.afterCommit()
+	}
+	return f
+}
+
+// afterCommit adds to what a client is told about a failure that something has been committed
+// before it.
+func (f failure) afterCommit() failure {
+	f.message += "; a change was made and committed before this error, and it stays: look before you try again"
+	f.more = withCommitted(f.more)
+	switch data := f.data.(type) {
+	case nil:
+		f.data = withCommitted(nil)
+	case map[string]any:
+		f.data = withCommitted(data)
+	default:
+		f.data = withCommitted(map[string]any{"data": data})
+	}
+	return f
+}
+
+func withCommitted(members map[string]any) map[string]any {
+	whole := map[string]any{}
+	maps.Copy(whole, members)
+	whole["committed"] = true // whatever the application says
+	return whole
 }
 
 // refusal makes the 403 of a step that decides about the caller, before the arguments are looked

@@ -1,9 +1,9 @@
 package mcpecho
 
 import (
-	"database/sql/driver"
+	"context"
+	"database/sql"
 	"errors"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -65,8 +65,8 @@ var fieldMessages = map[dberror.Reason]string{
 	dberror.Value:      "is out of range, too long or of the wrong form for the database",
 }
 
-// named names the arguments whose values a database refused.
-func (c *Call) named(f failure) failure {
+// nameArguments adds to a failure the arguments whose values a database refused.
+func (c *Call) nameArguments(f failure) failure {
 	if f.refused == nil {
 		return f
 	}
@@ -101,65 +101,6 @@ func (c *Call) argumentsOf(d *dberror.Error) (names []string) {
 		}
 	}
 	return names
-}
-
-// parseModels finds the models that the entry reads, takes or returns, and those of the specs of a
-// sequence: an error of the database names the columns of one of them.
-func (t *entry) parseModels(s *Server) (all []*schema.Schema) {
-	rows, types := []reflect.Type{t.spec.row}, append([]reflect.Type{t.spec.out}, t.parts...)
-	for _, l := range t.spec.links {
-		rows, types = append(rows, l.spec.row), append(types, l.spec.out)
-	}
-	for _, model := range append(rows, types...) {
-		for model != nil && (model.Kind() == reflect.Pointer || model.Kind() == reflect.Slice) {
-			model = model.Elem()
-		}
-		if model == nil || model.Kind() != reflect.Struct || !slices.Contains(rows, model) && !isModel(model) {
-			continue
-		}
-		if parsed, err := s.modelSchema(model); err == nil && !slices.Contains(all, parsed) {
-			all = append(all, parsed)
-		}
-	}
-	return all
-}
-
-// isModel says whether a type is made for gorm, which prints its complaints about others: it says
-// so, or it has a key and nothing but columns.
-func isModel(t reflect.Type) bool {
-	if _, named := reflect.New(t).Interface().(schema.Tabler); named {
-		return true
-	}
-	key := false
-	for i := range t.NumField() {
-		f := t.Field(i)
-		if _, tagged := f.Tag.Lookup("gorm"); tagged || f.Type == reflect.TypeFor[gorm.Model]() {
-			return true
-		}
-		if !f.IsExported() {
-			continue
-		}
-		key = key || strings.EqualFold(f.Name, "id")
-		if !isColumn(f.Type) {
-			return false
-		}
-	}
-	return key
-}
-
-func isColumn(t reflect.Type) bool {
-	if t.Kind() == reflect.Pointer {
-		t = t.Elem()
-	}
-	switch t.Kind() {
-	case reflect.Slice:
-		return t.Elem().Kind() == reflect.Uint8
-	case reflect.Struct, reflect.Array:
-		return t == reflect.TypeFor[time.Time]() || t.Implements(reflect.TypeFor[driver.Valuer]())
-	case reflect.Map, reflect.Interface, reflect.Chan, reflect.Func, reflect.Pointer, reflect.Complex64, reflect.Complex128, reflect.UnsafePointer, reflect.Uintptr:
-		return false
-	}
-	return true
 }
 
 // columnsOf are the columns of a key of which the database says only the name. An unnamed one has
@@ -212,6 +153,43 @@ func (c *Call) argumentOf(column string, models []*schema.Schema) string {
 		if slices.Contains(names, name) {
 			return name
 		}
+	}
+	return ""
+}
+
+// hinted is an error whose cause is better explained than by its text. The hint is for the log.
+type hinted struct {
+	error
+	hint string
+}
+
+func (h *hinted) Unwrap() error { return h.error }
+
+// stalled explains, for the log, what an application meets whose stores write through a handle of
+// their own while the call's transaction holds the lock or the only connection.
+func (c *Call) stalled(ctx context.Context, conn *connection, err error) error {
+	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
+		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
+	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
+			return &hinted{err, "the connections of the database were all in use; " + hint}
+		}
+	}
+	if text := err.Error(); strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") {
+		return &hinted{err, hint}
+	}
+	return err
+}
+
+// hint is advice for the log, "" when there is none.
+func hint(err error) string {
+	var h *hinted
+	switch {
+	case errors.As(err, &h):
+		return h.hint
+	case errors.Is(err, gorm.ErrInvalidTransaction):
+		return "gorm says so of a Begin on a handle that is in a transaction already, and of a Commit or Rollback on one that is in none: " +
+			"c.DB() knows Begin in both cases; on other handles use db.Transaction"
 	}
 	return ""
 }

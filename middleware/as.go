@@ -106,12 +106,12 @@ func source(row *schema.Schema, goName, jsonName string) (*schema.Field, error) 
 		if found := find(func(f *schema.Field) bool { return f.DBName == jsonName }); len(found) > 0 {
 			return found[0], nil
 		}
-		named := find(func(f *schema.Field) bool {
+		tagged := find(func(f *schema.Field) bool {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			return name == jsonName
 		})
-		if len(named) == 1 {
-			return named[0], nil
+		if len(tagged) == 1 {
+			return tagged[0], nil
 		}
 	}
 	switch found := find(func(f *schema.Field) bool { return f.Name == goName }); len(found) {
