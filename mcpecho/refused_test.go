@@ -142,6 +142,23 @@ func TestAConflictNamesTheArgumentAndLeavesItsCauseInTheLog(t *testing.T) {
 	})
 }
 
+// Of some errors gorm's translation drops that of the driver, and with it the columns.
+func TestAConflictStaysOneWhenGORMTranslatesIt(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
+		db.TranslateError = true
+		b := library(t, db)
+		for name, arguments := range map[string]string{
+			"a key":             `{"isbn":"` + strings.ReplaceAll(canary, `"`, `\"`) + `","shelf":1,"pages":5}`,
+			"a reference":       `{"isbn":"y","shelf":99,"pages":5}`,
+			"a rule of a table": `{"isbn":"z","shelf":1,"pages":-5}`,
+		} {
+			if f := b.call("add", arguments).failure(t); f["type"] != mcpecho.TypeConflict {
+				t.Errorf("%s: %v", name, f)
+			}
+		}
+	})
+}
+
 func TestAValueThatTheDatabaseRefusesIsAValidationError(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		if db.Name() == "sqlite" {

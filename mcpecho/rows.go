@@ -49,6 +49,10 @@ var errBeforeFetch = errors.New("it looks at rows, so its place is after the ste
 // that a service gives to [Call.CheckRow]. It is the work of a step of [StageRows], whose Func it
 // sets. An error of check refuses the whole call.
 //
+// A row that a spec of a sequence fetches is asked about twice when both inherit the step: check
+// may look at the call, whose name is that of the sequence once and that of the spec the other
+// time.
+//
 // A step that is listed on the spec itself must do its work: rows of another type make Add fail,
 // and a service that succeeds without a checked row fails. An inherited one checks the rows that
 // come by.

@@ -226,6 +226,26 @@ func TestPermitRowSeesWholeRowsWherever(t *testing.T) {
 	}
 }
 
+// A permission may depend on what is called, so neither question stands for the other.
+func TestPermitRowOfTheServerIsAskedForASequenceAndForTheSpecInIt(t *testing.T) {
+	for _, refused := range []string{"", "seq_get", "get"} {
+		var asked []string
+		client := library(t, []mcpecho.Step{mw.PermitRow(func(c *mcpecho.Call, _ note) error {
+			asked = append(asked, c.Name())
+			if c.Name() == refused {
+				return errNotMine
+			}
+			return nil
+		})})
+		if r := client.Do("seq_get", byID{1}); r.IsError != (refused != "") {
+			t.Errorf("refused for %q: %s", refused, string(r.Body))
+		}
+		if got := fmt.Sprint(asked); refused == "" && got != "[seq_get get]" {
+			t.Errorf("asked for %s", got)
+		}
+	}
+}
+
 func TestPermitRowOnASequenceChecksWhatItsSpecsFetch(t *testing.T) {
 	client := library(t, nil, mw.PermitRow(onlyMine))
 	if r := client.Do("seq_get", byID{2}); !r.IsError || r.Error.Type != mcpecho.TypeForbidden {
