@@ -11,7 +11,7 @@ import (
 )
 
 // toured are the packages whose doc.go is a guided tour.
-var toured = []string{"binding", "filters", "ordering"}
+var toured = []string{"binding", "filters", "ordering", "paginate"}
 
 func TestCodeInATourIsThatOfAnExample(t *testing.T) {
 	for _, folder := range toured {
