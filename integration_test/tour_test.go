@@ -11,7 +11,7 @@ import (
 )
 
 // toured are the packages whose doc.go is a guided tour.
-var toured = []string{"binding", "filters", "ordering", "paginate"}
+var toured = []string{"binding", "filters", "ordering", "paginate", "store", "store/storetest"}
 
 func TestCodeInATourIsThatOfAnExample(t *testing.T) {
 	for _, folder := range toured {
