@@ -1,6 +1,6 @@
-// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema. It
-// is what decodes the arguments of a tool, and it serves any Echo handler as well. Of MCP it knows one
-// thing: a field tagged mcpheader has the annotation x-mcp-header in the schema.
+// Package binding turns untrusted JSON arguments into Go structs, and Go structs into JSON Schema.
+// It is what decodes the arguments of a tool, and it serves any Echo handler as well. Of MCP it
+// knows one thing: a field tagged mcpheader has the annotation x-mcp-header in the schema.
 //
 // # The simplest use
 //
@@ -31,8 +31,8 @@
 //		Note   binding.Opt[string] `json:"note"`
 //	}
 //
-// [Compile] checks it once, at start-up. A mistake in a tag is an error there, which names the type,
-// the field and the fix:
+// [Compile] checks it once, at start-up. A mistake in a tag is an error there, which names the
+// type, the field and the fix:
 //
 //	args, err := binding.Compile(binding.Part{Type: reflect.TypeFor[CreateInvoice]()})
 //
@@ -47,8 +47,8 @@
 //	nul         "true": texts in the field may hold U+0000
 //	mcpheader   a header in which MCP clients repeat the argument, for proxies to route by
 //
-// Several structs can be joined into one set of arguments. That is how a step of a route adds its own,
-// with a check of its own:
+// Several structs can be joined into one set of arguments. That is how a step of a route adds its
+// own, with a check of its own:
 //
 //	args, err := binding.Compile(
 //		binding.Part{Type: reflect.TypeFor[Search]()},
@@ -81,8 +81,8 @@
 // # Absent and null
 //
 // A null counts as absent where the argument is optional, because models in strict modes send null
-// for each argument that they do not give. For a required argument it is an error, and inside of lists
-// and maps too. Where null has a meaning of its own, as in a partial update, use [Opt]:
+// for each argument that they do not give. For a required argument it is an error, and inside of
+// lists and maps too. Where null has a meaning of its own, as in a partial update, use [Opt]:
 //
 //	switch note, ok := p.Note.Get(); {
 //	case ok:
@@ -104,10 +104,11 @@
 //   - Rules of nested structs are always checked, with or without dive.
 //   - Rules that compare sizes with another field (gtfield, ltefield, ...) are checked when both
 //     fields are present.
-//   - Rules that name fields (eqfield, eqcsfield, required_if, ...) use Go names of the same struct.
+//   - Rules that name fields (eqfield, eqcsfield, required_if, ...) use Go names of the same
+//     struct.
 //
-// What JSON Schema can express of the rules is in the schema, and the rest in the descriptions. What no
-// rule can express, a struct checks by a method, whose errors join the others; see
+// What JSON Schema can express of the rules is in the schema, and the rest in the descriptions.
+// What no rule can express, a struct checks by a method, whose errors join the others; see
 // [Args.DecodeContext]:
 //
 //	func (p Period) Check(context.Context) error {
@@ -124,16 +125,16 @@
 //
 // # Schemas
 //
-// [Args.Schema] is the schema of the arguments. A type whose form cannot be seen from its fields, since
-// it has JSON methods, brings its own by a method JSONSchema() *jsonschema.Schema; it is listed, not
-// enforced. A schema that exists already is enforced by [CompileWithSchema]:
+// [Args.Schema] is the schema of the arguments. A type whose form cannot be seen from its fields,
+// since it has JSON methods, brings its own by a method JSONSchema() *jsonschema.Schema; it is
+// listed, not enforced. A schema that exists already is enforced by [CompileWithSchema]:
 //
 //	args, err := binding.CompileWithSchema(schema, binding.Part{Type: reflect.TypeFor[map[string]any]()})
 //
 // # Query strings and Go values
 //
-// [Args.Query] turns the query string of a REST request into the JSON that Decode takes, by the types
-// of the arguments, and [Args.Encode] does so with a Go value:
+// [Args.Query] turns the query string of a REST request into the JSON that Decode takes, by the
+// types of the arguments, and [Args.Encode] does so with a Go value:
 //
 //	data, err := args.Query(url.Values{"status": {"draft,paid"}, "min": {"5"}, "sent": {"true"}})
 //
@@ -141,20 +142,20 @@
 //
 // # Results and secrets
 //
-// [Marshal] is the one encoder of results: nil lists are [], nil maps {}, the keys of maps are sorted.
-// [OutputSchema] describes what it writes. A value that could show a field tagged secret is an error,
-// and so is a result type that has one. [Redact] hides such fields from a log:
+// [Marshal] is the one encoder of results: nil lists are [], nil maps {}, the keys of maps are
+// sorted. [OutputSchema] describes what it writes. A value that could show a field tagged secret is
+// an error, and so is a result type that has one. [Redact] hides such fields from a log:
 //
 //	log.Info("login", "input", binding.Redact(in))
 //
-// [Credentials] finds fields of a model that look like credentials and are not tagged, for a test of
-// the application to list:
+// [Credentials] finds fields of a model that look like credentials and are not tagged, for a test
+// of the application to list:
 //
 //	fmt.Println(binding.Credentials(reflect.TypeFor[Account]()))
 //
 // # Without MCP
 //
 // The package needs neither a server nor a database. With Echo, take [DecodeJSON] for a body, and
-// [Args.Query] with [Args.Decode] for a query string. Packages filters, ordering and paginate declare
-// the arguments of a list as parts.
+// [Args.Query] with [Args.Decode] for a query string. Packages filters, ordering and paginate
+// declare the arguments of a list as parts.
 package binding

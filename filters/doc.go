@@ -1,6 +1,6 @@
 // Package filters turns one struct into the arguments of a list and into the conditions of its gorm
-// query. Columns and operators are fixed at start-up and never come from a request; values are always
-// bind parameters.
+// query. Columns and operators are fixed at start-up and never come from a request; values are
+// always bind parameters.
 //
 // # The simplest use
 //
@@ -12,7 +12,8 @@
 //		MinAmount *int64  `json:"min_amount" filter:"amount_cents,gte"`
 //	}
 //
-// [Compile] checks the struct against the model, once, and its [Filter.Part] declares the arguments:
+// [Compile] checks the struct against the model, once, and its [Filter.Part] declares the
+// arguments:
 //
 //	row, err := filters.SchemaOf(Invoice{}, db.NamingStrategy)
 //	filter, err := filters.Compile[InvoiceFilter](row)
@@ -25,13 +26,13 @@
 //		return err
 //	}
 //
-// So GET /invoices?number=A-&min_amount=200 lists the invoices whose number begins with A- and whose
-// amount is at least 200.
+// So GET /invoices?number=A-&min_amount=200 lists the invoices whose number begins with A- and
+// whose amount is at least 200.
 //
 // # Columns and operators
 //
-// The tag filter:"column,op" says what a field compares. Without a column it is the one whose name in
-// the database is the JSON name, or else the column of the model's field with the same Go name.
+// The tag filter:"column,op" says what a field compares. Without a column it is the one whose name
+// in the database is the JSON name, or else the column of the model's field with the same Go name.
 // Without an operator it is eq, in for a slice and between for a [Range]:
 //
 //	type TaskFilter struct {
@@ -57,9 +58,9 @@
 //
 // # Absent and present
 //
-// An absent argument does not filter. A present one does, also when it is false, 0 or "". So a field is
-// a pointer, a slice, a *[Range] or a [binding.Opt], which can tell the two apart. [Compile] refuses
-// everything else:
+// An absent argument does not filter. A present one does, also when it is false, 0 or "". So a
+// field is a pointer, a slice, a *[Range] or a [binding.Opt], which can tell the two apart.
+// [Compile] refuses everything else:
 //
 //	type Ambiguous struct {
 //		Done bool `json:"done"`
@@ -69,9 +70,9 @@
 //
 // # NULL
 //
-// As everywhere in SQL, a comparison with NULL is not true. Rows whose column is NULL are matched by
-// isnull, by notin with an empty list, and by null in an Opt, which takes null as a value: IS NULL with
-// eq and IS NOT NULL with ne. Everything else leaves them out, ne and notin included.
+// As everywhere in SQL, a comparison with NULL is not true. Rows whose column is NULL are matched
+// by isnull, by notin with an empty list, and by null in an Opt, which takes null as a value: IS
+// NULL with eq and IS NOT NULL with ne. Everything else leaves them out, ne and notin included.
 //
 //	type TaskFilter struct {
 //		Owner binding.Opt[string] `json:"owner"`
@@ -81,8 +82,8 @@
 // # Any query
 //
 // [Filter.Apply] adds its conditions when the query runs, behind everything that the query has by
-// then, and puts the rest into parentheses. So a filter only takes rows away, also from a query with
-// Or, where one more Where of gorm would let rows in:
+// then, and puts the rest into parentheses. So a filter only takes rows away, also from a query
+// with Or, where one more Where of gorm would let rows in:
 //
 //	query := db.Model(&Task{}).Where("priority = 3").Or("priority = 1")
 //	var titles []string
@@ -95,25 +96,25 @@
 // # What is refused, and why
 //
 // At start-up, besides what is above: a column that the model does not have; a column tagged
-// secret:"true", since what it matches would tell its value; a computed column (-:migration), which no
-// table has; a column that a serializer writes; a float for an integer column, because databases round
-// differently; an operator of texts for a column that is none.
+// secret:"true", since what it matches would tell its value; a computed column (-:migration), which
+// no table has; a column that a serializer writes; a float for an integer column, because databases
+// round differently; an operator of texts for a column that is none.
 //
-// In a request, as an error of the argument, because a database would refuse it: a text that is no UUID
-// for a column of type uuid, no number for one of type decimal, a time outside the years 0001 to 9999
-// in UTC, U+0000 in a text. An integer beyond the size of the column is not refused but compared as the
-// number it is.
+// In a request, as an error of the argument, because a database would refuse it: a text that is no
+// UUID for a column of type uuid, no number for one of type decimal, a time outside the years 0001
+// to 9999 in UTC, U+0000 in a text. An integer beyond the size of the column is not refused but
+// compared as the number it is.
 //
 // # Case and collations
 //
-// The text operators without i tell case apart on every database. The others use LOWER of the database:
-// on SQLite that knows ASCII letters only. Equality (eq, ne, in, notin) follows the collation of the
-// column, and the default ones of MySQL and MariaDB ignore case, accents and spaces at the end: there
-// "ALICE" and "alice " equal "alice". Give a column that identifies somebody a binary one,
-// gorm:"type:varchar(100) COLLATE utf8mb4_nopad_bin".
+// The text operators without i tell case apart on every database. The others use LOWER of the
+// database: on SQLite that knows ASCII letters only. Equality (eq, ne, in, notin) follows the
+// collation of the column, and the default ones of MySQL and MariaDB ignore case, accents and
+// spaces at the end: there "ALICE" and "alice " equal "alice". Give a column that identifies
+// somebody a binary one, gorm:"type:varchar(100) COLLATE utf8mb4_nopad_bin".
 //
 // # Times on SQLite
 //
-// SQLite keeps a time as text and compares it as text. Values are given to it in UTC, so the column must
-// hold UTC too: set gorm.Config.NowFunc to a function that returns time.Now().UTC().
+// SQLite keeps a time as text and compares it as text. Values are given to it in UTC, so the column
+// must hold UTC too: set gorm.Config.NowFunc to a function that returns time.Now().UTC().
 package filters

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The tours in the package comments are code that runs somewhere too, all but the lines that a program
-// prints.
+// The tours in the package comments are code that runs somewhere too, all but the lines that a
+// program prints.
 func TestEverySnippetOfAPackageCommentIsCompiledSomewhere(t *testing.T) {
 	var sources strings.Builder
 	var tours []string

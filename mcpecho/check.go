@@ -42,8 +42,8 @@ func (p Problem) String() string {
 //   - no_transaction: a service that may write to the database outside of a transaction.
 //   - credentials: a result with columns that look like passwords, tokens or keys.
 //   - long_name: a name that clients may cut off, as they put the server's before it.
-//   - no_rate_limit: tools without a limit, which the specification demands (2026-07-28, server/tools,
-//     section Security Considerations). One problem for the whole server.
+//   - no_rate_limit: tools without a limit, which the specification demands (2026-07-28,
+//     server/tools, section Security Considerations). One problem for the whole server.
 //   - logged_values: gorm's logger of [Config.DB] prints the values of statements, secret ones
 //     included.
 //   - uncounted_list: a limit of the server that cannot count lists, with [Config.HideForbidden].

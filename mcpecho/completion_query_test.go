@@ -23,7 +23,8 @@ type book struct {
 	Author   author
 }
 
-// The query of a list is often ordered, joined and limited; the suggestions for one of its columns must not mind.
+// The query of a list is often ordered, joined and limited; the suggestions for one of its columns
+// must not mind.
 func TestCompleteColumnTakesTheQueryOfAList(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, db *gorm.DB) {
 		if err := db.AutoMigrate(&author{}, &book{}); err != nil {

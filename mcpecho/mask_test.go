@@ -13,8 +13,8 @@ import (
 	"github.com/mcpecho/kit/mcpecho"
 )
 
-// What the log must not show is searched for in time that is linear in what the client has sent. The
-// bound is a hundred times what it takes; a table of the square of the length takes minutes.
+// What the log must not show is searched for in time that is linear in what the client has sent.
+// The bound is a hundred times what it takes; a table of the square of the length takes minutes.
 func TestKeepingLongValuesOutOfTheLogTakesLinearTime(t *testing.T) {
 	b := setup(t)
 	b.srv.Add(echoTool(), mcpecho.Service("fail", func(_ *mcpecho.Call, in struct {

@@ -23,9 +23,9 @@
 //
 // # The argument
 //
-// It is an array of names in order of precedence, or a single name. A "-" in front means descending;
-// each name may be used in both directions. The schema lists all of them, so that a model need not
-// guess. A name is a column, or "name=column" to give the column a name of its own.
+// It is an array of names in order of precedence, or a single name. A "-" in front means
+// descending; each name may be used in both directions. The schema lists all of them, so that a
+// model need not guess. A name is a column, or "name=column" to give the column a name of its own.
 //
 //	{"ordering": ["-total", "number"]}
 //
@@ -34,18 +34,18 @@
 // # The default, and the query's own order
 //
 // When the caller gives no order, [Config].Default is used. It may also have columns that a caller
-// cannot choose. Behind it comes the ORDER BY that the query has already, and without both the primary
-// key alone:
+// cannot choose. Behind it comes the ORDER BY that the query has already, and without both the
+// primary key alone:
 //
 //	order, err := ordering.Compile(row, ordering.Config{Fields: []string{"number"}})
 //	query := order.Apply(db.Model(&Bill{}).Order("cents DESC"), nil)
 //
 // # Ties
 //
-// The primary key is always the last term, so that equal rows keep their places from page to page. It
-// has the direction of the term before it, so that an index on (created_at, id) serves -created_at as
-// well. [Order.Terms] gives the order as a list, for a page that continues after a row; see package
-// paginate:
+// The primary key is always the last term, so that equal rows keep their places from page to page.
+// It has the direction of the term before it, so that an index on (created_at, id) serves
+// -created_at as well. [Order.Terms] gives the order as a list, for a page that continues after a
+// row; see package paginate:
 //
 //	for _, term := range order.Terms(&ordering.Input{Ordering: ordering.Names{"-cents"}}) {
 //		fmt.Println(term.Column.Name, term.Desc)
@@ -53,9 +53,9 @@
 //
 // # Grouped rows
 //
-// The rows of a GROUP BY are told apart by its columns in place of the primary key, those of a DISTINCT
-// over some columns by these. Such a query fails when it is to be ordered by a column that it does not
-// select:
+// The rows of a GROUP BY are told apart by its columns in place of the primary key, those of a
+// DISTINCT over some columns by these. Such a query fails when it is to be ordered by a column that
+// it does not select:
 //
 //	query := db.Model(&Bill{}).Select("cents, count(*) AS bills").Group("cents")
 //	err = order.Apply(query, &ordering.Input{Ordering: ordering.Names{"number"}}).Find(&groups).Error

@@ -136,7 +136,8 @@ func TestARequestReachesTheApplicationOnItsWire(t *testing.T) {
 	}
 }
 
-// Whatever is sent, the door answers, and only what is a request of a known wire reaches the application.
+// Whatever is sent, the door answers, and only what is a request of a known wire reaches the
+// application.
 func FuzzDoor(f *testing.F) {
 	f.Add(modernPing, "2026-07-28", "x", "", "")
 	f.Add(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`, "", "", "", "")

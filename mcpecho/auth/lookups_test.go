@@ -28,8 +28,8 @@ func flooded(bearer echo.MiddlewareFunc) func(authorization string) int {
 	}
 }
 
-// flood sends 150 requests at once and waits until all have been answered but at
-// most the 64 that may wait. The function that it returns waits for these too.
+// flood sends 150 requests at once and waits until all have been answered but at most the 64 that
+// may wait. The function that it returns waits for these too.
 func flood(t *testing.T, call func(string) int, authorization func(i int) string) (rest func() map[int]int) {
 	t.Helper()
 	const requests, mayWait = 150, 64
@@ -54,8 +54,8 @@ func flood(t *testing.T, call func(string) int, authorization func(i int) string
 	}
 }
 
-// hold keeps the requests of a client back, from the call of begin to that of release. Meanwhile they
-// do not heed the deadline of a look-up, so that the test may take its time.
+// hold keeps the requests of a client back, from the call of begin to that of release. Meanwhile
+// they do not heed the deadline of a look-up, so that the test may take its time.
 func hold(t *testing.T, client *http.Client) (begin, release func()) {
 	h := &holding{RoundTripper: client.Transport, released: make(chan struct{})}
 	client.Transport = h
