@@ -106,7 +106,8 @@ func ExampleNewKeys() {
 	// binding: invalid arguments: cursor is not a cursor of this list with these arguments; start again without it
 }
 
-// A mistake in the configuration is an error at start-up, and one in the query an error of the page.
+// A mistake in the configuration is an error at start-up, and one in the query an error of the
+// page.
 func ExampleCompile_refused() {
 	_, err := paginate.Compile(paginate.Config{Limit: 50, MaxLimit: 10})
 	fmt.Println(err)

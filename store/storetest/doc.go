@@ -3,8 +3,8 @@
 //
 // # Sessions
 //
-// [Sessions] checks what [store.Sessions] says of its methods. It opens a store for each part of the
-// contract:
+// [Sessions] checks what [store.Sessions] says of its methods. It opens a store for each part of
+// the contract:
 //
 //	func TestSessionsKeepTheContract(t *testing.T) {
 //		storetest.Sessions(t, func() store.Sessions {
@@ -12,8 +12,8 @@
 //		})
 //	}
 //
-// [SessionsWhenFull] checks who loses a session when there is no room. The store it opens must admit
-// as many sessions as it is told, half of them anonymous:
+// [SessionsWhenFull] checks who loses a session when there is no room. The store it opens must
+// admit as many sessions as it is told, half of them anonymous:
 //
 //	func TestSessionsKeepTheContractWhenFull(t *testing.T) {
 //		storetest.SessionsWhenFull(t, func(total int) store.Sessions {
@@ -35,6 +35,6 @@
 //		})
 //	}
 //
-// The clock must stand still otherwise, so a limiter on a database must take its time from the caller
-// in tests, not from the database.
+// The clock must stand still otherwise, so a limiter on a database must take its time from the
+// caller in tests, not from the database.
 package storetest
