@@ -1,7 +1,7 @@
 // Package store holds what the replicas of a server must share: the sessions of clients, and what
 // callers have taken against limits. Each is a small interface with a form in memory, for a single
-// process; for several, write a form on Redis or a database and let package storetest check it. Every
-// method takes the context first, and every implementation is safe for concurrent use.
+// process; for several, write a form on Redis or a database and let package storetest check it.
+// Every method takes the context first, and every implementation is safe for concurrent use.
 //
 // # Sessions
 //
@@ -11,20 +11,21 @@
 //	err := sessions.Create(ctx, store.Session{ID: id, Owner: "ann", Protocol: "2025-11-25"})
 //	session, err := sessions.Get(ctx, id)
 //
-// Give it to a server as Config.Sessions; the default of a server is such a store with its defaults.
-// [Sessions.Update] changes a session without losing what another request changes at the same time:
+// Give it to a server as Config.Sessions; the default of a server is such a store with its
+// defaults. [Sessions.Update] changes a session without losing what another request changes at the
+// same time:
 //
 //	err = sessions.Update(ctx, id, func(s *store.Session) { s.LogLevel = "debug" })
 //
-// An id that is unknown and one that has expired are the same error, [ErrNotFound], so that nobody can
-// find out which ids there were.
+// An id that is unknown and one that has expired are the same error, [ErrNotFound], so that nobody
+// can find out which ids there were.
 //
 // # Room for sessions
 //
-// A client can open sessions without any cost, so [Sessions] has rules about who loses one when there
-// is no room: the holder with the most sessions, if it has more than the newcomer, and else the newcomer
-// itself. A holder is a named owner or, of anonymous sessions, a network. [MemorySessionsConfig] has the
-// numbers:
+// A client can open sessions without any cost, so [Sessions] has rules about who loses one when
+// there is no room: the holder with the most sessions, if it has more than the newcomer, and else
+// the newcomer itself. A holder is a named owner or, of anonymous sessions, a network.
+// [MemorySessionsConfig] has the numbers:
 //
 //	sessions := store.NewMemorySessions(store.MemorySessionsConfig{PerOwner: 1})
 //
@@ -41,8 +42,8 @@
 //		fmt.Println(wait, err)
 //	}
 //
-// The step middleware.RateLimit is built on it, and so can an Echo middleware of yours be: the package
-// knows neither MCP nor HTTP.
+// The step middleware.RateLimit is built on it, and so can an Echo middleware of yours be: the
+// package knows neither MCP nor HTTP.
 //
 // # Three policies
 //
@@ -59,9 +60,9 @@
 //
 // # Bounded memory
 //
-// [MemoryLimiter] remembers a bounded number of keys, and so needs to know which of them a caller can
-// make up. Begin those with [Anonymous], for instance the key of a network address: they have room of
-// their own, and never push out the key of a verified caller.
+// [MemoryLimiter] remembers a bounded number of keys, and so needs to know which of them a caller
+// can make up. Begin those with [Anonymous], for instance the key of a network address: they have
+// room of their own, and never push out the key of a verified caller.
 //
 //	wait, err := limiter.Take(ctx, "search", policy, store.Anonymous+"192.0.2.1", 1)
 package store
