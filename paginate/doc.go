@@ -84,10 +84,11 @@
 //
 // # What is refused, and why
 //
-//   - A query with a LIMIT of its own, since the page decides, and raw SQL, which gorm cannot limit.
-//   - What a cursor cannot continue, as an error of the page and never as a gap or a loop: groups and
-//     DISTINCT rows without the primary key, rows that a join repeats (use EXISTS or Distinct), and a
-//     column that does not equal the value which was read from it.
+//   - A query with a LIMIT of its own, since the page decides, and raw SQL, which gorm cannot
+//     limit.
+//   - What a cursor cannot continue, as an error of the page and never as a gap or a loop: groups
+//     and DISTINCT rows without the primary key, rows that a join repeats (use EXISTS or Distinct),
+//     and a column that does not equal the value which was read from it.
 //   - A cursor that was changed, or that belongs to another owner, list, order or filter.
 //
 // # What a cursor holds

@@ -47,10 +47,10 @@
 //
 // # Three policies
 //
-//   - [TokenBucket] gives Burst at once and Rate per second in the long run. Take it unless you need
-//     one of the others.
-//   - [FixedWindow] gives Max in a window of time, which begins with the first take. It needs the least
-//     memory, and allows twice Max around the end of a window.
+//   - [TokenBucket] gives Burst at once and Rate per second in the long run. Take it unless you
+//     need one of the others.
+//   - [FixedWindow] gives Max in a window of time, which begins with the first take. It needs the
+//     least memory, and allows twice Max around the end of a window.
 //   - [SlidingWindow] gives no more than Max in any stretch of time. It remembers up to 64 takes of
 //     each key.
 //
