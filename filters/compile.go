@@ -65,7 +65,7 @@ func compileField(sf reflect.StructField, name string, row *schema.Schema) (fiel
 	}
 	columnName, op, _ := strings.Cut(sf.Tag.Get("filter"), ",")
 	if op == "" {
-		op = map[shape]string{pointer: "eq", optional: "eq", list: "in", interval: "between"}[form]
+		op = map[shape]string{shapePointer: "eq", shapeOpt: "eq", shapeList: "in", shapeRange: "between"}[form]
 	}
 	if err := checkShape(op, form, value); err != nil {
 		return field{}, err
@@ -90,20 +90,20 @@ func compileField(sf reflect.StructField, name string, row *schema.Schema) (fiel
 func shapeOf(t reflect.Type) (shape, reflect.Type, error) {
 	if t.Implements(optType) {
 		if ptr, ok := t.MethodByName("Ptr"); ok {
-			return optional, ptr.Type.Out(0).Elem(), nil
+			return shapeOpt, ptr.Type.Out(0).Elem(), nil
 		}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		switch e := t.Elem(); {
 		case isRange(e):
-			return interval, e.Field(0).Type.Elem(), nil
+			return shapeRange, e.Field(0).Type.Elem(), nil
 		case e.Kind() != reflect.Pointer && e.Kind() != reflect.Slice && e.Kind() != reflect.Map:
-			return pointer, e, nil
+			return shapePointer, e, nil
 		}
 	case reflect.Slice:
 		if e := t.Elem(); e.Kind() != reflect.Pointer && e.Kind() != reflect.Uint8 {
-			return list, e, nil
+			return shapeList, e, nil
 		}
 	case reflect.Bool, reflect.String, reflect.Struct, reflect.Float32, reflect.Float64,
 		reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -165,23 +165,23 @@ func checkShape(op string, form shape, value reflect.Type) error {
 	_, isText := texts[op]
 	switch {
 	case op == "isnull":
-		if form != pointer || value.Kind() != reflect.Bool {
+		if form != shapePointer || value.Kind() != reflect.Bool {
 			return fmt.Errorf("must be a *bool for the operator isnull")
 		}
 	case op == "between":
-		if form != interval {
+		if form != shapeRange {
 			return fmt.Errorf("must be a *filters.Range[%s] for the operator between", value)
 		}
 	case op == "in" || op == "notin":
-		if form != list {
+		if form != shapeList {
 			return fmt.Errorf("must be a []%s for the operator %s", value, op)
 		}
 	case !known && !isText:
 		return fmt.Errorf("has the unknown operator %q; use one of %s", op, strings.Join(operators(), ", "))
-	case form == optional && op != "eq" && op != "ne":
+	case form == shapeOpt && op != "eq" && op != "ne":
 		return fmt.Errorf("must be a *%s for the operator %s; only eq and ne have a meaning for the null of an Opt",
 			value, op)
-	case form == list || form == interval:
+	case form == shapeList || form == shapeRange:
 		return fmt.Errorf("must be a *%s for the operator %s", value, op)
 	}
 	return nil

@@ -27,10 +27,10 @@ type field struct {
 type shape int
 
 const (
-	pointer shape = iota
-	list
-	interval
-	optional
+	shapePointer shape = iota
+	shapeList
+	shapeRange
+	shapeOpt
 )
 
 // present is an argument that was given.
@@ -48,17 +48,17 @@ func (f *field) read(v reflect.Value) (present, bool) {
 		return p, false
 	}
 	switch f.shape {
-	case pointer:
+	case shapePointer:
 		p.values = []any{v.Elem().Interface()}
-	case list:
+	case shapeList:
 		p.values = make([]any, v.Len())
 		for i := range p.values {
 			p.values[i] = v.Index(i).Interface()
 		}
-	case interval:
+	case shapeRange:
 		p.values = []any{deref(v.Elem().Field(0)), deref(v.Elem().Field(1))}
 		return p, p.values[0] != nil || p.values[1] != nil
-	case optional:
+	case shapeOpt:
 		ptr := v.MethodByName("Ptr").Call(nil)[0]
 		p.null = ptr.IsNil()
 		p.values = []any{deref(ptr)}
@@ -98,9 +98,9 @@ func (f *Filter) check(v any) (bad []binding.FieldError) {
 
 func (p present) path(i int) string {
 	switch p.shape {
-	case list:
+	case shapeList:
 		return fmt.Sprintf("%s[%d]", p.name, i)
-	case interval:
+	case shapeRange:
 		return p.name + [...]string{".min", ".max"}[i]
 	}
 	return p.name
