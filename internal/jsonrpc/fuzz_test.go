@@ -10,36 +10,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// wireV1 and wireV2 are the message as general decoders read it.
-type wireV1 struct {
-	JSONRPC string            `json:"jsonrpc"`
-	ID      jsonv1.RawMessage `json:"id"`
-	Method  string            `json:"method"`
+// general is the message as a general decoder reads it, which calls undecoded JSON Raw.
+type general[Raw any] struct {
+	JSONRPC string `json:"jsonrpc"`
+	ID      Raw    `json:"id"`
+	Method  string `json:"method"`
 	Params  *struct {
-		Name      jsonv1.RawMessage `json:"name"`
-		URI       jsonv1.RawMessage `json:"uri"`
-		Cursor    jsonv1.RawMessage `json:"cursor"`
-		Arguments jsonv1.RawMessage `json:"arguments"`
-		Meta      jsonv1.RawMessage `json:"_meta"`
+		Name      Raw `json:"name"`
+		URI       Raw `json:"uri"`
+		Cursor    Raw `json:"cursor"`
+		Arguments Raw `json:"arguments"`
+		Meta      Raw `json:"_meta"`
 	} `json:"params"`
-	Result jsonv1.RawMessage `json:"result"`
-	Error  jsonv1.RawMessage `json:"error"`
+	Result Raw `json:"result"`
+	Error  Raw `json:"error"`
 }
 
-type wireV2 struct {
-	JSONRPC string         `json:"jsonrpc"`
-	ID      jsontext.Value `json:"id"`
-	Method  string         `json:"method"`
-	Params  *struct {
-		Name      jsontext.Value `json:"name"`
-		URI       jsontext.Value `json:"uri"`
-		Cursor    jsontext.Value `json:"cursor"`
-		Arguments jsontext.Value `json:"arguments"`
-		Meta      jsontext.Value `json:"_meta"`
-	} `json:"params"`
-	Result jsontext.Value `json:"result"`
-	Error  jsontext.Value `json:"error"`
-}
+type (
+	wireV1 = general[jsonv1.RawMessage]
+	wireV2 = general[jsontext.Value]
+)
 
 // FuzzParseAgreesWithOtherReaders checks that whatever Parse accepts is read the same by
 // encoding/json, which folds case and lets the last of repeated names win, and by its strict
