@@ -3,12 +3,39 @@ package integration_test
 import (
 	"go/parser"
 	"go/token"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
+
+// Every package comment shows code that stands in some file, so that it compiles.
+func TestCodeInAPackageCommentIsCompiledSomewhere(t *testing.T) {
+	var tours []string
+	var sources [][]string
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil || d.IsDir() || !strings.HasSuffix(path, ".go"):
+		case d.Name() == "doc.go":
+			tours = append(tours, path)
+		default:
+			sources = append(sources, statements(read(t, path)))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tour := range tours {
+		for _, block := range codeBlocks(read(t, tour)) {
+			if isGo(block) && !isPartOf(sources, statements(block)) {
+				t.Errorf("%s: this is not in any other Go file:\n%s", tour, block)
+			}
+		}
+	}
+}
 
 // toured are the packages whose doc.go is a guided tour.
 var toured = []string{"binding", "filters", "ordering", "paginate", "store", "store/storetest"}

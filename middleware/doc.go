@@ -63,10 +63,10 @@
 //
 // Permissions are asked before the arguments of a call are looked at.
 //
-//	mw.Scopes("invoices:write")                              // all of them
-//	mw.AnyScope("invoices:read", "invoices:write")           // one of them
-//	mw.Permit(mw.Or(employee, mw.HasScopes("rates:read")))   // what functions say
-//	mw.Public("rates are on our home page")                  // everyone, and why
+//	mw.Scopes("invoices:write")                            // all of them
+//	mw.AnyScope("invoices:read", "invoices:write")         // one of them
+//	mw.Permit(mw.Or(employee, mw.HasScopes("rates:read"))) // what functions say
+//	mw.Public("rates are on our home page")                // everyone, and why
 //
 // # How often
 //
@@ -106,7 +106,7 @@
 //
 // [Serialize] and [As] say how a row is shown, and set the output schema.
 //
-//	mw.As[Summary]()                                          // the columns that a struct names
+//	mw.As[Summary]()                                           // the columns that a struct names
 //	mw.Serialize(func(i Invoice) Summary { return i.short() }) // whatever a function makes of a row
 //
 // # A step of your own
