@@ -211,8 +211,11 @@ func (a *Args) check(ctx context.Context, w *walker, dst []any) (failed error) {
 	found := len(w.errs)
 	for p, part := range a.parts {
 		own, checks := dst[p].(checker)
+		if part.Check == nil && !checks {
+			continue
+		}
 		bad := func(e placedError) bool { return e.part == p || e.part == everyPart }
-		if part.Check == nil && !checks || slices.ContainsFunc(w.errs[:found], bad) {
+		if slices.ContainsFunc(w.errs[:found], bad) {
 			continue
 		}
 		var broken []FieldError
