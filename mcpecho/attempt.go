@@ -11,12 +11,12 @@ import (
 // response, what waits for a commit, and a report of progress that was not sent yet. What was sent
 // to the client, and values set with Set, stay.
 func (c *Call) Mark() (rewind func() error) {
-	answer, hooks, decoded := c.answer, c.hookList().mark(), c.args != nil
+	answer, hooks, decoded := c.answer, c.hookList().Mark(), c.args != nil
 	answer.checked, answer.outcomes = slices.Clip(answer.checked), maps.Clone(answer.outcomes)
 	response, rewindCapture := c.response, c.capture.Mark()
 	return func() error {
 		c.answer = answer
-		c.hookList().drop(hooks, nil)
+		c.hookList().Drop(hooks)
 		c.answer.outcomes = maps.Clone(answer.outcomes)
 		rewindCapture()
 		c.SetResponse(response)

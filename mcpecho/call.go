@@ -12,6 +12,7 @@ import (
 
 	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/deadline"
+	"github.com/mcpecho/kit/internal/transaction"
 	"github.com/mcpecho/kit/internal/wire"
 )
 
@@ -34,9 +35,9 @@ type Call struct {
 	answer    answer
 	suggest   echo.HandlerFunc // what the guards of a completion end in
 
-	hooks     hookList // of this call and those inside it; in the outermost call alone
-	hooksFrom int      // where those of this call begin
-	parent    *Call    // of a call inside another
+	hooks     transaction.Hooks // of this call and those inside it; in the outermost call alone
+	hooksFrom int               // where those of this call begin
+	parent    *Call             // of a call inside another
 
 	committed atomic.Bool  // a transaction of this call or one inside it
 	passed    atomic.Bool  // the steps that decide who may call

@@ -17,15 +17,16 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/internal/caught"
+	"github.com/mcpecho/kit/internal/transaction"
 )
 
 // commit sends COMMIT. Its error says whether the database has refused, or nobody knows.
-func (c *Call) commit(conn *connection, cancel context.CancelFunc, readOnly bool) (err error) {
-	db := conn.state.tx
+func (c *Call) commit(conn *transaction.Conn, cancel context.CancelFunc, readOnly bool) (err error) {
+	db := conn.DB()
 	if db.Name() == "sqlite" {
-		err = conn.raw.Commit() // nothing lies between that could lose its answer
+		err = conn.Raw().Commit() // nothing lies between that could lose its answer
 	} else {
-		err = c.awaitCommit(conn.raw, cancel)
+		err = c.awaitCommit(conn.Raw(), cancel)
 	}
 	if err == nil || readOnly || refusedCommit(err, db) {
 		if db.TranslateError {

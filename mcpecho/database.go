@@ -3,7 +3,6 @@ package mcpecho
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"reflect"
 	"sync"
@@ -14,14 +13,16 @@ import (
 	"gorm.io/gorm/logger"
 	"gorm.io/gorm/migrator"
 	"gorm.io/gorm/schema"
+
+	"github.com/mcpecho/kit/internal/transaction"
 )
 
 // database is what [Call.DB] gives at one place of a call: a handle that a step has set, or an open
 // transaction. Each knows the one around it.
 type database struct {
 	db    *gorm.DB
-	pool  any         // tells databases apart: the *sql.DB; nil for a handle that a step has set
-	conn  *connection // of an open transaction
+	pool  any               // tells databases apart: the *sql.DB; nil for a handle that a step has set
+	conn  *transaction.Conn // of an open transaction
 	outer *database
 }
 
@@ -49,10 +50,10 @@ func (c *Call) database() *gorm.DB {
 func (c *Call) SetDB(db *gorm.DB) (restore func()) {
 	before := c.tx
 	c.tx = &database{db: db, outer: before}
-	if pool := poolOf(db); pool != nil && !inTransaction(db) {
+	if pool := poolOf(db); pool != nil && !transaction.Within(db) {
 		for d := before; d != nil; d = d.outer {
 			if d.conn != nil && d.pool == pool {
-				c.tx.db, c.tx.pool, c.tx.conn = d.conn.handle(db), pool, d.conn
+				c.tx.db, c.tx.pool, c.tx.conn = d.conn.Handle(db), pool, d.conn
 				break
 			}
 		}
@@ -60,17 +61,11 @@ func (c *Call) SetDB(db *gorm.DB) (restore func()) {
 	return func() { c.tx = before }
 }
 
-// inTransaction says whether a handle is that of an open transaction.
-func inTransaction(db *gorm.DB) bool {
-	_, ok := db.Statement.ConnPool.(gorm.TxCommitter)
-	return ok
-}
-
 // open is the innermost open transaction, nil if there is none.
-func (d *database) open() *openState {
+func (d *database) open() *transaction.Conn {
 	for ; d != nil; d = d.outer {
 		if d.conn != nil {
-			return d.conn.state
+			return d.conn
 		}
 	}
 	return nil
@@ -83,6 +78,35 @@ func DB(ctx context.Context) *gorm.DB {
 		return c.DB().WithContext(ctx)
 	}
 	return noDatabase().WithContext(ctx)
+}
+
+// JoinTransactions is a gorm plugin for stores that hold a *gorm.DB of their own:
+//
+//	db.Use(mcpecho.JoinTransactions())
+//
+// Whatever such a store does with the context of a call ([Call.Ctx], or one that descends from it)
+// while [Call.Transaction] has one open on the same *sql.DB is part of that transaction. Its Begin
+// and Transaction are savepoints then; one that is neither committed nor rolled back fails the
+// call. Without a call, or without an open transaction, nothing changes.
+//
+// It has to be used right after [gorm.Open]: handles that were derived before do not know it all. A
+// gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of the
+// same database stay outside of the transaction.
+func JoinTransactions() gorm.Plugin { return transaction.Join(openIn) }
+
+// openIn is the open transaction on a *sql.DB of the call that a context belongs to, nil if there
+// is none.
+func openIn(ctx context.Context, pool *sql.DB) *transaction.Conn {
+	c := CallFromContext(ctx)
+	if c == nil {
+		return nil
+	}
+	for d := c.tx; d != nil; d = d.outer {
+		if d.conn != nil && d.pool == any(pool) {
+			return d.conn
+		}
+	}
+	return nil
 }
 
 // poolOf is what tells the databases of two handles apart: handles of one *sql.DB are one database,
@@ -115,7 +139,7 @@ func (nowhere) Name() string { return "none" }
 
 func (nowhere) Initialize(db *gorm.DB) error {
 	callbacks.RegisterDefaultCallbacks(db, &callbacks.Config{})
-	db.ConnPool = refusing{errNoDatabase}
+	db.ConnPool = transaction.Refusing{Err: errNoDatabase}
 	return nil
 }
 
@@ -134,28 +158,3 @@ func (nowhere) QuoteTo(w clause.Writer, s string) { _, _ = w.WriteString(s) }
 func (nowhere) Explain(sql string, vars ...any) string {
 	return logger.ExplainSQL(sql, nil, "'", vars...)
 }
-
-// refusing is a connection on which everything fails with one error.
-type refusing struct{ err error }
-
-func (r refusing) PrepareContext(context.Context, string) (*sql.Stmt, error) { return nil, r.err }
-
-func (r refusing) ExecContext(context.Context, string, ...any) (sql.Result, error) { return nil, r.err }
-
-func (r refusing) QueryContext(context.Context, string, ...any) (*sql.Rows, error) { return nil, r.err }
-
-// QueryRowContext asks a database that cannot be connected to: a *sql.Row that holds an error is
-// made by package sql alone.
-func (r refusing) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	db := sql.OpenDB(r)
-	defer db.Close()
-	return db.QueryRowContext(ctx, query, args...)
-}
-
-func (r refusing) BeginTx(context.Context, *sql.TxOptions) (gorm.ConnPool, error) { return nil, r.err }
-
-func (r refusing) GetDBConn() (*sql.DB, error) { return nil, r.err }
-
-func (r refusing) Connect(context.Context) (driver.Conn, error) { return nil, r.err }
-
-func (r refusing) Driver() driver.Driver { return nil }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcpecho/kit/binding"
 	"github.com/mcpecho/kit/internal/dberror"
+	"github.com/mcpecho/kit/internal/transaction"
 )
 
 // busyRetry is when a call that met a lock may be repeated: most are held for less than that.
@@ -167,10 +168,10 @@ func (h *hinted) Unwrap() error { return h.error }
 
 // stalled explains, for the log, what an application meets whose stores write through a handle of
 // their own while the call's transaction holds the lock or the only connection.
-func (c *Call) stalled(ctx context.Context, conn *connection, err error) error {
+func (c *Call) stalled(ctx context.Context, conn *transaction.Conn, err error) error {
 	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
 		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
-	if pool, ok := conn.state.pool.(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if pool, ok := conn.Pool().(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
 			return &hinted{err, "the connections of the database were all in use; " + hint}
 		}

@@ -34,7 +34,7 @@ func (c *Call) child(e *entry, arguments []byte) *Call {
 	inner := &Call{Context: c.Context, inherited: c.inherited, parent: c, entry: e, arguments: arguments, format: FormatJSON}
 	inner.rows = c.rules()
 	inner.depth++
-	inner.hooksFrom = c.hookList().mark()
+	inner.hooksFrom = c.hookList().Mark()
 	return inner
 }
 

@@ -171,7 +171,7 @@ var errNoOutcome = errors.New("mcpecho: what answers in the place of a spec in a
 func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) error) error {
 	inner := c.child(e, arguments)
 	if err := inner.execute(e.inner); err != nil {
-		c.hookList().drop(inner.hooksFrom, nil)
+		c.hookList().Drop(inner.hooksFrom)
 		return err
 	}
 	for _, row := range inner.answer.checked {

@@ -11,6 +11,7 @@ import (
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/internal/caught"
+	"github.com/mcpecho/kit/internal/transaction"
 )
 
 // Transaction runs fn in a database transaction: [Call.DB] is the transaction meanwhile. It has
@@ -84,11 +85,11 @@ func (c *Call) InTransaction() bool {
 // client goes away and keeps the call's values. A panic in fn is logged and does not change the
 // reply.
 func (c *Call) AfterCommit(fn func(context.Context)) {
-	c.hookList().add(fn, c.tx.open())
+	c.hookList().Add(fn, c.tx.open())
 }
 
 // hookList is that of the outermost call.
-func (c *Call) hookList() *hookList {
+func (c *Call) hookList() *transaction.Hooks {
 	for c.parent != nil {
 		c = c.parent
 	}
@@ -96,13 +97,13 @@ func (c *Call) hookList() *hookList {
 }
 
 // openOn finds the open transaction of the database that db is a handle of, nil if there is none.
-func (c *Call) openOn(db *gorm.DB) (*connection, error) {
-	if on := connectionOf(db.Statement.ConnPool); on != nil {
-		return on, on.usable()
+func (c *Call) openOn(db *gorm.DB) (*transaction.Conn, error) {
+	if on := transaction.Of(db.Statement.ConnPool); on != nil {
+		return on, on.Usable()
 	}
 	pool := poolOf(db)
 	if _, ok := db.Statement.ConnPool.(gorm.TxCommitter); ok { // the application has begun it
-		return connect(c.Ctx(), db, pool, c.hookList())
+		return transaction.Begun(c.Ctx(), db, pool, c.hookList(), committedIn)
 	}
 	for d := c.tx; d != nil; d = d.outer {
 		if d.conn != nil && d.pool == pool && pool != nil {
@@ -113,13 +114,13 @@ func (c *Call) openOn(db *gorm.DB) (*connection, error) {
 }
 
 // nest runs fn in a savepoint.
-func (c *Call) nest(ctx context.Context, db *gorm.DB, on *connection, fn func() error) error {
-	inner, err := on.begin()
+func (c *Call) nest(ctx context.Context, db *gorm.DB, on *transaction.Conn, fn func() error) error {
+	inner, err := on.Savepoint()
 	if err != nil {
 		return err
 	}
 	defer func() { _ = inner.Rollback() }() // answers sql.ErrTxDone after Commit
-	if err := c.inside(ctx, inner.handle(db), inner, fn); err != nil {
+	if err := c.inside(ctx, inner.Handle(db), inner, fn); err != nil {
 		return err
 	}
 	return inner.Commit()
@@ -141,7 +142,7 @@ func (c *Call) begin(ctx context.Context, db *gorm.DB, fn func() error, opts []*
 	if !ok {
 		return gorm.ErrInvalidTransaction
 	}
-	conn, err := connect(own, tx, poolOf(db), c.hookList())
+	conn, err := transaction.Begun(own, tx, poolOf(db), c.hookList(), committedIn)
 	if err != nil {
 		return errors.Join(err, raw.Rollback())
 	}
@@ -151,14 +152,14 @@ func (c *Call) begin(ctx context.Context, db *gorm.DB, fn func() error, opts []*
 			_ = raw.Rollback() // it is over already where the context has ended
 		}
 		if !committed {
-			conn.dropHooks(outermost)
+			conn.Forget(outermost)
 		}
 	}()
 	tx.Statement.ConnPool, tx.SkipDefaultTransaction = conn, true // both are of this handle alone
 	if err := c.inside(ctx, tx, conn, fn); err != nil {
 		return c.stalled(ctx, conn, err)
 	}
-	if err := conn.close(); err != nil {
+	if err := conn.Finish(); err != nil {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
@@ -182,21 +183,11 @@ func (c *Call) begin(ctx context.Context, db *gorm.DB, fn func() error, opts []*
 	return nil
 }
 
-// dropHooks forgets the AfterCommit functions of a transaction that was not committed. With the
-// outermost go those of other databases too: they have waited for it.
-func (c *connection) dropHooks(outermost bool) {
-	if outermost {
-		c.state.hooks.drop(c.hooks, nil)
-	} else {
-		c.state.hooks.drop(c.hooks, c.state)
-	}
-}
-
 // inside runs fn while the connection is the database of the call, and looks at everything that
 // decides about its end.
-func (c *Call) inside(ctx context.Context, db *gorm.DB, conn *connection, fn func() error) error {
+func (c *Call) inside(ctx context.Context, db *gorm.DB, conn *transaction.Conn, fn func() error) error {
 	before := c.tx
-	c.tx = &database{db: db, pool: conn.state.pool, conn: conn, outer: before}
+	c.tx = &database{db: db, pool: conn.Pool(), conn: conn, outer: before}
 	defer func() { c.tx = before }()
 	if err := fn(); err != nil {
 		return err
@@ -238,6 +229,13 @@ func (c *Call) hasCommitted() {
 	}
 }
 
+// committedIn is hasCommitted for the call of a context.
+func committedIn(ctx context.Context) {
+	if c := CallFromContext(ctx); c != nil {
+		c.hasCommitted()
+	}
+}
+
 // Committed says whether a transaction of the call, on whatever database, has been committed. A
 // step that runs its successor again asks it first: what was committed would be made twice.
 func (c *Call) Committed() bool { return c.committed.Load() }
@@ -245,14 +243,14 @@ func (c *Call) Committed() bool { return c.committed.Load() }
 // runAfterCommit runs what waits for a commit, and what that registers.
 func (c *Call) runAfterCommit() {
 	list := c.hookList()
-	for hooks := list.take(c.hooksFrom); len(hooks) > 0; hooks = list.take(c.hooksFrom) {
+	for hooks := list.Take(c.hooksFrom); len(hooks) > 0; hooks = list.Take(c.hooksFrom) {
 		c.runHooks(hooks)
 	}
 }
 
 // runHooks runs functions in the order of their registration. The change has been made: neither a
 // client that left nor a failing function undoes it.
-func (c *Call) runHooks(hooks []hook) {
+func (c *Call) runHooks(hooks []transaction.Hook) {
 	// Whatever they do to the call, its outcome is settled.
 	answer, rewind := c.answer, c.capture.Mark()
 	defer func() {
@@ -265,7 +263,7 @@ func (c *Call) runHooks(hooks []hook) {
 }
 
 // runHook runs a function, and the others too when it ends its goroutine.
-func (c *Call) runHook(h hook, others []hook) {
+func (c *Call) runHook(h transaction.Hook, others []transaction.Hook) {
 	returned := false
 	defer func() {
 		v := recover()
@@ -278,6 +276,6 @@ func (c *Call) runHook(h hook, others []hook) {
 			c.runAfterCommit()
 		}
 	}()
-	h.run(context.WithoutCancel(c.Ctx()))
+	h.Run(context.WithoutCancel(c.Ctx()))
 	returned = true
 }

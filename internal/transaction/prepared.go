@@ -1,4 +1,4 @@
-package mcpecho
+package transaction
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // connection: it sends the text of the statement as if no session had prepared it.
 
 // sender is the driver of the prepared statements of one connection.
-type sender struct{ on *connection }
+type sender struct{ on *Conn }
 
 func (s sender) Connect(context.Context) (driver.Conn, error) { return s, nil }
 
@@ -27,8 +27,8 @@ func (sender) Begin() (driver.Tx, error) { return nil, driver.ErrSkip }
 func (sender) Close() error { return nil }
 
 // statement makes the *sql.Stmt for one that a session has prepared, nil when its text cannot be
-// read. Who calls it is inside of [connection.enter].
-func (c *connection) statement(ctx context.Context, prepared *sql.Stmt) *sql.Stmt {
+// read. Who calls it is inside of [Conn.enter].
+func (c *Conn) statement(ctx context.Context, prepared *sql.Stmt) *sql.Stmt {
 	query := reflect.ValueOf(prepared).Elem().FieldByName("query") // package sql does not give it away
 	if query.Kind() != reflect.String {
 		return nil
@@ -47,7 +47,7 @@ func (c *connection) statement(ctx context.Context, prepared *sql.Stmt) *sql.Stm
 
 // sent is a statement of a sender.
 type sent struct {
-	on    *connection
+	on    *Conn
 	query string
 }
 

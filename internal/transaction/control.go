@@ -1,4 +1,4 @@
-package mcpecho
+package transaction
 
 import (
 	"slices"
@@ -44,7 +44,7 @@ func reads(query string) bool { return firstWord(query) == "SELECT" }
 // savepointName is the name in a statement about a savepoint as the database compares it, "" when
 // there is none: ROLLBACK alone ends the transaction. Such statements are not prepared: MySQL
 // refuses it, and each has a new name.
-func (c *connection) savepointName(query string) string {
+func (c *Conn) savepointName(query string) string {
 	words := strings.Fields(strings.Trim(query, " \t\r\n;"))
 	last := len(words) - 1
 	to := slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, "TO") })
@@ -81,14 +81,14 @@ func (s *openState) remember(k kind, name string) error {
 		if at >= 0 && s.tx.Name() == "mysql" {
 			s.marks = slices.Delete(s.marks, at, at+1) // it replaces the one of the same name
 		}
-		s.marks = append(s.marks, mark{name, s.hooks.mark()})
+		s.marks = append(s.marks, mark{name, s.hooks.Mark()})
 	case at < 0:
 		return errByHand // it cannot be told which functions belong to what was undone
 	case k == releases:
 		s.marks = s.marks[:at]
 	case k == rollsBack:
 		s.marks = s.marks[:at+1]
-		s.hooks.drop(s.marks[at].hooks, s)
+		s.hooks.dropOf(s, s.marks[at].hooks)
 	}
 	return nil
 }

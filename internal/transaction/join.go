@@ -1,4 +1,4 @@
-package mcpecho
+package transaction
 
 import (
 	"context"
@@ -8,30 +8,22 @@ import (
 	"gorm.io/gorm"
 )
 
-// JoinTransactions is a gorm plugin for stores that hold a *gorm.DB of their own:
-//
-//	db.Use(mcpecho.JoinTransactions())
-//
-// Whatever such a store does with the context of a call ([Call.Ctx], or one that descends from it)
-// while [Call.Transaction] has one open on the same *sql.DB is part of that transaction. Its Begin
-// and Transaction are savepoints then; one that is neither committed nor rolled back fails the
-// call. Without a call, or without an open transaction, nothing changes.
-//
-// It has to be used right after [gorm.Open]: handles that were derived before do not know it all. A
-// gorm method that is given no context, the *sql.DB behind the handle, and a second *sql.DB of the
-// same database stay outside of the transaction.
-func JoinTransactions() gorm.Plugin { return joinTransactions{} }
+// Join is a gorm plugin that makes what a handle does part of the transaction that open finds by
+// the context of a statement, nil where there is none.
+func Join(open func(ctx context.Context, pool *sql.DB) *Conn) gorm.Plugin { return join{open} }
 
-// joinTransactions keeps nothing: dbresolver initializes the plugins of a handle again for each
+// join keeps nothing of a handle: dbresolver initializes the plugins of a handle again for each
 // replica.
-type joinTransactions struct{}
+type join struct {
+	open func(ctx context.Context, pool *sql.DB) *Conn
+}
 
-func (joinTransactions) Name() string { return "mcpecho:join_transactions" }
+func (join) Name() string { return "mcpecho:join_transactions" }
 
 // Initialize puts a connection in the way that joins Begin, and a callback around each statement
 // that joins it. The connection alone would not do: sessions with prepared statements, single
 // connections and dbresolver do not ask it.
-func (joinTransactions) Initialize(db *gorm.DB) error {
+func (j join) Initialize(db *gorm.DB) error {
 	prepared, isPrepared := db.Config.ConnPool.(*gorm.PreparedStmtDB)
 	pool := db.Config.ConnPool
 	if isPrepared {
@@ -41,7 +33,7 @@ func (joinTransactions) Initialize(db *gorm.DB) error {
 	if !ok {
 		return errors.New("mcpecho: JoinTransactions needs a handle whose connections are a *sql.DB: use it right after gorm.Open")
 	}
-	joining := &joinPool{own}
+	joining := &joinPool{own, j.open}
 	if isPrepared {
 		prepared.ConnPool = joining
 	} else {
@@ -64,7 +56,7 @@ func (p *joinPool) enter(db *gorm.DB) {
 	conn := p.open(db.Statement.Context)
 	switch {
 	case conn == nil:
-	case !inTransaction(db):
+	case !Within(db):
 		db.Statement.ConnPool = &joined{conn, db.Statement.ConnPool}
 	case isForeign(db.Statement.ConnPool, conn):
 		_ = db.AddError(conn.state.fail(errForeign))
@@ -75,7 +67,7 @@ var errForeign = errors.New("mcpecho: a store that joined has begun a transactio
 	"do not begin inside of Connection, nor on a handle that was derived before db.Use(mcpecho.JoinTransactions())")
 
 // isForeign says whether a transaction is neither the open one nor part of it.
-func isForeign(pool gorm.ConnPool, conn *connection) bool {
+func isForeign(pool gorm.ConnPool, conn *Conn) bool {
 	if prepared, ok := pool.(*gorm.PreparedStmtTX); ok {
 		pool = prepared.Tx
 	}
@@ -92,52 +84,44 @@ func leave(db *gorm.DB) {
 // joined is the connection of one statement. It hides Begin, which gorm would use for a savepoint
 // around every write.
 type joined struct {
-	connection *connection
-	before     gorm.ConnPool
+	conn   *Conn
+	before gorm.ConnPool
 }
 
 func (j *joined) PrepareContext(ctx context.Context, query string) (*sql.Stmt, error) {
-	return j.connection.PrepareContext(ctx, query)
+	return j.conn.PrepareContext(ctx, query)
 }
 
 func (j *joined) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return j.connection.ExecContext(ctx, query, args...)
+	return j.conn.ExecContext(ctx, query, args...)
 }
 
 func (j *joined) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return j.connection.QueryContext(ctx, query, args...)
+	return j.conn.QueryContext(ctx, query, args...)
 }
 
 func (j *joined) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	return j.connection.QueryRowContext(ctx, query, args...)
+	return j.conn.QueryRowContext(ctx, query, args...)
 }
 
 func (j *joined) StmtContext(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	return j.connection.StmtContext(ctx, stmt)
+	return j.conn.StmtContext(ctx, stmt)
 }
 
-func (j *joined) Commit() error { return j.connection.Commit() }
+func (j *joined) Commit() error { return j.conn.Commit() }
 
-func (j *joined) Rollback() error { return j.connection.Rollback() }
+func (j *joined) Rollback() error { return j.conn.Rollback() }
 
-func (j *joined) GetDBConn() (*sql.DB, error) { return j.connection.GetDBConn() }
+func (j *joined) GetDBConn() (*sql.DB, error) { return j.conn.GetDBConn() }
 
 // joinPool is the *sql.DB of a handle, but for what begins in a call with an open transaction.
-type joinPool struct{ *sql.DB }
+type joinPool struct {
+	*sql.DB
+	find func(ctx context.Context, pool *sql.DB) *Conn
+}
 
 // open is the open transaction on this *sql.DB of the call that the context belongs to.
-func (p *joinPool) open(ctx context.Context) *connection {
-	c := CallFromContext(ctx)
-	if c == nil {
-		return nil
-	}
-	for d := c.tx; d != nil; d = d.outer {
-		if d.conn != nil && d.pool == any(p.DB) {
-			return d.conn
-		}
-	}
-	return nil
-}
+func (p *joinPool) open(ctx context.Context) *Conn { return p.find(ctx, p.DB) }
 
 // BeginTx begins for gorm. Its result is another one than that of sql.DB.BeginTx, which is hidden
 // by it.

@@ -1,4 +1,4 @@
-package mcpecho
+package transaction
 
 import (
 	"context"
@@ -29,7 +29,7 @@ var (
 
 // enter waits until the connection is free and says whether the transaction is still there. Who
 // gets nil has to leave.
-func (c *connection) enter(ctx context.Context, query string) error {
+func (c *Conn) enter(ctx context.Context, query string) error {
 	s := c.state
 	until := time.Now().Add(rowsWait)
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
@@ -57,8 +57,8 @@ func (c *connection) enter(ctx context.Context, query string) error {
 func (s *openState) leave() { <-s.turn }
 
 // ready says why a statement cannot run now.
-func (c *connection) ready(query string) error {
-	if err := c.usable(); err != nil {
+func (c *Conn) ready(query string) error {
+	if err := c.Usable(); err != nil {
 		return err
 	}
 	s := c.state
@@ -103,7 +103,7 @@ func rowsOf(row *sql.Row) *sql.Rows {
 }
 
 // note looks at the error of a statement: some of them end the whole transaction.
-func (c *connection) note(err error) {
+func (c *Conn) note(err error) {
 	if err != nil && c.ask(err) != nil {
 		c.state.unsure = true
 	}
@@ -111,7 +111,7 @@ func (c *connection) note(err error) {
 
 // ask asks the database whether it still has the transaction. When not, every later statement and
 // the COMMIT fail with cause. PostgreSQL needs no question: it refuses all that by itself.
-func (c *connection) ask(cause error) error {
+func (c *Conn) ask(cause error) error {
 	s := c.state
 	question, alive := "BEGIN", func(err error) bool { return strings.Contains(err.Error(), "within a transaction") }
 	switch s.tx.Name() {
@@ -144,7 +144,7 @@ func (c *connection) ask(cause error) error {
 
 // commitsByItself says whether a statement makes MySQL and MariaDB commit what was before it.
 // (MySQL manual, section Statements That Cause an Implicit Commit)
-func (c *connection) commitsByItself(query string) bool {
+func (c *Conn) commitsByItself(query string) bool {
 	if c.state.tx.Name() != "mysql" {
 		return false
 	}
@@ -158,13 +158,11 @@ func (c *connection) commitsByItself(query string) bool {
 
 // noteCommit asks whether a statement has committed the transaction. What comes after it is then
 // written for good at once, as such statements do everywhere on these databases.
-func (c *connection) noteCommit() {
+func (c *Conn) noteCommit() {
 	s := c.state
 	_, err := c.raw.ExecContext(s.ctx, "SET TRANSACTION READ WRITE")
 	if err == nil && !s.released {
 		s.released = true
-		if call := CallFromContext(s.ctx); call != nil {
-			call.hasCommitted()
-		}
+		s.committed(s.ctx)
 	}
 }
