@@ -1,12 +1,11 @@
 // Package middleware has the ready-made middlewares and steps of an MCP server, commonly imported
 // as mw.
 //
-//	srv := mcpecho.New(mcpecho.Config{Name: "billing", DB: db})
-//	srv.Use(mw.Transaction(), mw.RateLimit(10))
+//	srv.Use(mw.Transaction(), mw.RateLimit(10), mw.Timeout(time.Minute))
 //	srv.Add(
-//		mcpecho.Service("invoices.create", createInvoice, mw.Scopes("invoices:write")),
-//		mcpecho.Selector[Invoice]("invoices.list", invoices, mw.Scopes("invoices:read"),
-//			mw.Filter[InvoiceFilter](), mw.Order("number"), mw.Paginate(20)),
+//		mcpecho.Service("bills.create", createBill, mw.Scopes("bills:write")),
+//		mcpecho.Selector[Bill]("bills.list", bills, mw.Scopes("bills:read"),
+//			mw.Narrow[Bill](visible), mw.Filter[BillFilter](), mw.Order("number"), mw.Paginate(20)),
 //	)
 //	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //
@@ -26,7 +25,7 @@
 //	Public             StagePermissions  all                   states that everyone may, and why
 //	RateLimit          StageRateLimit    all                   bounds how often a caller may
 //	Concurrency        StageRateLimit    all                   bounds how many calls run at once
-//	Unlimited          StageRateLimit    all                   states that nothing is bounded, and why
+//	Unlimited          StageRateLimit    all                   states that it is unbounded, and why
 //	Narrow, NarrowAll  StageUser         all                   says which rows exist for the caller
 //	Transaction        StageTransaction  services              commits or rolls back
 //	Filter             StageFilter       selectors             adds WHERE, by arguments
@@ -46,8 +45,8 @@
 // no sense, because a program that calls them is about to start. [RateLimitConfig.ToStep] returns
 // that as an error, for configurations that come from outside.
 //
-//	mw.RateLimit(10)
-//	mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 10, Burst: 50, Key: mw.ByPrincipalAndTool})
+//	limit := mw.RateLimit(10)
+//	burst := mw.RateLimitWithConfig(mw.RateLimitConfig{Rate: 10, Burst: 50, Key: mw.ByTool})
 //
 // A field that is left zero has the default that its comment names. One without anything to
 // configure comes in one form: [Filter], [Narrow], [Public].
@@ -63,10 +62,19 @@
 //
 // Permissions are asked before the arguments of a call are looked at.
 //
-//	mw.Scopes("invoices:write")                            // all of them
-//	mw.AnyScope("invoices:read", "invoices:write")         // one of them
-//	mw.Permit(mw.Or(employee, mw.HasScopes("rates:read"))) // what functions say
-//	mw.Public("rates are on our home page")                // everyone, and why
+//	all := mw.Scopes("bills:write", "bills:send")
+//	one := mw.AnyScope("bills:read", "bills:write")
+//	rule := mw.Permit(mw.Or(employee, mw.HasScopes("rates:read")))
+//	everyone := mw.Public("rates are on our home page")
+//
+// A function decides by what it knows of the call:
+//
+//	func employee(c *mcpecho.Call) error {
+//		if c.Principal() == nil || c.Principal().Issuer != "https://login.example.com" {
+//			return fmt.Errorf("%w: no employee", mw.ErrDenied)
+//		}
+//		return nil
+//	}
 //
 // # How often
 //
@@ -74,7 +82,7 @@
 // the process or in a [store.Limiter] that replicas share. [Concurrency] bounds how many calls of
 // one caller run at once in this process.
 //
-//	mw.RateLimitWithConfig(mw.RateLimitConfig{
+//	window := mw.RateLimitWithConfig(mw.RateLimitConfig{
 //		Policy: store.FixedWindow{Max: 1000, Per: time.Hour}, Key: mw.ByTool,
 //	})
 //
@@ -83,9 +91,9 @@
 // [Narrow] says which rows of a table exist for the caller, in every query of the call. [PermitRow]
 // looks at each row that is about to be sent, and refuses the call.
 //
-//	mw.Narrow[Invoice](func(c *mcpecho.Call, db *gorm.DB) *gorm.DB {
-//		return db.Where("owner = ?", c.Principal().Subject)
-//	})
+//	func visible(c *mcpecho.Call, db *gorm.DB) *gorm.DB {
+//		return db.Where("owner = ?", c.Principal().Subject) // behind Scopes nobody is anonymous
+//	}
 //
 // # What changes
 //
@@ -97,7 +105,7 @@
 // [Filter], [Order] and [Paginate] rewrite the query that a selector returned. Each adds its
 // arguments to the tool's schema.
 //
-//	type InvoiceFilter struct {
+//	type BillFilter struct {
 //		Sent      *bool  `json:"sent"`
 //		MinAmount *int64 `json:"min_amount" filter:"amount_cents,gte"`
 //	}
@@ -106,8 +114,8 @@
 //
 // [Serialize] and [As] say how a row is shown, and set the output schema.
 //
-//	mw.As[Summary]()                                           // the columns that a struct names
-//	mw.Serialize(func(i Invoice) Summary { return i.short() }) // whatever a function makes of a row
+//	columns := mw.As[Summary]()
+//	words := mw.Serialize(func(b Bill) string { return "bill " + b.Number })
 //
 // # A step of your own
 //
@@ -119,7 +127,7 @@
 //			Name: "quota", Stage: mcpecho.StageRateLimit,
 //			Func: mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 //				if left(c.Principal().Subject) == 0 { // behind Scopes nobody is anonymous
-//					return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "no calls are left for today"}
+//					return &mcpecho.ToolError{Type: mcpecho.TypeRate, Message: "no calls are left"}
 //				}
 //				return next(ec)
 //			}),
