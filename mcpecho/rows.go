@@ -47,23 +47,23 @@ var errBeforeFetch = errors.New("it looks at rows, so its place is after the ste
 
 // PermitRows checks each row of one type: those that the spec and calls inside it fetch, and those
 // that a service gives to [Call.CheckRow]. It is the work of a step of [StageRows], whose Func it
-// sets. An error of check refuses the whole call.
+// sets. An error of permit refuses the whole call.
 //
-// A row that a spec of a sequence fetches is asked about twice when both inherit the step: check
+// A row that a spec of a sequence fetches is asked about twice when both inherit the step: permit
 // may look at the call, whose name is that of the sequence once and that of the spec the other
 // time.
 //
 // A step that is listed on the spec itself must do its work: rows of another type make Add fail,
 // and a service that succeeds without a checked row fails. An inherited one checks the rows that
 // come by.
-func (d *Definition) PermitRows(row reflect.Type, check func(c *Call, row any) error) error {
+func (d *Definition) PermitRows(row reflect.Type, permit func(c *Call, row any) error) error {
 	if !d.fetched {
 		return errBeforeFetch
 	}
 	if d.Row != nil && d.Result != row && !d.inherited {
 		return fmt.Errorf("it checks rows of %s, the rows are %s", row, d.Result)
 	}
-	rule := rowRule{row: row, permit: check}
+	rule := rowRule{row: row, permit: permit}
 	if model, err := d.server.modelSchema(row); err == nil {
 		rule.table = model.Table[strings.LastIndexByte(model.Table, '.')+1:]
 	}
