@@ -20,7 +20,7 @@ func (c *Call) Mark() (rewind func() error) {
 		c.answer.outcomes = maps.Clone(answer.outcomes)
 		rewindCapture()
 		c.SetResponse(response)
-		c.exchange.ForgetProgress()
+		c.door.ForgetProgress()
 		if decoded {
 			return c.decode()
 		}

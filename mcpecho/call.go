@@ -13,7 +13,6 @@ import (
 	"github.com/mcpecho/kit/internal/capture"
 	"github.com/mcpecho/kit/internal/deadline"
 	"github.com/mcpecho/kit/internal/transaction"
-	"github.com/mcpecho/kit/internal/wire"
 )
 
 // Call is one MCP call: the live [echo.Context] of its HTTP request plus what the chain works on.
@@ -55,7 +54,7 @@ type Call struct {
 // that nothing can be forgotten.
 type inherited struct {
 	server    *Server
-	exchange  *wire.Exchange
+	door      door
 	principal *Principal
 	tx        *database // nil: Config.DB
 	rows      []rowRule // narrowings and row permissions of the calls around
@@ -170,7 +169,7 @@ func (c *Call) Principal() *Principal {
 // ClientCapabilities is the raw JSON of what the client has declared that it can do: in this
 // request on the modern wire, in initialize on the dated one.
 func (c *Call) ClientCapabilities() []byte {
-	return bytes.Clone(c.exchange.Capabilities()) // equal requests share what was decoded
+	return bytes.Clone(c.door.Capabilities()) // equal requests share what was decoded
 }
 
 // URI is what a resource is being read at, "" in other calls.

@@ -165,7 +165,7 @@ func explain(err error, db *gorm.DB) failure {
 // explain says what the client of the call sees of an error.
 func (c *Call) explain(err error) failure {
 	f := c.nameArguments(explain(err, c.server.cfg.DB))
-	if c.exchange.Stopped() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*caught.Panic)) {
+	if c.door.Stopped() && (f.typ == TypeInternal || f.typ == TypeTimeout && f.refused != nil) && !errors.As(err, new(*caught.Panic)) {
 		f = explain(wire.ErrStopped, nil) // the database says that it was interrupted
 	}
 	if c.committed.Load() {

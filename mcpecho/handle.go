@@ -77,7 +77,7 @@ func (c *Call) direct() bool {
 func (c *Call) publishHeaders() {
 	for call := c; call != nil; call = call.parent {
 		if h := call.capture.Headers(); h != nil {
-			c.exchange.Headers.Publish(h)
+			c.door.Headers().Publish(h)
 			return
 		}
 	}

@@ -38,7 +38,7 @@ func (c *Call) hidden() bool {
 
 // unknown is the answer to what does not exist, in place of this call's.
 func (c *Call) unknown() error {
-	if c.exchange.Stopped() {
+	if c.door.Stopped() {
 		return wire.ErrStopped // whoever waited for it elsewhere is told the same
 	}
 	return c.entry.surface.unknown(c)

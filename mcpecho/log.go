@@ -14,28 +14,32 @@ import (
 )
 
 // logFailure records a failure of a call.
-func (c *Call) logFailure(f failure, err error) { c.server.logFailure(c.exchange, c, f, err) }
+func (c *Call) logFailure(f failure, err error) {
+	subject := slog.String("spec", wire.Clip(c.entry.name, 128))
+	c.server.logFailure(c.door, subject, c.principal, c.masks(), true, f, err)
+}
 
-// logFailure records a refusal or failure: details that the client does not see at level error,
-// what the client was told at level info. c is nil for a message that did not become a call.
-func (s *Server) logFailure(x *wire.Exchange, c *Call, f failure, err error) {
-	ctx := x.Context()
-	x.Echo.Set(loggedKey, true)
-	subject := subjectOf(x)
-	if c != nil {
-		subject = slog.String("spec", wire.Clip(c.entry.name, 128))
-	}
+// logUncalled records a failure of a message that did not become a call.
+func (s *Server) logUncalled(x *wire.Exchange, f failure, err error) {
+	principal, _ := x.Owner.(*Principal)
+	s.logFailure(x, subjectOf(x), principal, masks(x, sentIn(x)), false, f, err)
+}
+
+// logFailure records a refusal or failure: details that the client does not see at level error, what
+// the client was told at level info. hide takes values out of a text.
+func (s *Server) logFailure(d door, subject slog.Attr, p *Principal, hide func(string) string, called bool, f failure, err error) {
+	ctx := d.Context()
+	d.Outer().Set(loggedKey, true)
 	attrs := []slog.Attr{subject}
-	if p, _ := x.Owner.(*Principal); p != nil {
+	if p != nil {
 		attrs = append(attrs, slog.String("principal", p.Subject))
 	}
 	if advice := hint(err); advice != "" {
 		attrs = append(attrs, slog.String("hint", advice))
 	}
-	hide := masks(x, c)
 	if f.ref == "" {
 		message := f.message
-		if c != nil || f.reason == "" { // else it is a text of the server about the request itself
+		if called || f.reason == "" { // else it is a text of the server about the request itself
 			message = hide(message)
 		}
 		attrs = append(attrs, slog.String("reason", f.word()), slog.String("message", message))
@@ -46,9 +50,9 @@ func (s *Server) logFailure(x *wire.Exchange, c *Call, f failure, err error) {
 		return
 	}
 	attrs = append(attrs, slog.String("reference", f.ref), slog.String("error", logText(err, hide)))
-	var p *caught.Panic
-	if errors.As(err, &p) {
-		attrs = append(attrs, slog.String("stack", string(p.Stack)))
+	var panicked *caught.Panic
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, slog.String("stack", string(panicked.Stack)))
 	}
 	s.cfg.Logger.LogAttrs(ctx, slog.LevelError, "mcpecho: internal error", attrs...)
 }

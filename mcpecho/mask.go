@@ -30,13 +30,32 @@ const maxSearched = 32 << 20
 const maxToken = 8 << 10
 
 // masks is [masks] of the call.
-func (c *Call) masks() func(string) string { return masks(c.exchange, c) }
+func (c *Call) masks() func(string) string {
+	var sources [][]byte
+	if x := c.exchange(); x != nil {
+		sources = sentIn(x)
+	}
+	if len(sources) == 0 || !bytes.Equal(c.arguments, sources[0]) {
+		sources = append(sources, c.arguments)
+	}
+	return masks(c.door, sources)
+}
 
-// masks returns a function that takes the argument values of a call, and the token that came with
-// it, out of a text: applications put them into errors. The values are looked for when there is a
-// text, each by itself: a table of all of them costs the square of what a client may send.
-func masks(x *wire.Exchange, c *Call) func(string) string {
-	return mask(func() []string { return masked(x, c) })
+// sentIn is the JSON of a message that has values of its client.
+func sentIn(x *wire.Exchange) [][]byte {
+	sources := [][]byte{x.Message.Arguments}
+	if x.Message.Method == "completion/complete" {
+		params := x.Message.Params
+		sources = append(sources, jsonrpc.Member(params, "argument"), jsonrpc.Member(params, "context"))
+	}
+	return sources
+}
+
+// masks returns a function that takes the values in the JSON of arguments, and the token that came
+// with them, out of a text: applications put them into errors. The values are looked for when there
+// is a text, each by itself: a table of all of them costs the square of what a client may send.
+func masks(d door, sources [][]byte) func(string) string {
+	return mask(func() []string { return masked(d, sources) })
 }
 
 // mask returns a function that takes values out of a text. They are listed when there is a text.
@@ -79,17 +98,10 @@ func without(values []string, text string) string {
 	return text
 }
 
-// masked lists what is taken out of the texts about a call, the longest first: one value may be
-// part of another.
-func masked(x *wire.Exchange, c *Call) []string {
-	values := tokens(x.Header(echo.HeaderAuthorization), x.Echo)
-	sources := [][]byte{x.Message.Arguments}
-	if c != nil && !bytes.Equal(c.arguments, x.Message.Arguments) {
-		sources = append(sources, c.arguments)
-	}
-	if x.Message.Method == "completion/complete" {
-		sources = append(sources, jsonrpc.Member(x.Message.Params, "argument"), jsonrpc.Member(x.Message.Params, "context"))
-	}
+// masked lists what is taken out of the texts about a call, the longest first: one value may be part
+// of another.
+func masked(d door, sources [][]byte) []string {
+	values := tokens(d.Header(echo.HeaderAuthorization), d.Outer())
 	for _, source := range sources {
 		values = appendValues(values, source)
 	}

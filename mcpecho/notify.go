@@ -18,8 +18,8 @@ import (
 // always is. It may be called from goroutines that the handler starts; what comes after the call is
 // dropped. (specification 2026-07-28, basic/patterns/progress)
 func (c *Call) Progress(done, total float64, message string) {
-	if c.exchange.WantsProgress() && !c.silent() {
-		c.exchange.Progress(done, total, message, c.until())
+	if c.door.WantsProgress() && !c.silent() {
+		c.door.Progress(done, total, message, c.until())
 	}
 }
 
@@ -59,7 +59,7 @@ var logLevels = []LogLevel{LogDebug, LogInfo, LogNotice, LogWarning, LogError, L
 // second; more are dropped. Like [Call.Progress] it may be called from goroutines. (specification
 // 2026-07-28, server/utilities/logging)
 func (c *Call) Log(level LogLevel, data any) {
-	asked := slices.Index(logLevels, LogLevel(c.exchange.LogLevel()))
+	asked := slices.Index(logLevels, LogLevel(c.door.LogLevel()))
 	if asked < 0 || slices.Index(logLevels, level) < asked {
 		return
 	}
@@ -75,7 +75,7 @@ func (c *Call) Log(level LogLevel, data any) {
 		return
 	}
 	if !c.silent() {
-		c.exchange.Notify("notifications/message", body, c.until())
+		c.door.Notify("notifications/message", body, c.until())
 	}
 }
 

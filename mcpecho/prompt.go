@@ -170,7 +170,7 @@ var messageTypes = []reflect.Type{
 func isMessages(t reflect.Type) bool { return slices.Contains(messageTypes, t) }
 
 func (promptSurface) encode(c *Call, v any) (err error) {
-	c.answer.items, err = encodeMessages(v, c.exchange.Links())
+	c.answer.items, err = encodeMessages(v, c.door.Links())
 	return err
 }
 

@@ -9,10 +9,10 @@ import (
 
 // reply replies with the finished items of the call.
 func (c *Call) reply(member string, tail []byte) error {
-	if c.exchange.Gone() {
+	if c.exchange().Gone() {
 		return c.leave()
 	}
-	r := c.exchange.Reply(member, len(c.answer.items)+len(tail))
+	r := c.exchange().Reply(member, len(c.answer.items)+len(tail))
 	r.B = append(r.B, c.answer.items...)
 	c.answer = answer{} // while the client takes its time, the message is all that is held of the result
 	return r.Send(tail)
@@ -21,13 +21,13 @@ func (c *Call) reply(member string, tail []byte) error {
 // leave ends a call that the client has given up.
 func (c *Call) leave() error {
 	c.server.cfg.Logger.Debug("mcpecho: the client left during a call", slog.String("spec", c.entry.name))
-	return c.exchange.Leave()
+	return c.exchange().Leave()
 }
 
 // failEntry replies to a call of a resource, prompt or completion that ended with an error: the
 // same causes are JSON-RPC errors there.
 func (c *Call) failEntry(err error) error {
-	if c.exchange.Gone() {
+	if c.exchange().Gone() {
 		return c.leave()
 	}
 	if c.hidden() {
@@ -39,21 +39,26 @@ func (c *Call) failEntry(err error) error {
 }
 
 // fail replies with a JSON-RPC error.
-func (c *Call) fail(f failure) error { return c.exchange.Fail(c.server.told(c.exchange, c, f)) }
-
-// told is a failure as the door sends it. c is nil for a message that did not become a call.
-func (s *Server) told(x *wire.Exchange, c *Call, f failure) wire.Failure {
-	told := wire.Failure{Status: f.status, Code: f.code, Message: f.message, RetryAfter: f.retry, Hidden: f.ref != ""}
-	if f.data == nil {
-		return told
-	}
-	var err error
-	if told.Data, err = binding.Marshal(f.data); err != nil {
-		s.logFailure(x, c, f, err)
-		told.Data = nil
-		if c != nil && c.committed.Load() {
+func (c *Call) fail(f failure) error {
+	told, err := f.told()
+	if err != nil {
+		c.logFailure(f, err)
+		if c.committed.Load() {
 			told.Data = mustMarshal(withCommitted(nil))
 		}
 	}
-	return told
+	return c.exchange().Fail(told)
+}
+
+// told is the failure as the door sends it. Without its data, when these cannot be encoded.
+func (f failure) told() (wire.Failure, error) {
+	told := wire.Failure{Status: f.status, Code: f.code, Message: f.message, RetryAfter: f.retry, Hidden: f.ref != ""}
+	if f.data == nil {
+		return told, nil
+	}
+	data, err := binding.Marshal(f.data)
+	if err == nil {
+		told.Data = data
+	}
+	return told, err
 }

@@ -95,10 +95,10 @@ func (resourceSurface) compile(e *entry, set *settings, def *Definition) error {
 }
 
 func (resourceSurface) unknown(c *Call) error {
-	if c.exchange.Message.Method == "completion/complete" {
+	if c.exchange().Message.Method == "completion/complete" {
 		return errNoTemplate()
 	}
-	return notFound(c.exchange, c.uri)
+	return notFound(c.exchange(), c.uri)
 }
 
 // checkVariables makes sure that every variable of a URI template is an argument, and that no
@@ -162,7 +162,7 @@ func (c *Call) failResource(err error) error {
 	var bad *binding.Error
 	switch {
 	case explain(err, c.server.cfg.DB).typ == TypeNotFound:
-		return c.failEntry(notFound(c.exchange, c.uri))
+		return c.failEntry(notFound(c.exchange(), c.uri))
 	case errors.As(err, &bad):
 		return c.failEntry(&Error{Code: jsonrpc.InvalidParams, Message: summary(bad),
 			Data: map[string]any{"uri": wire.Clip(c.uri, maxURIBytes), "fields": bad.Fields}})

@@ -25,7 +25,7 @@ func (s *Server) newCall(x *wire.Exchange, e *entry, arguments []byte) *Call {
 	principal, _ := x.Owner.(*Principal)
 	return &Call{
 		Context: x.Echo, entry: e, arguments: arguments,
-		inherited: inherited{server: s, exchange: x, principal: principal},
+		inherited: inherited{server: s, door: x, principal: principal},
 	}
 }
 
@@ -71,10 +71,10 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	request, response := c.Request(), c.Context.Response()
 	c.deadline.Begin(request.Context(), time.Now().Add(c.server.cfg.CallTimeout))
 	if c.depth == 0 {
-		if err := c.exchange.Begin(&c.deadline); err != nil {
+		if err := c.door.Begin(&c.deadline); err != nil {
 			return err
 		}
-		defer c.exchange.End()
+		defer c.door.End()
 	}
 	c.ctx = callContext{&c.deadline, c}
 	c.SetRequest(request.WithContext(&c.ctx))
@@ -102,7 +102,7 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 func (c *Call) closeResponse() {
 	var err error
 	defer func() {
-		if err != nil && c.exchange != nil {
+		if err != nil {
 			c.logFailure(c.explain(err), err)
 		}
 	}()
@@ -113,8 +113,9 @@ func (c *Call) closeResponse() {
 // handHeadersOn gives what steps have set to the response around, that of the client at last.
 func (c *Call) handHeadersOn() {
 	if c.depth == 0 {
-		c.exchange.Headers.Lock()
-		defer c.exchange.Headers.Unlock()
+		headers := c.door.Headers()
+		headers.Lock()
+		defer headers.Unlock()
 	}
 	c.capture.HandHeadersOn()
 }

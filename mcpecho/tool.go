@@ -116,7 +116,7 @@ func (s *Server) callTool(x *wire.Exchange) error {
 // chooseFormat takes the format that the client wants for this call.
 func (c *Call) chooseFormat() error {
 	c.format = c.entry.format
-	wanted := c.exchange.Message.Format
+	wanted := c.exchange().Message.Format
 	if wanted == nil {
 		return nil
 	}
@@ -134,7 +134,7 @@ func (c *Call) replyTool(tail []byte) error {
 	if c.answer.items != nil {
 		return c.reply("content", tail)
 	}
-	x, a := c.exchange, &c.answer
+	x, a := c.exchange(), &c.answer
 	if x.Gone() {
 		return c.leave()
 	}
@@ -161,7 +161,7 @@ func quotedLen(text []byte) int { return len(text) + bytes.Count(text, []byte{'"
 // cannot mend, as a tool result otherwise. (specification 2026-07-28, server/tools, section Error
 // Handling)
 func (c *Call) failTool(err error) error {
-	x := c.exchange
+	x := c.exchange()
 	if x.Gone() {
 		return c.leave()
 	}
@@ -221,10 +221,10 @@ func (toolSurface) encode(c *Call, v any) (err error) {
 	}
 	switch v := v.(type) {
 	case content.Block:
-		c.answer.items, err = encodeBlocks([]content.Block{v}, c.exchange.Links())
+		c.answer.items, err = encodeBlocks([]content.Block{v}, c.door.Links())
 		return err
 	case []content.Block:
-		c.answer.items, err = encodeBlocks(v, c.exchange.Links())
+		c.answer.items, err = encodeBlocks(v, c.door.Links())
 		return err
 	}
 	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice && list.Type().Elem().Implements(blockType) {
@@ -232,7 +232,7 @@ func (toolSurface) encode(c *Call, v any) (err error) {
 		for i := range blocks {
 			blocks[i], _ = list.Index(i).Interface().(content.Block)
 		}
-		c.answer.items, err = encodeBlocks(blocks, c.exchange.Links())
+		c.answer.items, err = encodeBlocks(blocks, c.door.Links())
 		return err
 	}
 	if c.answer.structured, err = binding.MarshalResult(v); err != nil {

@@ -41,7 +41,7 @@ type Ender interface{ End(cause error) }
 // [Exchange.End]. It is refused when the server is shutting down, and for an id that is in flight
 // already: its cancellation would be ambiguous.
 func (x *Exchange) Begin(run Ender) error {
-	if err := x.door.load.begin(x, run); err != nil {
+	if err := x.door.load.begin(&x.Visit, run); err != nil {
 		return err
 	}
 	return x.Wire.begin(x)
@@ -57,9 +57,6 @@ func (x *Exchange) CanBegin() error {
 	}
 	return x.Wire.canBegin(x)
 }
-
-// Stopped says whether a shutdown has ended what runs in the exchange.
-func (x *Exchange) Stopped() bool { return x.stopped.Load() }
 
 // Gone says that nobody waits for the reply any more.
 func (x *Exchange) Gone() bool { return x.cancelled.Load() || x.peer.context().Err() != nil }
@@ -100,7 +97,7 @@ func (f *inflight) cancel(session string, id []byte) {
 	f.mu.Unlock()
 	if x != nil {
 		x.cancelled.Store(true)
-		if run := x.door.load.stop(x); run != nil {
+		if run := x.door.load.stop(&x.Visit); run != nil {
 			run.End(nil)
 		}
 	}

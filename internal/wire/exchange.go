@@ -59,29 +59,34 @@ func New(cfg Config, app App) *Door {
 	return d
 }
 
+// Visit is one request of a client inside the server: it holds a place, and can be stopped.
+type Visit struct {
+	// Echo is the context of the request.
+	Echo echo.Context
+	// Owner is who the request comes from.
+	Owner Owner
+
+	headers Headers
+	door    *Door
+	peer    peer
+	slot    slot        // of the load
+	stopped atomic.Bool // the server has ended what runs
+}
+
 // Exchange is one message on its way through the server. The reply goes to the request that carried
 // the message and nowhere else.
 type Exchange struct {
-	// Echo is the context of the request.
-	Echo echo.Context
+	Visit
+
 	// Message is what the client has sent. Meta is its `_meta`, never nil; equal requests share it.
 	Message jsonrpc.Message
 	Meta    *jsonrpc.Meta
 	// Wire is the form of the protocol that the message is in.
 	Wire Wire
-	// Owner is who the message comes from.
-	Owner Owner
 	// Session is that of a message on the dated wire.
 	Session store.Session
-	// Headers are those of the reply, on their way from the application.
-	Headers Headers
 
-	door *Door
-	peer peer
-
-	slot      slot        // of the load
 	cancelled atomic.Bool // the client asked to end the call
-	stopped   atomic.Bool // the server has ended the call
 	notifier  atomic.Pointer[notifier]
 }
 
@@ -123,7 +128,8 @@ type stream interface {
 	Close()
 }
 
-// Headers are the headers of a reply. Who changes those of the real response holds the mutex.
+// Headers are the headers of a reply, on their way from the application. Who changes those of the
+// real response holds the mutex.
 type Headers struct {
 	sync.Mutex
 	published atomic.Pointer[map[string][]string]
@@ -147,15 +153,15 @@ func (x *Exchange) contained() (err error) {
 	defer caught.Into(&err)
 	x.Owner = x.door.app.Owner(x.Echo)
 	load := &x.door.load
-	if err := load.enter(x); err != nil {
+	if err := load.enter(&x.Visit); err != nil {
 		return x.busy(err)
 	}
-	defer load.leave(x)
+	defer load.leave(&x.Visit)
 	body, err := x.peer.read()
 	if err != nil {
 		return err
 	}
-	if err := load.serve(x); err != nil {
+	if err := load.serve(&x.Visit); err != nil {
 		return x.busy(err)
 	}
 	x.peer.served()
@@ -182,25 +188,31 @@ func (x *Exchange) contained() (err error) {
 }
 
 // busy tells a client that was not let in when to come again.
-func (x *Exchange) busy(err error) error {
-	x.SetHeader("Retry-After", "1")
+func (v *Visit) busy(err error) error {
+	v.SetHeader("Retry-After", "1")
 	return err
 }
 
-// Context ends when the client has gone.
-func (x *Exchange) Context() context.Context { return x.peer.context() }
+// Outer is the context of the request as it is outside of the application.
+func (v *Visit) Outer() echo.Context { return v.Echo }
 
-// Header is what came with the message under a canonical name, "" when there is nothing.
-func (x *Exchange) Header(name string) string {
-	if values := x.peer.header(name); len(values) > 0 {
+// Context ends when the client has gone.
+func (v *Visit) Context() context.Context { return v.peer.context() }
+
+// Header is what came with the request under a canonical name, "" when there is nothing.
+func (v *Visit) Header(name string) string {
+	if values := v.peer.header(name); len(values) > 0 {
 		return values[0]
 	}
 	return ""
 }
 
+// Headers are those of the reply.
+func (v *Visit) Headers() *Headers { return &v.headers }
+
 // SetHeader sets a header of the reply.
-func (x *Exchange) SetHeader(name, value string) {
-	x.Headers.Lock()
-	defer x.Headers.Unlock()
-	x.peer.setHeader(name, value)
+func (v *Visit) SetHeader(name, value string) {
+	v.headers.Lock()
+	defer v.headers.Unlock()
+	v.peer.setHeader(name, value)
 }

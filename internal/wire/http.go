@@ -111,7 +111,7 @@ func (d *Door) exchange(ec echo.Context) *Exchange {
 		Exchange
 		client
 	}{
-		Exchange{Echo: ec, Meta: &noMeta, Wire: Dated, door: d},
+		Exchange{Visit: Visit{Echo: ec, door: d}, Meta: &noMeta, Wire: Dated},
 		client{d, ec, ec.Request(), ec.Response()},
 	}
 	both.peer = &both.client

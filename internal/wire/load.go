@@ -16,7 +16,7 @@ type load struct {
 	places   share
 	nobodys  share // of the places, those of anonymous callers
 	callers  map[caller]*share
-	serving  *Exchange     // the messages being served, as a list
+	serving  *Visit        // the messages being served, as a list
 	draining bool          // no request is let in any more
 	stopped  bool          // no call is begun any more
 	empty    chan struct{} // closed when draining and nothing is in progress
@@ -40,13 +40,13 @@ type caller struct {
 // share is the places of one caller.
 type share [phases]int
 
-// slot is what an exchange holds of the load.
+// slot is what a visit holds of the load.
 type slot struct {
 	own        *share
 	anonymous  bool
 	phase      phase
-	stop       Ender     // ends the call that runs
-	prev, next *Exchange // in the list of those being served
+	stop       Ender  // ends the call that runs
+	prev, next *Visit // in the list of those being served
 }
 
 var (
@@ -57,16 +57,16 @@ var (
 )
 
 // caller is who the request is counted for.
-func (x *Exchange) caller() caller {
-	if key := x.Owner.Key(); key != "" {
+func (v *Visit) caller() caller {
+	if key := v.Owner.Key(); key != "" {
 		return caller{owner: key}
 	}
-	return caller{network: x.peer.network()}
+	return caller{network: v.peer.network()}
 }
 
 // enter gives a request a place to read its body in.
-func (l *load) enter(x *Exchange) error {
-	who := x.caller()
+func (l *load) enter(v *Visit) error {
+	who := v.caller()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.draining {
@@ -76,12 +76,12 @@ func (l *load) enter(x *Exchange) error {
 	if own == nil {
 		own = l.admit(who)
 	}
-	x.slot = slot{own: own, anonymous: who.owner == ""}
-	if err := l.take(x, reading); err != nil {
-		x.slot = slot{}
+	v.slot = slot{own: own, anonymous: who.owner == ""}
+	if err := l.take(v, reading); err != nil {
+		v.slot = slot{}
 		return err
 	}
-	x.slot.phase = reading
+	v.slot.phase = reading
 	return nil
 }
 
@@ -105,75 +105,75 @@ func (l *load) admit(who caller) *share {
 
 // take takes a place: one caller holds at most a quarter of them, and all anonymous ones at most
 // half, because who has no name may have many addresses.
-func (l *load) take(x *Exchange, p phase) error {
+func (l *load) take(v *Visit, p phase) error {
 	switch {
-	case x.slot.own[p] >= (l.max+3)/4:
+	case v.slot.own[p] >= (l.max+3)/4:
 		return errShare
-	case l.places[p] >= l.max, x.slot.anonymous && l.nobodys[p] >= (l.max+1)/2:
+	case l.places[p] >= l.max, v.slot.anonymous && l.nobodys[p] >= (l.max+1)/2:
 		return errOverloaded
 	}
-	l.count(x, p, 1)
+	l.count(v, p, 1)
 	return nil
 }
 
-func (l *load) count(x *Exchange, p phase, n int) {
-	x.slot.own[p] += n
+func (l *load) count(v *Visit, p phase, n int) {
+	v.slot.own[p] += n
 	l.places[p] += n
-	if x.slot.anonymous {
+	if v.slot.anonymous {
 		l.nobodys[p] += n
 	}
 }
 
 // serve moves a request whose body has been read to those that are served.
-func (l *load) serve(x *Exchange) error {
+func (l *load) serve(v *Visit) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := l.take(x, serving); err != nil {
+	if err := l.take(v, serving); err != nil {
 		return err
 	}
-	l.give(x)
-	x.slot.phase, x.slot.next = serving, l.serving
+	l.give(v)
+	v.slot.phase, v.slot.next = serving, l.serving
 	if l.serving != nil {
-		l.serving.slot.prev = x
+		l.serving.slot.prev = v
 	}
-	l.serving = x
+	l.serving = v
 	return nil
 }
 
 // give gives a place back.
-func (l *load) give(x *Exchange) {
-	l.count(x, x.slot.phase, -1)
+func (l *load) give(v *Visit) {
+	l.count(v, v.slot.phase, -1)
 }
 
 // leave ends what enter and serve began.
-func (l *load) leave(x *Exchange) {
+func (l *load) leave(v *Visit) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.give(x)
-	if x.slot.phase == serving {
-		if before := x.slot.prev; before != nil {
-			before.slot.next = x.slot.next
+	l.give(v)
+	if v.slot.phase == serving {
+		if before := v.slot.prev; before != nil {
+			before.slot.next = v.slot.next
 		} else {
-			l.serving = x.slot.next
+			l.serving = v.slot.next
 		}
-		if after := x.slot.next; after != nil {
-			after.slot.prev = x.slot.prev
+		if after := v.slot.next; after != nil {
+			after.slot.prev = v.slot.prev
 		}
 	}
-	x.slot = slot{}
+	v.slot = slot{}
 	if l.draining && l.places == (share{}) {
 		close(l.empty)
 	}
 }
 
-// begin notes how to end the call that an exchange begins.
-func (l *load) begin(x *Exchange, stop Ender) error {
+// begin notes how to end the call that a visit begins.
+func (l *load) begin(v *Visit, stop Ender) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.stopped {
 		return ErrStopped
 	}
-	x.slot.stop = stop
+	v.slot.stop = stop
 	return nil
 }
 
@@ -184,22 +184,25 @@ func (l *load) refuses() bool {
 	return l.stopped
 }
 
-// stop returns what ends the call of an exchange.
-func (l *load) stop(x *Exchange) Ender {
+// stop returns what ends the call of a visit.
+func (l *load) stop(v *Visit) Ender {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return x.slot.stop
+	return v.slot.stop
 }
+
+// Stopped says whether a shutdown has ended what runs in the visit.
+func (v *Visit) Stopped() bool { return v.stopped.Load() }
 
 // stopAll returns what ends every call that runs, and lets no other begin.
 func (l *load) stopAll() (stops []Ender) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stopped = true
-	for x := l.serving; x != nil; x = x.slot.next {
-		if x.slot.stop != nil {
-			x.stopped.Store(true)
-			stops = append(stops, x.slot.stop)
+	for v := l.serving; v != nil; v = v.slot.next {
+		if v.slot.stop != nil {
+			v.stopped.Store(true)
+			stops = append(stops, v.slot.stop)
 		}
 	}
 	return stops

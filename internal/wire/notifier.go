@@ -99,10 +99,10 @@ func (n *notifier) send(message []byte, until time.Time) {
 // report, so it takes the headers that the application has published, and not those that it may be
 // setting.
 func (x *Exchange) openStream() stream {
-	x.Headers.Lock()
-	defer x.Headers.Unlock()
+	x.headers.Lock()
+	defer x.headers.Unlock()
 	var headers map[string][]string
-	if published := x.Headers.published.Load(); published != nil {
+	if published := x.headers.published.Load(); published != nil {
 		headers = *published
 	}
 	return x.peer.open(headers)
