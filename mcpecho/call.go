@@ -58,7 +58,7 @@ type inherited struct {
 	principal *Principal
 	tx        *database // nil: Config.DB
 	rows      []rowRule // narrowings and row permissions of the calls around
-	depth     int       // how many calls there are around
+	depth     int32     // how many calls there are around
 	muted     bool      // it sends no notifications
 }
 
