@@ -98,7 +98,7 @@ func (t *entry) check(s *Server, narrows bool) (problems []Problem) {
 	found(!guarded, "unguarded", "everybody may use it: add a permission step such as Scopes, or Public with the reason")
 	found(!guarded && len(t.completers) > 0, "open_completion",
 		"everybody gets its suggestions, also where a middleware refuses the call: make the one that decides a Guard")
-	found(!t.described, "undescribed", "a model sees only its name: add Describe")
+	found(t.description == "", "undescribed", "a model sees only its name: add Describe")
 	found(t.kind == KindSelector && !t.has(StagePaginate) && t.unbounded == "", "unbounded",
 		"the list has no pages: add Paginate, or Unbounded with the reason")
 	found(narrows && t.spec.row != nil && t.unnarrowed == "" && !t.narrowed(s), "unnarrowed",

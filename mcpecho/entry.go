@@ -59,8 +59,8 @@ type entry struct {
 	links      map[*link]*entry
 	hints      map[string]bool // behaviour hints of a tool
 
-	described   bool
-	credentials []string // fields of the result that look so
+	title, description string
+	credentials        []string // fields of the result that look so
 
 	unbounded, untransacted, unnarrowed, discloses string // the reasons
 
@@ -103,7 +103,8 @@ func (e *entry) build(s *Server, inherited []Step) error {
 		return errors.New("Nullable is for Retrieve: other kinds have no missing row")
 	}
 	e.nullable, e.completers, e.summary = set.nullable, set.completers, set.summary
-	e.described, e.unbounded, e.untransacted = set.description != "", set.unbounded, set.untransacted
+	e.title, e.description = set.title, set.description
+	e.unbounded, e.untransacted = set.unbounded, set.untransacted
 	e.unnarrowed, e.discloses = set.unnarrowed, set.discloses
 	if err := e.surface.settle(e, s, &set); err != nil {
 		return err

@@ -121,27 +121,37 @@ func errCursor() error {
 // filtered is the view of a caller who sees what it may call. One call asks the permission steps of
 // every entry in turn, as calls inside it.
 func (s *Server) filtered(x *wire.Exchange, r *registry, kind listKind) (view, *Call, error) {
-	entries := r.lists[kind]
-	visible := make([]byte, (len(entries)+7)/8)
+	var usable bits
 	c := s.newCall(x, s.listing[kind].Load(), nil)
 	c.muted = true
 	c.suggest = func(echo.Context) error {
-		for i, e := range entries {
-			if e.guarded() && !c.child(e, nil).permitted() {
-				continue
-			}
-			visible[i/8] |= 1 << (i % 8)
-		}
-		c.capture.DropHeaders() // challenges that permission steps have set are not for this reply
+		usable = c.usable(r.lists[kind])
 		return c.Ctx().Err()
 	}
 	if err := c.run(c.entry.guards, nil); err != nil {
 		return nil, c, err
 	}
-	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
-	return r.views.get(viewKey{kind, x.Wire.Index(), string(visible)}, func() view {
-		return r.encodeView(s.cfg, kind, x.Wire, "private", sees)
+	return r.views.get(viewKey{kind, x.Wire.Index(), string(usable)}, func() view {
+		return r.encodeView(s.cfg, kind, x.Wire, "private", usable.has)
 	}), c, nil
+}
+
+// bits are the numbers of some entries of a list.
+type bits []byte
+
+func (b bits) has(i int) bool { return b[i/8]&(1<<(i%8)) != 0 }
+
+// usable asks the permission steps of every entry in turn, as calls inside this one, and returns
+// those that the caller may use. The call is muted.
+func (c *Call) usable(entries []*entry) bits {
+	usable := make(bits, (len(entries)+7)/8)
+	for i, e := range entries {
+		if !e.guarded() || c.child(e, nil).permitted() {
+			usable[i/8] |= 1 << (i % 8)
+		}
+	}
+	c.capture.DropHeaders() // challenges that permission steps have set are not for this reply
+	return usable
 }
 
 // newListing is what a list is while its entries are asked for: a call that the rate limits of the
