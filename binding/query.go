@@ -10,8 +10,9 @@ import (
 
 // Query turns the query string of a REST request into the JSON object that Decode takes, by the
 // types of the arguments: numbers, true and false become themselves, and a list is written as
-// repeated keys or, with one key, as values between commas. Objects are written as JSON. What does
-// not fit is kept as a string, and names that no part declares are kept too, so that Decode reports
+// repeated keys or, with one key, as values between commas. The two ends of a range, an object of
+// min and max, are written total.min and total.max; objects may be written as JSON. What does not
+// fit is kept as a string, and names that no part declares are kept too, so that Decode reports
 // them all. It returns an *Error for text that is not UTF-8.
 func (a *Args) Query(q url.Values) ([]byte, error) {
 	b := []byte{'{'}
@@ -40,10 +41,13 @@ func (a *Args) Query(q url.Values) ([]byte, error) {
 	for i := range a.object.fields {
 		f := &a.object.fields[i]
 		write(f.name, f.node, q[f.name])
+		if err == nil && f.node.isRange() {
+			b, err = appendRange(b, f, q)
+		}
 	}
 	var others []string
 	for name := range q {
-		if _, known := a.object.byName[name]; !known {
+		if _, known := a.object.byName[name]; !known && !a.isEnd(name) {
 			others = append(others, name)
 		}
 	}
@@ -99,4 +103,81 @@ func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 		return append(b, value...), nil
 	}
 	return jsontext.AppendQuote(b, value)
+}
+
+// appendRange appends a range whose ends are written one by one.
+func appendRange(b []byte, f *field, q url.Values) (_ []byte, err error) {
+	separator := byte('{')
+	for i := range f.node.base().object.fields {
+		end := &f.node.base().object.fields[i]
+		for _, value := range q[f.name+"."+end.name] { // one that is given twice is a duplicate name
+			if separator == '{' {
+				if len(b) > 1 {
+					b = append(b, ',')
+				}
+				if b, err = jsontext.AppendQuote(b, f.name); err != nil {
+					return b, err
+				}
+				b = append(b, ':')
+			}
+			b = append(b, separator)
+			b = append(append(b, '"'), end.name...)
+			b = append(b, `":`...)
+			if b, err = appendQuery(b, end.node, []string{value}); err != nil {
+				return b, err
+			}
+			separator = ','
+		}
+	}
+	if separator == ',' {
+		b = append(b, '}')
+	}
+	return b, nil
+}
+
+// isEnd says whether a name in a query string is that of one end of a range.
+func (a *Args) isEnd(name string) bool {
+	field, end, _ := strings.Cut(name, ".")
+	i, known := a.object.byName[field]
+	return known && (end == "min" || end == "max") && a.object.fields[i].node.isRange()
+}
+
+// isRange says whether the value is an object of two single values, min and max, as those of type
+// filters.Range are.
+func (n *node) isRange() bool {
+	base := n.base()
+	return base.kind == kindStruct && slices.Equal(base.object.names, []string{"min", "max"}) &&
+		base.object.fields[0].node.single() && base.object.fields[1].node.single()
+}
+
+// single says whether a text without any structure can hold the value.
+func (n *node) single() bool {
+	switch n.base().kind {
+	case kindStruct, kindMap, kindSlice, kindArray, kindAny:
+		return false
+	}
+	return true
+}
+
+// Single says whether an argument is a single value, which can stand in the path of a URL: no list,
+// no object and not anything.
+func (a *Args) Single(name string) bool {
+	i, known := a.object.byName[name]
+	return known && a.object.fields[i].node.single()
+}
+
+// InQuery says whether a query string holds the argument without JSON in it: a single value, a list
+// of them, anything, or a range.
+func (a *Args) InQuery(name string) bool {
+	i, known := a.object.byName[name]
+	if !known {
+		return false
+	}
+	n := a.object.fields[i].node
+	if base := n.base(); base.kind == kindSlice || base.kind == kindArray {
+		n = base.elem
+	} else if n.isRange() {
+		return true
+	}
+	return n.single() || n.base().kind == kindAny
 }

@@ -53,6 +53,7 @@ type entry struct {
 	format     OutputFormat
 	summary    func(v any) ([]byte, error)
 
+	route      *route             // for REST clients, nil for none
 	location   *location.Location // of a resource
 	mimeType   string
 	completers map[string]Completer
@@ -129,6 +130,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	e.rules, e.columns = def.rules, def.columns
 	e.compile(chain)
 	if err := e.compileArguments(&set, def); err != nil {
+		return err
+	}
+	if err := e.settleRoute(&set); err != nil {
 		return err
 	}
 	e.models = e.parseModels(s)

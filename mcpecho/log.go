@@ -25,8 +25,8 @@ func (s *Server) logUncalled(x *wire.Exchange, f failure, err error) {
 	s.logFailure(x, subjectOf(x), principal, masks(x, sentIn(x)), false, f, err)
 }
 
-// logFailure records a refusal or failure: details that the client does not see at level error, what
-// the client was told at level info. hide takes values out of a text.
+// logFailure records a refusal or failure: details that the client does not see at level error,
+// what the client was told at level info. hide takes values out of a text.
 func (s *Server) logFailure(d door, subject slog.Attr, p *Principal, hide func(string) string, called bool, f failure, err error) {
 	ctx := d.Context()
 	d.Outer().Set(loggedKey, true)

@@ -98,8 +98,8 @@ func without(values []string, text string) string {
 	return text
 }
 
-// masked lists what is taken out of the texts about a call, the longest first: one value may be part
-// of another.
+// masked lists what is taken out of the texts about a call, the longest first: one value may be
+// part of another.
 func masked(d door, sources [][]byte) []string {
 	values := tokens(d.Header(echo.HeaderAuthorization), d.Outer())
 	for _, source := range sources {

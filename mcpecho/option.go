@@ -11,9 +11,9 @@ import (
 
 // Option configures a spec: [Describe], [Title], [Annotate], [Hint], [Meta], [Icons],
 // [InputSchema], [OutputSchema], [StructuredContent], [Format], [Text], [MIMEType], [Name],
-// [Complete], [Nullable], [Unbounded], [Unnarrowed], [NoTransaction], [Discloses], the chain edits
-// [Before], [After], [Replace] and [Without], and every [Step]. Only this package can make new
-// kinds of option.
+// [Complete], [Nullable], [Route], [Unbounded], [Unnarrowed], [NoTransaction], [Discloses], the
+// chain edits [Before], [After], [Replace] and [Without], and every [Step]. Only this package can
+// make new kinds of option.
 type Option interface {
 	apply(*settings)
 }
@@ -34,6 +34,7 @@ type settings struct {
 	summary            func(v any) ([]byte, error)
 	summaryOf          reflect.Type
 	structured, schema *bool
+	route              *route
 
 	unbounded, untransacted, unnarrowed, discloses string // reasons
 	steps                                          []Step

@@ -34,14 +34,14 @@ func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, err
 
 // AsResource publishes the spec as a resource at a URI or URI template whose variables are
 // arguments of the spec. The chain is the same, so a resource is never weaker than the tool; the
-// spec itself is unchanged. Options are added to those of the spec.
+// spec itself is unchanged. Options are added to those of the spec, its [Route] left out.
 func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 	if s == nil {
 		return nil // which Add refuses
 	}
 	r := *s
 	r.surface, r.uri = onResources, uriTemplate
-	r.options = append(slices.Clip(s.options), opts...)
+	r.options = append(withoutRoutes(s.options), opts...)
 	return &r
 }
 

@@ -22,11 +22,13 @@ type Server struct {
 	listing  [listKinds]atomic.Pointer[entry] // what filtered lists run as
 	door     *wire.Door
 
-	mu       sync.Mutex // guards what follows, the steps of groups, and every change of registry
-	steps    []Step
-	taken    map[place]*entry
-	mounted  bool
-	watchers []func(list string)
+	mu        sync.Mutex // guards what follows, the steps of groups, and every change of registry
+	steps     []Step
+	taken     map[place]*entry
+	routes    map[string]*entry // by their places
+	restFixed bool              // MountREST has run
+	mounted   bool
+	watchers  []func(list string)
 }
 
 // New makes a server. It panics when the configuration is wrong, with a sentence that names the
@@ -98,6 +100,7 @@ func (s *Server) Remove(names ...string) {
 		if slices.Contains(names, e.name) || slices.Contains(names, e.label()) {
 			removed = append(removed, e)
 			delete(s.taken, e.place())
+			s.leaveRoute(e)
 		} else {
 			kept = append(kept, e)
 		}
@@ -222,7 +225,13 @@ func (g *Group) add(specs []*Spec) (tell func(), err error) {
 			}
 		}
 	}
+	if err := s.claimRoutes(entries); err != nil {
+		return nil, err
+	}
 	if err := claim(s.taken, entries); err != nil {
+		for _, e := range entries {
+			s.leaveRoute(e)
+		}
 		return nil, err
 	}
 	s.registry.store(&s.cfg, append(s.registry.entries(), entries...))
@@ -261,6 +270,9 @@ func (s *Server) rebuild(list *[]Step, steps []Step) (tell func(), err error) {
 	}
 	for _, e := range entries {
 		s.taken[e.place()] = e
+		if e.route != nil {
+			s.routes[e.route.place()] = e
+		}
 	}
 	s.registry.store(&s.cfg, entries)
 	s.compileListing()
