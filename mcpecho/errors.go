@@ -119,10 +119,10 @@ func explain(err error, db *gorm.DB) failure {
 		http_ *echo.HTTPError
 	)
 	switch {
+	case errors.As(err, &door): // first: its cause may be an error of this package, as that of a store
+		return refused(door)
 	case errors.As(err, &rpc):
 		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data}
-	case errors.As(err, &door):
-		return refused(door)
 	case errors.As(err, &bad):
 		return failure{typ: TypeValidation, message: summary(bad), fields: bad.Fields}
 	case errors.As(err, &tool):
