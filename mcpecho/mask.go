@@ -39,7 +39,8 @@ func masks(x *wire.Exchange, c *Call) func(string) string {
 	return mask(func() []string { return masked(x, c) })
 }
 
-// mask returns a function that takes values out of a text. They are listed when there is a text.
+// mask returns a function that takes values out of a text, the longest first: one may be part of
+// another. They are listed when there is a text.
 func mask(list func() []string) func(string) string {
 	var values []string
 	known := false
@@ -49,6 +50,8 @@ func mask(list func() []string) func(string) string {
 		}
 		if !known {
 			known, values = true, list()
+			slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+			values = slices.Compact(values)
 		}
 		if len(values) >= maxMasked {
 			return "[a text about a call with too many values to take them out of it]"
@@ -79,8 +82,7 @@ func without(values []string, text string) string {
 	return text
 }
 
-// masked lists what is taken out of the texts about a call, the longest first: one value may be
-// part of another.
+// masked lists what is taken out of the texts about a call.
 func masked(x *wire.Exchange, c *Call) []string {
 	values := tokens(x.Header(echo.HeaderAuthorization), x.Echo)
 	sources := [][]byte{x.Message.Arguments}
@@ -93,8 +95,7 @@ func masked(x *wire.Exchange, c *Call) []string {
 	for _, source := range sources {
 		values = appendValues(values, source)
 	}
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(values)
+	return values
 }
 
 // tokens lists the token of a request as it was sent, and as it would stand in a URL.
