@@ -106,8 +106,9 @@ type peer interface {
 	open(headers map[string][]string) stream
 	// begun says whether something of the reply has been sent.
 	begun() bool
-	// send sends a reply that is one message; time that the client takes for it is bounded.
-	send(status int, message []byte) error
+	// send sends a reply that is one message. unread says that the client has not taken it in the
+	// time that the door gives it.
+	send(status int, message []byte) (unread bool, err error)
 	// accept answers a message that has no reply.
 	accept() error
 	// empty answers a request whose reply must not be sent.

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -172,7 +174,7 @@ var (
 	noSniff  = []string{"nosniff"}
 )
 
-func (c *client) send(status int, message []byte) error {
+func (c *client) send(status int, message []byte) (unread bool, err error) {
 	if status == http.StatusUnauthorized {
 		c.challenge()
 	}
@@ -307,27 +309,28 @@ func streamOf(r *http.Request, w http.ResponseWriter) deadlines {
 // block while the call holds its place. On HTTP/2 it may wait after that.
 const promptReply = 2 << 10
 
-// write writes the body of a reply. A large one is flushed here, while its deadline is in force.
-func (c *client) write(message []byte) error {
+// write writes the body of a reply. A large one is flushed here, while its deadline is in force. A
+// deadline of the http.Server itself may have passed before the reply, so it says nothing about the
+// client.
+func (c *client) write(message []byte) (unread bool, err error) {
 	if len(message) <= promptReply {
 		if conn := streamOf(c.request, c.response); conn != nil {
 			_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
 		}
-		_, err := c.response.Write(message)
-		return err
+		_, err = c.response.Write(message)
+		return false, err
 	}
 	conn := deadlinesOf(c.response)
 	if conn == nil || serverOf(c.request).WriteTimeout > 0 {
-		_, err := c.response.Write(message)
-		return err
+		_, err = c.response.Write(message)
+		return false, err
 	}
 	_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
-	_, err := c.response.Write(message)
-	if err == nil {
+	if _, err = c.response.Write(message); err == nil {
 		err = http.NewResponseController(c.response.Writer).Flush()
 	}
 	if err != nil {
-		return err
+		return errors.Is(err, os.ErrDeadlineExceeded), err
 	}
-	return conn.SetWriteDeadline(time.Time{})
+	return false, conn.SetWriteDeadline(time.Time{})
 }

@@ -3,7 +3,6 @@ package wire
 import (
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -119,8 +118,8 @@ func (x *Exchange) RetryAfter(d time.Duration) {
 
 // send sends a reply. That of a client that does not read it leaves a trace in the log.
 func (x *Exchange) send(status int, message []byte) error {
-	err := x.peer.send(status, message)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	unread, err := x.peer.send(status, message)
+	if unread {
 		x.door.app.Report(x, &Refusal{Reason: "reply_time", Message: "the client did not read its reply in time", Internal: err})
 	}
 	return err
