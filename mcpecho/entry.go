@@ -49,7 +49,7 @@ type entry struct {
 	// content.
 	object     bool
 	structured bool   // answers carry structured content
-	advertised []byte // the output schema as clients see it
+	advertised []byte // the output schema as clients see it, until it stands in listed
 	format     OutputFormat
 	summary    func(v any) ([]byte, error)
 
@@ -69,14 +69,14 @@ type entry struct {
 
 // newEntry compiles a spec. The caller holds the server's mutex.
 func newEntry(g *Group, spec *Spec) (*entry, error) {
-	t := &entry{name: spec.name, kind: spec.kind, surface: spec.surface, spec: spec, group: g}
+	e := &entry{name: spec.name, kind: spec.kind, surface: spec.surface, spec: spec, group: g}
 	if spec.kind != KindResource {
-		t.name = joinName(g.prefix, spec.name)
+		e.name = joinName(g.prefix, spec.name)
 	}
-	if err := t.build(g.server, g.inherited()); err != nil {
-		return nil, fmt.Errorf("mcpecho: cannot add %s %q: %w", spec.kind, t.label(), err)
+	if err := e.build(g.server, g.inherited()); err != nil {
+		return nil, fmt.Errorf("mcpecho: cannot add %s %q: %w", spec.kind, e.label(), err)
 	}
-	return t, nil
+	return e, nil
 }
 
 // label identifies the entry among those of its surface: the name, or the URI of a resource.
@@ -140,7 +140,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err := e.surface.compile(e, &set, def); err != nil {
 		return err
 	}
-	return e.encodeListed(&set)
+	err = e.encodeListed(&set)
+	e.advertised = nil
+	return err
 }
 
 // compile nests the chain, and the parts of it that run alone.
