@@ -103,7 +103,7 @@ func (e *entry) check(s *Server, narrows bool) (problems []Problem) {
 		"the list has no pages: add Paginate, or Unbounded with the reason")
 	found(narrows && e.spec.row != nil && e.unnarrowed == "" && !e.narrowed(s), "unnarrowed",
 		fmt.Sprintf("no step narrows rows of %s, and others are narrowed: add Narrow, or Unnarrowed with the reason", e.spec.row))
-	found(e.kind == KindService && s.cfg.DB != nil && !e.hints["readOnlyHint"] && !e.has(StageTransaction) && e.untransacted == "",
+	found(e.kind == KindService && s.cfg.DB != nil && !e.annotations["readOnlyHint"] && !e.has(StageTransaction) && e.untransacted == "",
 		"no_transaction", "it may write outside of a transaction: add Transaction, or NoTransaction with the reason")
 	found(len(e.credentials) > 0 && e.discloses == "", "credentials", fmt.Sprintf("its result shows %s: leave that out with As or Serialize, "+
 		"tag it secret:\"true\", or add Discloses with the reason", strings.Join(e.credentials, ", ")))

@@ -28,7 +28,7 @@ type entry struct {
 	handler   echo.HandlerFunc // the whole chain
 	uncounted error            // why limits of the server do not count a list
 	permits   echo.HandlerFunc // its auth and permission steps alone
-	guards    echo.HandlerFunc // its steps up to the rate limit, then Call.suggest
+	admission echo.HandlerFunc // its steps up to the rate limit, then Call.admitted
 	inner     echo.HandlerFunc // what is left of it inside a sequence
 	looks     echo.HandlerFunc // its steps that look at rows alone
 	serialize echo.HandlerFunc // its serialize steps alone
@@ -53,11 +53,11 @@ type entry struct {
 	format     OutputFormat
 	summary    func(v any) ([]byte, error)
 
-	location   *location.Location // of a resource
-	mimeType   string
-	completers map[string]Completer
-	links      map[*link]*entry
-	hints      map[string]bool // behaviour hints of a tool
+	location    *location.Location // of a resource
+	mimeType    string
+	completers  map[string]Completer
+	links       map[*link]*entry
+	annotations map[string]bool // of a tool
 
 	described   bool
 	credentials []string // fields of the result that look so
@@ -112,7 +112,7 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err != nil {
 		return err
 	}
-	e.hints = e.annotations(set.annotations, readOnly)
+	e.annotations = e.annotate(set.annotations, readOnly)
 
 	chain, err := newChain(e.kind, inherited, append(guards, set.steps...), e.coreSteps(), set.edits)
 	if err != nil {
@@ -154,8 +154,8 @@ func (e *entry) compile(chain Chain) {
 	}
 	e.handler = chain.compile(end)
 	e.permits = chain.only(Step.decides).compile(passed(end))
-	e.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).
-		compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
+	e.admission = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.admits() }).
+		compile(func(ec echo.Context) error { return CallFrom(ec).admitted(ec) })
 	// Inside a sequence: who is calling is known, and the limits were charged by the whole.
 	e.inner = chain.only(func(s Step) bool { return s.Stage != StageAuth && s.Stage != StageRateLimit }).compile(end)
 	e.looks = chain.only(func(s Step) bool { return s.Stage == StageRows }).compile(end)
@@ -182,7 +182,7 @@ func (e *entry) compileArguments(set *settings, def *Definition) (err error) {
 func (e *entry) define(s *Server) (*Definition, error) {
 	def := &Definition{
 		Name: e.name, Kind: e.kind, server: s, parts: []binding.Part{{Type: e.spec.in}},
-		Result: e.spec.out, Idempotent: e.hints["idempotentHint"],
+		Result: e.spec.out, Idempotent: e.annotations["idempotentHint"],
 	}
 	if e.spec.row != nil {
 		row, err := s.modelSchema(e.spec.row)

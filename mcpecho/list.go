@@ -125,7 +125,7 @@ func (s *Server) filtered(x *wire.Exchange, r *registry, kind listKind) (view, *
 	visible := make([]byte, (len(entries)+7)/8)
 	c := s.newCall(x, s.listing[kind].Load(), nil)
 	c.muted = true
-	c.suggest = func(echo.Context) error {
+	c.admitted = func(echo.Context) error {
 		for i, e := range entries {
 			if e.guarded() && !c.child(e, nil).permitted() {
 				continue
@@ -135,7 +135,7 @@ func (s *Server) filtered(x *wire.Exchange, r *registry, kind listKind) (view, *
 		c.capture.DropHeaders() // challenges that permission steps have set are not for this reply
 		return c.Ctx().Err()
 	}
-	if err := c.run(c.entry.guards, nil); err != nil {
+	if err := c.run(c.entry.admission, nil); err != nil {
 		return nil, c, err
 	}
 	sees := func(i int) bool { return visible[i/8]&(1<<(i%8)) != 0 }
@@ -162,7 +162,7 @@ func (s *Server) newListing(kind listKind) *entry {
 		e.chain.steps = append(e.chain.steps, one...)
 	}
 	e.gates = e.chain.number()
-	e.guards = e.chain.compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
+	e.admission = e.chain.compile(func(ec echo.Context) error { return CallFrom(ec).admitted(ec) })
 	return e
 }
 

@@ -29,7 +29,7 @@ func (s *Server) logFailure(x *wire.Exchange, c *Call, f failure, err error) {
 	if p, _ := x.Owner.(*Principal); p != nil {
 		attrs = append(attrs, slog.String("principal", p.Subject))
 	}
-	if advice := hint(err); advice != "" {
+	if advice := adviceOn(err); advice != "" {
 		attrs = append(attrs, slog.String("hint", advice))
 	}
 	hide := masks(x, c)

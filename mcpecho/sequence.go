@@ -108,8 +108,8 @@ func (e *entry) compileLinks() (guards []Step, readOnly bool, err error) {
 			return nil, false, err
 		}
 		// Those that it inherits guard the whole already.
-		guards = append(guards, inner.chain.only(func(s Step) bool { return s.guards() && !s.inherited }).steps...)
-		readOnly = readOnly && inner.hints["readOnlyHint"]
+		guards = append(guards, inner.chain.only(func(s Step) bool { return s.admits() && !s.inherited }).steps...)
+		readOnly = readOnly && inner.annotations["readOnlyHint"]
 		e.links[l] = inner
 	}
 	return guards, readOnly, nil

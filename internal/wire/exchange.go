@@ -95,8 +95,8 @@ type peer interface {
 	network() netip.Prefix
 	// read takes the message, of at most Config.MaxBodyBytes.
 	read() ([]byte, error)
-	// served says that the message is there, and begins to be served.
-	served()
+	// unbound ends the time that what comes before the message is served may take.
+	unbound()
 
 	// setHeader adds something to the reply that is no part of its message.
 	setHeader(name, value string)
@@ -159,7 +159,7 @@ func (x *Exchange) contained() (err error) {
 	if err := load.serve(x); err != nil {
 		return x.busy(err)
 	}
-	x.peer.served()
+	x.peer.unbound()
 	if err := jsonrpc.Parse(body, &x.Message); err != nil {
 		return refuse(badRequest, err.Code, "message", err.Message)
 	}

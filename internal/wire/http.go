@@ -106,18 +106,21 @@ type client struct {
 	response *echo.Response // the real one, also while a chain has a capture
 }
 
+// visitor is an exchange and the client that it is with, in one piece of memory.
+type visitor struct {
+	Exchange
+	client
+}
+
 // exchange begins an exchange with a client. Until the message says otherwise it is on the dated
 // wire, whose clients understand an HTTP status alone.
 func (d *Door) exchange(ec echo.Context) *Exchange {
-	both := &struct {
-		Exchange
-		client
-	}{
+	v := &visitor{
 		Exchange{Echo: ec, Meta: &noMeta, Wire: Dated, door: d},
 		client{d, ec, ec.Request(), ec.Response()},
 	}
-	both.peer = &both.client
-	return &both.Exchange
+	v.peer = &v.client
+	return &v.Exchange
 }
 
 func (c *client) context() context.Context { return c.request.Context() }
@@ -290,8 +293,8 @@ func (d *Door) boundStream(ec echo.Context) {
 	}
 }
 
-// served ends that time: a call has one of its own, and its reply another.
-func (c *client) served() {
+// unbound ends that time: a call has one of its own, and its reply another.
+func (c *client) unbound() {
 	if conn := streamOf(c.request, c.response); conn != nil {
 		_ = conn.SetWriteDeadline(time.Time{})
 	}
@@ -308,6 +311,14 @@ func streamOf(r *http.Request, w http.ResponseWriter) deadlines {
 // promptReply is the size of a reply that fits into the buffers of net/http: writing it cannot
 // block while the call holds its place. On HTTP/2 it may wait after that.
 const promptReply = 2 << 10
+
+// bytesPerSecond is the slowest reader that is waited for.
+const bytesPerSecond = 64 << 10
+
+// replyTime is until when a client may take to read a reply.
+func (d *Door) replyTime(size int) time.Time {
+	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
+}
 
 // write writes the body of a reply. A large one is flushed here, while its deadline is in force. A
 // deadline of the http.Server itself may have passed before the reply, so it says nothing about the

@@ -10,14 +10,6 @@ import (
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
 
-// bytesPerSecond is the slowest reader that is waited for.
-const bytesPerSecond = 64 << 10
-
-// replyTime is until when a client may take to read a reply.
-func (d *Door) replyTime(size int) time.Time {
-	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
-}
-
 // Result replies with a result whose JSON comes in parts.
 func (x *Exchange) Result(parts ...[]byte) error {
 	out := jsonrpc.GetBuffer()
