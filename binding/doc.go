@@ -75,8 +75,9 @@
 //   - Nesting ends at 64 levels, and after 100 errors no more are listed.
 //   - A text must not hold U+0000, which PostgreSQL cannot store.
 //
-// Errors are listed all at once and in the order of the document. Of a field every broken rule is
-// listed. No message repeats a value, so that it may be logged.
+// Errors are listed all at once and in the order of the document. Of a field that is there every
+// broken rule is listed. A check of the struct itself, see Rules, is made when its fields are
+// right. No message repeats a value, so that it may be logged.
 //
 // # Absent and null
 //
@@ -108,8 +109,8 @@
 //     struct.
 //
 // What JSON Schema can express of the rules is in the schema, and the rest in the descriptions.
-// What no rule can express, a struct checks by a method, whose errors join the others; see
-// [Args.DecodeContext]:
+// What no rule can express, a struct checks by a method, once its own fields are right; its errors
+// join those of other parts; see [Args.DecodeContext]:
 //
 //	func (p Period) Check(context.Context) error {
 //		if p.To < p.From {

@@ -111,7 +111,8 @@
 // database: on SQLite that knows ASCII letters only. Equality (eq, ne, in, notin) follows the
 // collation of the column, and the default ones of MySQL and MariaDB ignore case, accents and
 // spaces at the end: there "ALICE" and "alice " equal "alice". Give a column that identifies
-// somebody a binary one, gorm:"type:varchar(100) COLLATE utf8mb4_nopad_bin".
+// somebody a binary one: on MariaDB gorm:"type:varchar(100) COLLATE utf8mb4_nopad_bin", on MySQL 8
+// utf8mb4_0900_bin.
 //
 // # Times on SQLite
 //

@@ -124,6 +124,24 @@ func TestPackagesImportOnlyWhatIsBelowThem(t *testing.T) {
 	}
 }
 
+// What a package must not know, by whatever detour.
+func TestWhatIsBelowKnowsNothingOfWhatIsAbove(t *testing.T) {
+	for name, forbidden := range map[string][]string{
+		"internal/wire": {"gorm.io/", module + "binding", module + "mcpecho", module + "middleware"},
+		"mcpecho/auth":  {"gorm.io/", module + "binding", module + "internal/wire", module + "internal/jsonrpc", module + "middleware"},
+		"binding":       {"gorm.io/", "github.com/labstack/", module + "mcpecho", module + "internal/wire"},
+		"store":         {"gorm.io/", "github.com/labstack/", module + "mcpecho", module + "internal/wire"},
+	} {
+		for _, p := range goList(t, "-deps", "./"+name) {
+			for _, f := range forbidden {
+				if strings.HasPrefix(p.ImportPath, f) {
+					t.Errorf("%s depends on %s", name, p.ImportPath)
+				}
+			}
+		}
+	}
+}
+
 // A transport that is not HTTP is to be a second file beside the first, not a second engine.
 func TestTheDoorKnowsNetHTTPInOneFile(t *testing.T) {
 	files, err := filepath.Glob("../internal/wire/*.go")

@@ -32,7 +32,7 @@ type Call struct {
 	uri       string // that a resource is read at
 	format    OutputFormat
 	answer    answer
-	suggest   echo.HandlerFunc // what the guards of a completion end in
+	admitted  echo.HandlerFunc // what follows where the entry is only asked for admission
 
 	hooks     transaction.Hooks // of this call and those inside it; in the outermost call alone
 	hooksFrom int               // where those of this call begin

@@ -88,45 +88,45 @@ func logsValues(l logger.Interface) bool {
 	return len(params) > 0
 }
 
-func (t *entry) check(s *Server, narrows bool) (problems []Problem) {
+func (e *entry) check(s *Server, narrows bool) (problems []Problem) {
 	found := func(is bool, rule, message string) {
 		if is {
-			problems = append(problems, Problem{t.label(), rule, message})
+			problems = append(problems, Problem{e.label(), rule, message})
 		}
 	}
-	guarded := t.has(StageAuth, StagePermissions)
+	guarded := e.has(StageAuth, StagePermissions)
 	found(!guarded, "unguarded", "everybody may use it: add a permission step such as Scopes, or Public with the reason")
-	found(!guarded && len(t.completers) > 0, "open_completion",
+	found(!guarded && len(e.completers) > 0, "open_completion",
 		"everybody gets its suggestions, also where a middleware refuses the call: make the one that decides a Guard")
-	found(t.description == "", "undescribed", "a model sees only its name: add Describe")
-	found(t.kind == KindSelector && !t.has(StagePaginate) && t.unbounded == "", "unbounded",
+	found(e.description == "", "undescribed", "a model sees only its name: add Describe")
+	found(e.kind == KindSelector && !e.has(StagePaginate) && e.unbounded == "", "unbounded",
 		"the list has no pages: add Paginate, or Unbounded with the reason")
-	found(narrows && t.spec.row != nil && t.unnarrowed == "" && !t.narrowed(s), "unnarrowed",
-		fmt.Sprintf("no step narrows rows of %s, and others are narrowed: add Narrow, or Unnarrowed with the reason", t.spec.row))
-	found(t.kind == KindService && s.cfg.DB != nil && !t.hints["readOnlyHint"] && !t.has(StageTransaction) && t.untransacted == "",
+	found(narrows && e.spec.row != nil && e.unnarrowed == "" && !e.narrowed(s), "unnarrowed",
+		fmt.Sprintf("no step narrows rows of %s, and others are narrowed: add Narrow, or Unnarrowed with the reason", e.spec.row))
+	found(e.kind == KindService && s.cfg.DB != nil && !e.annotations["readOnlyHint"] && !e.has(StageTransaction) && e.untransacted == "",
 		"no_transaction", "it may write outside of a transaction: add Transaction, or NoTransaction with the reason")
-	found(len(t.credentials) > 0 && t.discloses == "", "credentials", fmt.Sprintf("its result shows %s: leave that out with As or Serialize, "+
-		"tag it secret:\"true\", or add Discloses with the reason", strings.Join(t.credentials, ", ")))
-	found(t.surface != onResources && len(t.listedAs) > roomyName, "long_name",
-		fmt.Sprintf("its name has %d characters, and clients put the server's before it: keep it to %d", len(t.listedAs), roomyName))
+	found(len(e.credentials) > 0 && e.discloses == "", "credentials", fmt.Sprintf("its result shows %s: leave that out with As or Serialize, "+
+		"tag it secret:\"true\", or add Discloses with the reason", strings.Join(e.credentials, ", ")))
+	found(e.surface != onResources && len(e.listedAs) > roomyName, "long_name",
+		fmt.Sprintf("its name has %d characters, and clients put the server's before it: keep it to %d", len(e.listedAs), roomyName))
 	return problems
 }
 
 // has says whether the chain has a step of one of the stages.
-func (t *entry) has(stages ...Stage) bool {
-	return slices.ContainsFunc(t.chain.steps, func(s Step) bool { return slices.Contains(stages, s.Stage) })
+func (e *entry) has(stages ...Stage) bool {
+	return slices.ContainsFunc(e.chain.steps, func(s Step) bool { return slices.Contains(stages, s.Stage) })
 }
 
 // narrows says whether a step of the chain narrows rows of any type.
-func (t *entry) narrows() bool {
-	return slices.ContainsFunc(t.rules, func(r rowRule) bool { return r.narrow != nil })
+func (e *entry) narrows() bool {
+	return slices.ContainsFunc(e.rules, func(r rowRule) bool { return r.narrow != nil })
 }
 
 // narrowed says whether a step of the chain says who sees which of the spec's own rows.
-func (t *entry) narrowed(s *Server) bool {
-	model, err := s.modelSchema(t.spec.row)
-	return err != nil || slices.ContainsFunc(t.rules, func(r rowRule) bool {
-		return r.row == nil || r.row == t.spec.row || r.table == model.Table
+func (e *entry) narrowed(s *Server) bool {
+	model, err := s.modelSchema(e.spec.row)
+	return err != nil || slices.ContainsFunc(e.rules, func(r rowRule) bool {
+		return r.row == nil || r.row == e.spec.row || r.table == model.Table
 	})
 }
 
@@ -198,18 +198,18 @@ func stated(s *settings, option, reason string) string {
 }
 
 // notes are the reasons that the chain of an entry was given, for printing.
-func (t *entry) notes() string {
+func (e *entry) notes() string {
 	var notes []string
-	if t.listedAs != t.name {
-		notes = append(notes, "listed as "+t.listedAs)
+	if e.listedAs != e.name {
+		notes = append(notes, "listed as "+e.listedAs)
 	}
-	for _, s := range t.chain.steps {
+	for _, s := range e.chain.steps {
 		if s.Note != "" {
 			notes = append(notes, s.Name+": "+s.Note)
 		}
 	}
 	for _, reason := range []struct{ what, why string }{
-		{"unbounded", t.unbounded}, {"unnarrowed", t.unnarrowed}, {"no transaction", t.untransacted}, {"discloses", t.discloses},
+		{"unbounded", e.unbounded}, {"unnarrowed", e.unnarrowed}, {"no transaction", e.untransacted}, {"discloses", e.discloses},
 	} {
 		if reason.why != "" {
 			notes = append(notes, reason.what+": "+reason.why)

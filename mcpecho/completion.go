@@ -243,11 +243,11 @@ func (s *Server) complete(x *wire.Exchange) error {
 			Data: map[string]any{"completable": e.completable()}})
 	}
 	var values []string
-	c.suggest = func(echo.Context) (err error) {
+	c.admitted = func(echo.Context) (err error) {
 		values, err = completer(c, params.Argument.Value, params.Context.Arguments)
 		return err
 	}
-	err = c.run(e.guards, nil)
+	err = c.run(e.admission, nil)
 	if err != nil {
 		return c.failEntry(err)
 	}

@@ -34,9 +34,10 @@ type Config struct {
 	Logger *slog.Logger
 
 	// Origins are the web origins, as "https://app.example.com", whose pages may call the server
-	// from a browser. Requests without an Origin header are not from a browser page and always
-	// pass. Default: none, except a loopback origin equal to the request's own Host. (specification
-	// 2026-07-28, basic/transports/streamable-http, section Security & Endpoint)
+	// from a browser. Requests without an Origin header are not from a browser page and pass,
+	// unless Sec-Fetch-Site says cross-site. Default: none, except a loopback origin equal to the
+	// request's own Host. (specification 2026-07-28, basic/transports/streamable-http, section
+	// Security & Endpoint)
 	Origins []string
 	// Hosts, if set, are the only values of the Host header that are served, as "api.example.com"
 	// or "localhost:8080". Default: any, because a proxy on the same machine may legitimately

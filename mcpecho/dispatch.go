@@ -64,7 +64,7 @@ func (s *Server) unknown(kind listKind, name string) error {
 
 // near is the listed name that name was most likely meant to be, "" when none is near.
 func (r *registry) near(kind listKind, name string) string {
-	h := &r.hints[kind]
+	h := &r.spellings[kind]
 	h.once.Do(func() {
 		names := make([]string, len(r.lists[kind]))
 		for i, e := range r.lists[kind] {

@@ -101,9 +101,9 @@
 // # Errors
 //
 // What a handler returns decides what the client sees. [Errorf] is for what a model should read and
-// mend; gorm's own errors become not_found, conflict and busy; what is not known becomes an
-// internal error whose text is in the log alone, under a reference that the client is told. [Error]
-// is an error of the protocol.
+// mend; a row that is not there, a violated constraint and a lock of the database become not_found,
+// conflict and busy; what is not known becomes an internal error whose text is in the log alone,
+// under a reference that the client is told. [Error] is an error of the protocol.
 //
 //	func finishTask(c *mcpecho.Call, in ByID) (Task, error) {
 //		var task Task
@@ -150,25 +150,32 @@
 //
 // # From door to door
 //
-// For readers of the code: a message comes in by internal/wire, which guards, reads and negotiates
-// it. Then the files follow the call:
+// For readers of the code. A message comes in by internal/wire, which guards, reads and negotiates
+// it; mount.go is the server as that package knows it. Then the files follow a call of a tool:
 //
-//	door.go         the server as the door knows it; dispatch.go has the table of methods
-//	tool.go         tools/call, and all else that is of tools; output.go what their results look like
-//	resource.go     the same for resources, subscribe.go for those that a session watches
-//	prompt.go       the same for prompts, completion.go for their arguments
-//	list.go         the lists; hidden.go answers as if an entry did not exist
-//	registry.go     what is served at one moment; entry.go is one spec as a server runs it
-//	call.go         what a chain works on; run.go runs it, whatever middlewares do
-//	handle.go       decodes the arguments and runs the function of the spec
-//	gate.go         waits for what a middleware leaves running; own.go keeps its context apart
-//	rows.go         which rows a call sees; fetch.go runs its query; serialize.go encodes the result, once
-//	written.go      what a middleware or handler wrote instead
-//	transaction.go  begins and ends a transaction; database.go knows which database a call has
-//	errors.go       the one table from causes to what a client sees; log.go what is logged of it
-//	reply.go        hands the reply to the door; notify.go what comes before it
+//	dispatch.go     finds the method, and says what a name that does not exist was meant to be
+//	tool.go         finds the tool, replies with its result or its failure
+//	registry.go     is what the server has at this moment
+//	run.go          runs a call from its chain to its outcome, whatever middlewares do
+//	call.go         is what the chain works on
+//	entry.go        has the chain, compiled; gate.go, own.go keep foreign middlewares inside of the call
+//	handle.go       decodes the arguments and runs the function
+//	transaction.go  begins a transaction around it; commit.go ends it, database.go says on which database
+//	rows.go         limits the rows of queries; fetch.go runs that of a selector
+//	written.go      takes what was written to the response as the result
+//	serialize.go    makes the result final, and has it encoded once
+//	errors.go       is the table from causes to what a client sees; dbfailure.go its part about databases
+//	log.go          logs the failure; mask.go takes values out of it
+//	reply.go        replies with what is no result of a tool: items, and errors of the protocol
 //
-// At [Server.Add]: spec.go and option.go say what a spec is, surface.go what it becomes,
-// step.go, chain.go and edit.go how its steps are sorted, nested and edited, definition.go what a
-// step may add, sequence.go makes one spec of several.
+// Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the
+// lists, subscribe.go what a session watches. hidden.go answers as if an entry did not exist.
+// notify.go has Progress and Log, which the door sends. refusal.go logs what a middleware of a
+// mount has refused. attempt.go runs a part of a chain again.
+//
+// At [Server.Add], in server.go: spec.go and option.go say what a spec is, surface.go what it
+// becomes, names.go how it is called. step.go has the stages in their order, chain.go sorts and
+// nests the steps, edit.go changes them by name. definition.go and models.go are what a step may
+// know and add, output.go the schema and the options of a tool's result, sequence.go makes one spec
+// of several, check.go finds what is rarely meant.
 package mcpecho

@@ -28,7 +28,7 @@ type entry struct {
 	handler   echo.HandlerFunc // the whole chain
 	uncounted error            // why limits of the server do not count a list
 	permits   echo.HandlerFunc // its auth and permission steps alone
-	guards    echo.HandlerFunc // its steps up to the rate limit, then Call.suggest
+	admission echo.HandlerFunc // its steps up to the rate limit, then Call.admitted
 	inner     echo.HandlerFunc // what is left of it inside a sequence
 	looks     echo.HandlerFunc // its steps that look at rows alone
 	serialize echo.HandlerFunc // its serialize steps alone
@@ -49,16 +49,16 @@ type entry struct {
 	// content.
 	object     bool
 	structured bool   // answers carry structured content
-	advertised []byte // the output schema as clients see it
+	advertised []byte // the output schema as clients see it, until it stands in listed
 	format     OutputFormat
 	summary    func(v any) ([]byte, error)
 
-	route      *route             // for REST clients, nil for none
-	location   *location.Location // of a resource
-	mimeType   string
-	completers map[string]Completer
-	links      map[*link]*entry
-	hints      map[string]bool // behaviour hints of a tool
+	route       *route             // for REST clients, nil for none
+	location    *location.Location // of a resource
+	mimeType    string
+	completers  map[string]Completer
+	links       map[*link]*entry
+	annotations map[string]bool // of a tool
 
 	title, description string
 	credentials        []string // fields of the result that look so
@@ -70,14 +70,14 @@ type entry struct {
 
 // newEntry compiles a spec. The caller holds the server's mutex.
 func newEntry(g *Group, spec *Spec) (*entry, error) {
-	t := &entry{name: spec.name, kind: spec.kind, surface: spec.surface, spec: spec, group: g}
+	e := &entry{name: spec.name, kind: spec.kind, surface: spec.surface, spec: spec, group: g}
 	if spec.kind != KindResource {
-		t.name = joinName(g.prefix, spec.name)
+		e.name = joinName(g.prefix, spec.name)
 	}
-	if err := t.build(g.server, g.inherited()); err != nil {
-		return nil, fmt.Errorf("mcpecho: cannot add %s %q: %w", spec.kind, t.label(), err)
+	if err := e.build(g.server, g.inherited()); err != nil {
+		return nil, fmt.Errorf("mcpecho: cannot add %s %q: %w", spec.kind, e.label(), err)
 	}
-	return t, nil
+	return e, nil
 }
 
 // label identifies the entry among those of its surface: the name, or the URI of a resource.
@@ -114,7 +114,7 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err != nil {
 		return err
 	}
-	e.hints = e.annotations(set.annotations, readOnly)
+	e.annotations = e.annotate(set.annotations, readOnly)
 
 	chain, err := newChain(e.kind, inherited, append(guards, set.steps...), e.coreSteps(), set.edits)
 	if err != nil {
@@ -145,7 +145,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err := e.surface.compile(e, &set, def); err != nil {
 		return err
 	}
-	return e.encodeListed(&set)
+	err = e.encodeListed(&set)
+	e.advertised = nil
+	return err
 }
 
 // compile nests the chain, and the parts of it that run alone.
@@ -157,8 +159,8 @@ func (e *entry) compile(chain Chain) {
 	}
 	e.handler = chain.compile(end)
 	e.permits = chain.only(Step.decides).compile(passed(end))
-	e.guards = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.guards() }).
-		compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
+	e.admission = chain.only(func(s Step) bool { return s.Stage == StageObserve || s.admits() }).
+		compile(func(ec echo.Context) error { return CallFrom(ec).admitted(ec) })
 	// Inside a sequence: who is calling is known, and the limits were charged by the whole.
 	e.inner = chain.only(func(s Step) bool { return s.Stage != StageAuth && s.Stage != StageRateLimit }).compile(end)
 	e.looks = chain.only(func(s Step) bool { return s.Stage == StageRows }).compile(end)
@@ -185,7 +187,7 @@ func (e *entry) compileArguments(set *settings, def *Definition) (err error) {
 func (e *entry) define(s *Server) (*Definition, error) {
 	def := &Definition{
 		Name: e.name, Kind: e.kind, server: s, parts: []binding.Part{{Type: e.spec.in}},
-		Result: e.spec.out, Idempotent: e.hints["idempotentHint"],
+		Result: e.spec.out, Idempotent: e.annotations["idempotentHint"],
 	}
 	if e.spec.row != nil {
 		row, err := s.modelSchema(e.spec.row)

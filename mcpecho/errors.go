@@ -119,10 +119,10 @@ func explain(err error, db *gorm.DB) failure {
 		http_ *echo.HTTPError
 	)
 	switch {
+	case errors.As(err, &door): // first: its cause may be an error of this package, as that of a store
+		return doorFailure(door)
 	case errors.As(err, &rpc):
 		return failure{status: rpc.httpStatus(), code: rpc.Code, message: rpc.Message, data: rpc.Data}
-	case errors.As(err, &door):
-		return refused(door)
 	case errors.As(err, &bad):
 		return failure{typ: TypeValidation, message: summary(bad), fields: bad.Fields}
 	case errors.As(err, &tool):
@@ -197,9 +197,9 @@ func withCommitted(members map[string]any) map[string]any {
 	return whole
 }
 
-// refusal makes the 403 of a step that decides about the caller, before the arguments are looked
-// at, the answer of a rule: what [echo.HTTPError] says of it, of type forbidden.
-func (c *Call) refusal(err error) error {
+// asForbidden makes the 403 of a step that decides about the caller, before the arguments are
+// looked at, the answer of a rule: what [echo.HTTPError] says of it, of type forbidden.
+func (c *Call) asForbidden(err error) error {
 	if err == nil || c.args != nil {
 		return err
 	}
@@ -313,8 +313,8 @@ func (e *Error) httpStatus() int {
 	return http.StatusOK
 }
 
-// refused is what the door says itself.
-func refused(r *wire.Refusal) failure {
+// doorFailure is what the door says itself.
+func doorFailure(r *wire.Refusal) failure {
 	f := failure{status: r.Status, code: r.Code, message: r.Message, reason: r.Reason}
 	if f.status == 0 {
 		f.status = http.StatusOK

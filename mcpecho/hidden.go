@@ -1,7 +1,6 @@
 package mcpecho
 
 import (
-	"net/url"
 	"slices"
 
 	"github.com/labstack/echo/v4"
@@ -61,45 +60,4 @@ func (c *Call) unlessHidden(err error) error {
 		return c.unknown()
 	}
 	return err
-}
-
-// eachResource calls read with what can be read at a URI, the best first, until it returns false:
-// one that the caller may not know of does not stand in front of another.
-func (s *Server) eachResource(x *wire.Exchange, uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
-	r := s.registry.Load()
-	for from := 0; ; {
-		e, values, next := r.resource(uri, from)
-		switch {
-		case e == nil && x.Stopped(): // while a permission of a hidden one was asked
-			return wire.ErrStopped
-		case e == nil:
-			return notFound(x, uri)
-		}
-		arguments, err := e.args.Query(values)
-		if err != nil {
-			return notFound(x, uri)
-		}
-		if hidden, err := read(e, arguments); !hidden {
-			return err
-		}
-		from = next
-	}
-}
-
-// resource finds what is read at a URI: first a fixed one, then the template that was added first.
-// The search begins at from, 0 for all; next is where it goes on behind what it has found.
-func (r *registry) resource(uri string, from int) (found *entry, values url.Values, next int) {
-	if e, ok := r.fixed[uri]; ok && from == 0 {
-		return e, nil, 1
-	}
-	if len(uri) > maxURIBytes {
-		return nil, nil, 0
-	}
-	list := r.lists[templates]
-	for i := max(from, 1); i <= len(list); i++ {
-		if values, ok := list[i-1].location.Match(uri); ok {
-			return list[i-1], values, i + 1
-		}
-	}
-	return nil, nil, 0
 }

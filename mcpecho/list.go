@@ -124,11 +124,11 @@ func (s *Server) filtered(x *wire.Exchange, r *registry, kind listKind) (view, *
 	var usable bits
 	c := s.newCall(x, s.listing[kind].Load(), nil)
 	c.muted = true
-	c.suggest = func(echo.Context) error {
+	c.admitted = func(echo.Context) error {
 		usable = c.usable(r.lists[kind])
 		return c.Ctx().Err()
 	}
-	if err := c.run(c.entry.guards, nil); err != nil {
+	if err := c.run(c.entry.admission, nil); err != nil {
 		return nil, c, err
 	}
 	return r.views.get(viewKey{kind, x.Wire.Index(), string(usable)}, func() view {
@@ -159,21 +159,21 @@ func (c *Call) usable(entries []*entry) bits {
 // [Server.Check] names those whose Describe wants more of a definition than its name.
 func (s *Server) newListing(kind listKind) *entry {
 	method := lists[kind].method
-	t := &entry{name: method, listedAs: method, spec: &Spec{name: method}, group: &Group{server: s}}
+	e := &entry{name: method, listedAs: method, spec: &Spec{name: method}, group: &Group{server: s}}
 	for _, step := range s.steps {
 		if step.Stage != StageRateLimit || !step.serves(0) {
 			continue
 		}
 		one := []Step{step}
 		if err := describe(one, &Definition{Name: method, server: s}); err != nil {
-			t.uncounted = errors.Join(t.uncounted, err)
+			e.uncounted = errors.Join(e.uncounted, err)
 			continue
 		}
-		t.chain.steps = append(t.chain.steps, one...)
+		e.chain.steps = append(e.chain.steps, one...)
 	}
-	t.gates = t.chain.number()
-	t.guards = t.chain.compile(func(ec echo.Context) error { return CallFrom(ec).suggest(ec) })
-	return t
+	e.gates = e.chain.number()
+	e.admission = e.chain.compile(func(ec echo.Context) error { return CallFrom(ec).admitted(ec) })
+	return e
 }
 
 // guarded says whether the entry has steps that permit or refuse.

@@ -34,7 +34,7 @@ func (s *Server) logFailure(d door, subject slog.Attr, p *Principal, hide func(s
 	if p != nil {
 		attrs = append(attrs, slog.String("principal", p.Subject))
 	}
-	if advice := hint(err); advice != "" {
+	if advice := adviceOn(err); advice != "" {
 		attrs = append(attrs, slog.String("hint", advice))
 	}
 	if f.ref == "" {

@@ -58,7 +58,8 @@ func masks(d door, sources [][]byte) func(string) string {
 	return mask(func() []string { return masked(d, sources) })
 }
 
-// mask returns a function that takes values out of a text. They are listed when there is a text.
+// mask returns a function that takes values out of a text, the longest first: one may be part of
+// another. They are listed when there is a text.
 func mask(list func() []string) func(string) string {
 	var values []string
 	known := false
@@ -68,6 +69,8 @@ func mask(list func() []string) func(string) string {
 		}
 		if !known {
 			known, values = true, list()
+			slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
+			values = slices.Compact(values)
 		}
 		if len(values) >= maxMasked {
 			return "[a text about a call with too many values to take them out of it]"
@@ -98,15 +101,13 @@ func without(values []string, text string) string {
 	return text
 }
 
-// masked lists what is taken out of the texts about a call, the longest first: one value may be
-// part of another.
+// masked lists what is taken out of the texts about a call.
 func masked(d door, sources [][]byte) []string {
 	values := tokens(d.Header(echo.HeaderAuthorization), d.Outer())
 	for _, source := range sources {
 		values = appendValues(values, source)
 	}
-	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) })
-	return slices.Compact(values)
+	return values
 }
 
 // tokens lists the token of a request as it was sent, and as it would stand in a URL.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/mcpecho/kit/internal/authn"
 	"github.com/mcpecho/kit/mcpecho"
 )
 
@@ -58,5 +59,22 @@ func TestATokenIsKeptOutOfTheLogHoweverItWasSent(t *testing.T) {
 		if log := b.log.String(); strings.Contains(log, "secret") || !strings.Contains(log, "upstream refused") {
 			t.Errorf("%q: %s", header, log)
 		}
+	}
+}
+
+// A request may carry two tokens, one of which begins with the other.
+func TestATokenThatBeginsWithAnotherIsKeptOutOfTheLogAsAWhole(t *testing.T) {
+	b := setup(t)
+	b.e = echo.New()
+	b.srv.Mount(b.e.Group("/mcp"), func(echo.HandlerFunc) echo.HandlerFunc {
+		return func(ec echo.Context) error {
+			authn.SetToken(ec, "t0ken-and-its-secret")
+			mcpecho.SetRefusal(ec, "unverifiable_token", errors.New("upstream refused t0ken-and-its-secret"))
+			return ec.NoContent(http.StatusServiceUnavailable)
+		}
+	})
+	b.modern("server/discover", "", "Authorization", "Bearer t0ken")
+	if log := b.log.String(); strings.Contains(log, "secret") || !strings.Contains(log, "upstream refused") {
+		t.Error(log)
 	}
 }

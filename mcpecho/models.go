@@ -22,9 +22,9 @@ func (s *Server) modelSchema(row reflect.Type) (*schema.Schema, error) {
 
 // parseModels finds the models that the entry reads, takes or returns, and those of the specs of a
 // sequence: an error of the database names the columns of one of them.
-func (t *entry) parseModels(s *Server) (all []*schema.Schema) {
-	rows, types := []reflect.Type{t.spec.row}, append([]reflect.Type{t.spec.out}, t.parts...)
-	for _, l := range t.spec.links {
+func (e *entry) parseModels(s *Server) (all []*schema.Schema) {
+	rows, types := []reflect.Type{e.spec.row}, append([]reflect.Type{e.spec.out}, e.parts...)
+	for _, l := range e.spec.links {
 		rows, types = append(rows, l.spec.row), append(types, l.spec.out)
 	}
 	for _, model := range append(rows, types...) {

@@ -11,8 +11,8 @@ import (
 )
 
 // Mount serves MCP on the group's own path: POST for messages and DELETE for ending a dated
-// session. The middlewares given to it run behind the guards that need no identity (Origin, Host,
-// media types, load), so authentication belongs there:
+// session. The middlewares given to it run behind the guards of Origin, Host and media types, which
+// need no identity, so authentication belongs there. Who is inside is counted after them:
 //
 //	srv.Mount(e.Group("/mcp"), mw.Bearer(key))
 //

@@ -157,6 +157,29 @@ func (s *Server) readResource(x *wire.Exchange) error {
 	})
 }
 
+// eachResource calls read with what can be read at a URI, the best first, until it returns false:
+// one that the caller may not know of does not stand in front of another.
+func (s *Server) eachResource(x *wire.Exchange, uri string, read func(e *entry, arguments []byte) (hidden bool, err error)) error {
+	r := s.registry.Load()
+	for from := 0; ; {
+		e, values, next := r.resource(uri, from)
+		switch {
+		case e == nil && x.Stopped(): // while a permission of a hidden one was asked
+			return wire.ErrStopped
+		case e == nil:
+			return notFound(x, uri)
+		}
+		arguments, err := e.args.Query(values)
+		if err != nil {
+			return notFound(x, uri)
+		}
+		if hidden, err := read(e, arguments); !hidden {
+			return err
+		}
+		from = next
+	}
+}
+
 // failResource gives the causes that mean that the resource does not exist their protocol code.
 func (c *Call) failResource(err error) error {
 	var bad *binding.Error

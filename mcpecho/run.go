@@ -128,7 +128,7 @@ func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err
 	if err == nil && conclude != nil {
 		err = conclude(c)
 	}
-	return c.refusal(err)
+	return c.asForbidden(err)
 }
 
 // outcome is the error that a middleware reported without returning it: to [Call.Error], or as a

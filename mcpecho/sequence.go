@@ -99,36 +99,36 @@ func Finish[In, Out any](seq *Sequence[In], result Outcome[Out], opts ...Option)
 
 // compileLinks compiles the specs of a sequence and returns the steps that guard them, to be steps
 // of the whole.
-func (t *entry) compileLinks() (guards []Step, readOnly bool, err error) {
-	t.links = map[*link]*entry{}
-	readOnly = len(t.spec.links) > 0
-	for _, l := range t.spec.links {
-		e, err := t.compileLink(l)
+func (e *entry) compileLinks() (guards []Step, readOnly bool, err error) {
+	e.links = map[*link]*entry{}
+	readOnly = len(e.spec.links) > 0
+	for _, l := range e.spec.links {
+		inner, err := e.compileLink(l)
 		if err != nil {
 			return nil, false, err
 		}
 		// Those that it inherits guard the whole already.
-		guards = append(guards, e.chain.only(func(s Step) bool { return s.guards() && !s.inherited }).steps...)
-		readOnly = readOnly && e.hints["readOnlyHint"]
-		t.links[l] = e
+		guards = append(guards, inner.chain.only(func(s Step) bool { return s.admits() && !s.inherited }).steps...)
+		readOnly = readOnly && inner.annotations["readOnlyHint"]
+		e.links[l] = inner
 	}
 	return guards, readOnly, nil
 }
 
-func (t *entry) compileLink(l *link) (*entry, error) {
-	e := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: t.group}
-	if err := e.build(t.group.server, t.group.inherited()); err != nil {
+func (e *entry) compileLink(l *link) (*entry, error) {
+	inner := &entry{name: l.spec.name, kind: l.spec.kind, surface: l.spec.surface, spec: l.spec, group: e.group}
+	if err := inner.build(e.group.server, e.group.inherited()); err != nil {
 		return nil, fmt.Errorf("%s: %w", l.spec.name, err)
 	}
 	switch out := l.spec.resultType(); {
-	case e.nullable:
+	case inner.nullable:
 		return nil, fmt.Errorf("%s: Nullable is not for sequences: a missing row ends them", l.spec.name)
 	case l.in != l.spec.in:
 		return nil, fmt.Errorf("%s takes a %s, the sequence gives it a %s", l.spec.name, l.spec.in, l.in)
 	case l.out != out:
 		return nil, fmt.Errorf("%s results in a %s, the sequence expects a %s", l.spec.name, out, l.out)
 	}
-	return e, nil
+	return inner, nil
 }
 
 // resultType is what [Call.Result] holds after the spec's handler.

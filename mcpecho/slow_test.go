@@ -163,6 +163,25 @@ func TestAReplyThatIsNotReadIsGivenUp(t *testing.T) {
 	}
 }
 
+// The deadline of the http.Server counts from the request on: a call may have used it up.
+func TestAReplyAfterTheWriteTimeoutOfTheServerIsNoFaultOfTheClient(t *testing.T) {
+	b := setup(t)
+	b.srv.Add(big(60 << 10))
+	ended := make(chan struct{})
+	b.e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			defer close(ended)
+			return next(c)
+		}
+	})
+	l := listen(b, func(s *http.Server) { s.WriteTimeout = time.Nanosecond })
+	l.raw(len(callBig), callBig, bigHeaders...)
+	await(t, "the call to end", ended)
+	if strings.Contains(b.log.String(), "reason=reply_time") {
+		t.Errorf("log: %s", b.log)
+	}
+}
+
 func TestALargeReplyIsWholeOnAConnectionThatIsReadAndGoesOn(t *testing.T) {
 	const size = 900 << 10
 	b := setup(t, func(c *mcpecho.Config) { c.ReplyTimeout = 200 * time.Millisecond })

@@ -104,7 +104,7 @@ type Step struct {
 func (s Step) decides() bool { return s.Stage == StageAuth || s.Stage == StagePermissions }
 
 // guards says whether the step decides if a call may run at all.
-func (s Step) guards() bool { return s.decides() || s.Stage == StageRateLimit }
+func (s Step) admits() bool { return s.decides() || s.Stage == StageRateLimit }
 
 // Named makes any Echo middleware a step of [StageUser] under a name. The middleware is used as it
 // is: what it writes to the response becomes the result when its status is 2xx, and an error

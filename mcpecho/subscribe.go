@@ -55,11 +55,11 @@ func (s *Server) subscribe(x *wire.Exchange) error {
 func (c *Call) admit() error {
 	c.muted = true
 	admitted := false
-	c.suggest = func(echo.Context) error {
+	c.admitted = func(echo.Context) error {
 		admitted = true
 		return nil
 	}
-	if err := c.run(c.entry.guards, nil); err != nil || admitted || !c.entry.guarded() {
+	if err := c.run(c.entry.admission, nil); err != nil || admitted || !c.entry.guarded() {
 		return err
 	}
 	return &ToolError{Type: TypeForbidden, Message: "not permitted", Internal: errNoResult}

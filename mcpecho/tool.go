@@ -63,7 +63,7 @@ type toolEntry struct {
 func (toolSurface) form(e *entry, set *settings, w wire.Wire) (any, error) {
 	tool := toolEntry{
 		Name: e.listedAs, Title: set.title, Description: set.description,
-		InputSchema: e.args.Schema(), Annotations: e.hints, Icons: set.icons, Meta: set.meta,
+		InputSchema: e.args.Schema(), Annotations: e.annotations, Icons: set.icons, Meta: set.meta,
 	}
 	if e.object || !w.OnlyObjects() {
 		tool.OutputSchema = e.advertised
@@ -71,8 +71,8 @@ func (toolSurface) form(e *entry, set *settings, w wire.Wire) (any, error) {
 	return tool, nil
 }
 
-// annotations derives the hints from the kind; explicit ones win.
-func (e *entry) annotations(explicit []Annotation, readOnly bool) map[string]bool {
+// annotate derives the hints from the kind; explicit ones win.
+func (e *entry) annotate(explicit []Annotation, readOnly bool) map[string]bool {
 	hints := map[string]bool{"readOnlyHint": readOnly || e.kind != KindService}
 	for _, a := range explicit {
 		hints[a.key] = a.value

@@ -203,25 +203,6 @@ func (c *Call) inside(ctx context.Context, db *gorm.DB, conn *transaction.Conn, 
 	return ctx.Err()
 }
 
-// Settle makes the result of the call final: what a step or the handler has set or written instead
-// of the serialize step is encoded and checked like its result. A step that commits something calls
-// it after its successor and before it commits, so that nothing is committed whose result cannot be
-// sent. It fails when there is no result.
-func (c *Call) Settle() error {
-	switch {
-	case c.answer.finished():
-		return nil
-	case c.capture.Status() != 0:
-		if err := c.lookAtNothing(); err != nil {
-			return err
-		}
-		return c.takeWritten()
-	case c.answer.set:
-		return c.settleResult()
-	}
-	return errNoResult
-}
-
 // hasCommitted remembers that something stays, whatever comes after.
 func (c *Call) hasCommitted() {
 	for ; c != nil; c = c.parent {

@@ -119,7 +119,7 @@ func (cfg *BearerConfig) setDefaults() {
 }
 
 func (cfg *BearerConfig) check() error {
-	if cfg.Verifier == nil {
+	if f, ok := cfg.Verifier.(auth.VerifierFunc); cfg.Verifier == nil || ok && f == nil {
 		return errors.New("middleware: bearer requires a Verifier: auth.JWT, auth.Introspect, auth.APIKeys or one of your own")
 	}
 	return errors.Join(cfg.checkVerifier(), checkQuotable("Realm", cfg.Realm), checkScopes(cfg.Scopes),

@@ -206,6 +206,7 @@ func TestBearerRefusesToStart(t *testing.T) {
 		want string
 	}{
 		"nothing":             {mw.BearerConfig{}, "requires a Verifier"},
+		"no function":         {mw.BearerConfig{Verifier: auth.VerifierFunc(nil)}, "requires a Verifier"},
 		"line break in realm": {mw.BearerConfig{Verifier: verifier, Realm: "a\r\nb"}, "printable ASCII"},
 		"relative metadata":   {mw.BearerConfig{Verifier: verifier, ResourceMetadata: "/.well-known/x"}, "absolute https URL"},
 		"metadata over http":  {mw.BearerConfig{Verifier: verifier, ResourceMetadata: "http://api/meta"}, `ResourceMetadata "http://api/meta"`},

@@ -60,7 +60,8 @@
 //
 // # May they
 //
-// Permissions are asked before the arguments of a call are looked at.
+// Permissions are asked before the arguments of a call are decoded. What makes the message itself
+// wrong, as arguments that are no object or a header that contradicts them, is answered before.
 //
 //	all := mw.Scopes("bills:write", "bills:send")
 //	one := mw.AnyScope("bills:read", "bills:write")

@@ -29,7 +29,7 @@
 //
 // # Limits
 //
-// A caller who asks for more than [Config].MaxLimit rows gets that many, and is not refused: a
+// A caller who asks for more than [Config].MaxLimit rows gets MaxLimit rows, and is not refused: a
 // model cannot know the maximum before it has read the schema. A page or a limit below 1 is an
 // error of the argument. A page past the end is empty. totalPages is at least 1, also without rows:
 // page 1 exists.

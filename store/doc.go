@@ -23,9 +23,10 @@
 // # Room for sessions
 //
 // A client can open sessions without any cost, so [Sessions] has rules about who loses one when
-// there is no room: the holder with the most sessions, if it has more than the newcomer, and else
-// the newcomer itself. A holder is a named owner or, of anonymous sessions, a network.
-// [MemorySessionsConfig] has the numbers:
+// there is no room. It is the holder with the most sessions, as long as it still has as many as the
+// newcomer after the loss. Otherwise the newcomer replaces a session of its own, and is refused
+// when it has none. A holder is a named owner or, of anonymous sessions, a network; anonymous
+// holders share half of the room. [MemorySessionsConfig] has the numbers:
 //
 //	sessions := store.NewMemorySessions(store.MemorySessionsConfig{PerOwner: 1})
 //

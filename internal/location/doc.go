@@ -4,6 +4,6 @@
 // A URI is compared with the literal ends of a template first, and then with one regular
 // expression, whose time is linear. The matcher of package uritemplate takes microseconds for each
 // byte, and copies for it all values that it has found so far, before any limit of a caller
-// applies: so what only it takes apart (lists, prefixes, expressions without a text between them)
-// is bounded.
+// applies: so URIs that only this matcher can take apart (lists, prefixes, expressions without a
+// text between them) are bounded.
 package location

@@ -47,7 +47,7 @@ func (x *Exchange) Begin(run Ender) error {
 	return x.Wire.begin(x)
 }
 
-// End is the end of what Begin began.
+// End says that a message can cancel nothing any more.
 func (x *Exchange) End() { x.Wire.end(x) }
 
 // CanBegin is the error that Begin would return now.

@@ -1,9 +1,9 @@
 // Package wire is the door of an MCP server: it turns HTTP requests into exchanges, hands each to
 // the application behind it, and writes what comes back, as one JSON message or as events.
 //
-// It knows no tool, no step and no database. So two sentences hold because of what can be imported
-// here: what a guard refuses has cost no look at a token, and nothing of a message reaches the
-// application before its wire is negotiated.
+// It knows no spec, no step and no database, because it can import none of them. What the guards
+// refuse has cost no look at a token by the middlewares behind them, and the application answers no
+// message before its wire is negotiated; door_test.go holds both.
 //
 // # One message
 //

@@ -100,8 +100,8 @@ type peer interface {
 	network() netip.Prefix
 	// read takes the message, of at most Config.MaxBodyBytes.
 	read() ([]byte, error)
-	// served says that the message is there, and begins to be served.
-	served()
+	// unbound ends the time that what comes before the message is served may take.
+	unbound()
 
 	// setHeader adds something to the reply that is no part of its message.
 	setHeader(name, value string)
@@ -111,8 +111,9 @@ type peer interface {
 	open(headers map[string][]string) stream
 	// begun says whether something of the reply has been sent.
 	begun() bool
-	// send sends a reply that is one message; time that the client takes for it is bounded.
-	send(status int, message []byte) error
+	// send sends a reply that is one message. unread says that the client has not taken it in the
+	// time that the door gives it.
+	send(status int, message []byte) (unread bool, err error)
 	// accept answers a message that has no reply.
 	accept() error
 	// empty answers a request whose reply must not be sent.
@@ -164,7 +165,7 @@ func (x *Exchange) contained() (err error) {
 	if err := load.serve(&x.Visit); err != nil {
 		return x.busy(err)
 	}
-	x.peer.served()
+	x.peer.unbound()
 	if err := jsonrpc.Parse(body, &x.Message); err != nil {
 		return refuse(badRequest, err.Code, "message", err.Message)
 	}

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,18 +106,21 @@ type client struct {
 	response *echo.Response // the real one, also while a chain has a capture
 }
 
+// visitor is an exchange and the client that it is with, in one piece of memory.
+type visitor struct {
+	Exchange
+	client
+}
+
 // exchange begins an exchange with a client. Until the message says otherwise it is on the dated
 // wire, whose clients understand an HTTP status alone.
 func (d *Door) exchange(ec echo.Context) *Exchange {
-	both := &struct {
-		Exchange
-		client
-	}{
+	v := &visitor{
 		Exchange{Visit: Visit{Echo: ec, door: d}, Meta: &noMeta, Wire: Dated},
 		client{d, ec, ec.Request(), ec.Response()},
 	}
-	both.peer = &both.client
-	return &both.Exchange
+	v.peer = &v.client
+	return &v.Exchange
 }
 
 func (c *client) context() context.Context { return c.request.Context() }
@@ -172,7 +177,7 @@ var (
 	noSniff  = []string{"nosniff"}
 )
 
-func (c *client) send(status int, message []byte) error {
+func (c *client) send(status int, message []byte) (unread bool, err error) {
 	if status == http.StatusUnauthorized {
 		c.challenge()
 	}
@@ -288,8 +293,8 @@ func (d *Door) boundStream(ec echo.Context) {
 	}
 }
 
-// served ends that time: a call has one of its own, and its reply another.
-func (c *client) served() {
+// unbound ends that time: a call has one of its own, and its reply another.
+func (c *client) unbound() {
 	if conn := streamOf(c.request, c.response); conn != nil {
 		_ = conn.SetWriteDeadline(time.Time{})
 	}
@@ -307,27 +312,36 @@ func streamOf(r *http.Request, w http.ResponseWriter) deadlines {
 // block while the call holds its place. On HTTP/2 it may wait after that.
 const promptReply = 2 << 10
 
-// write writes the body of a reply. A large one is flushed here, while its deadline is in force.
-func (c *client) write(message []byte) error {
+// bytesPerSecond is the slowest reader that is waited for.
+const bytesPerSecond = 64 << 10
+
+// replyTime is until when a client may take to read a reply.
+func (d *Door) replyTime(size int) time.Time {
+	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
+}
+
+// write writes the body of a reply. A large one is flushed here, while its deadline is in force. A
+// deadline of the http.Server itself may have passed before the reply, so it says nothing about the
+// client.
+func (c *client) write(message []byte) (unread bool, err error) {
 	if len(message) <= promptReply {
 		if conn := streamOf(c.request, c.response); conn != nil {
 			_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
 		}
-		_, err := c.response.Write(message)
-		return err
+		_, err = c.response.Write(message)
+		return false, err
 	}
 	conn := deadlinesOf(c.response)
 	if conn == nil || serverOf(c.request).WriteTimeout > 0 {
-		_, err := c.response.Write(message)
-		return err
+		_, err = c.response.Write(message)
+		return false, err
 	}
 	_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
-	_, err := c.response.Write(message)
-	if err == nil {
+	if _, err = c.response.Write(message); err == nil {
 		err = http.NewResponseController(c.response.Writer).Flush()
 	}
 	if err != nil {
-		return err
+		return errors.Is(err, os.ErrDeadlineExceeded), err
 	}
-	return conn.SetWriteDeadline(time.Time{})
+	return false, conn.SetWriteDeadline(time.Time{})
 }

@@ -53,7 +53,9 @@ var (
 	errOverloaded = refuse(serviceUnavailable, jsonrpc.InternalError, "overloaded", "too many requests in progress, try again")
 	errShare      = refuse(serviceUnavailable, jsonrpc.InternalError, "share", "too many of your requests are in progress: wait for their replies")
 	errDraining   = refuse(serviceUnavailable, jsonrpc.InternalError, "draining", "the server is shutting down, try again elsewhere")
-	ErrStopped    = refuse(serviceUnavailable, jsonrpc.InternalError, "stopped", "the server is shutting down and has stopped the call, try again elsewhere")
+
+	// ErrStopped is the [Refusal] of a call that a shutdown has ended, or does not let begin.
+	ErrStopped = refuse(serviceUnavailable, jsonrpc.InternalError, "stopped", "the server is shutting down and has stopped the call, try again elsewhere")
 )
 
 // caller is who the request is counted for.

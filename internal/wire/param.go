@@ -146,8 +146,8 @@ func (p Param) check(x *Exchange) error {
 	return nil
 }
 
-// decimal reads a number without an exponent, which would make a short text a
-// long number. Longer than any safe integer, it is none.
+// decimal reads a number without an exponent, which would make a short text a long number. Longer
+// than any safe integer, it is none.
 func decimal(s string) (*big.Rat, bool) {
 	if len(s) > 40 || strings.Trim(s, "-.0123456789") != "" {
 		return nil, false
@@ -155,8 +155,7 @@ func decimal(s string) (*big.Rat, bool) {
 	return new(big.Rat).SetString(s)
 }
 
-// equal compares a header value with a JSON value: integers by value, others
-// by text.
+// equal compares a header value with a JSON value: integers by value, others by text.
 func (p Param) equal(header string, value []byte) bool {
 	if text, ok := jsonrpc.Unquote(value); ok {
 		return header == string(text)

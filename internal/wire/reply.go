@@ -3,21 +3,12 @@ package wire
 import (
 	"errors"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/mcpecho/kit/internal/jsonrpc"
 )
-
-// bytesPerSecond is the slowest reader that is waited for.
-const bytesPerSecond = 64 << 10
-
-// replyTime is until when a client may take to read a reply.
-func (d *Door) replyTime(size int) time.Time {
-	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
-}
 
 // Result replies with a result whose JSON comes in parts.
 func (x *Exchange) Result(parts ...[]byte) error {
@@ -119,8 +110,8 @@ func (x *Exchange) RetryAfter(d time.Duration) {
 
 // send sends a reply. That of a client that does not read it leaves a trace in the log.
 func (x *Exchange) send(status int, message []byte) error {
-	err := x.peer.send(status, message)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	unread, err := x.peer.send(status, message)
+	if unread {
 		x.door.app.Report(x, &Refusal{Reason: "reply_time", Message: "the client did not read its reply in time", Internal: err})
 	}
 	return err

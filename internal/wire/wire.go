@@ -10,7 +10,7 @@ import (
 )
 
 // Wire is one of the two forms of the protocol that one endpoint serves: [Modern] and [Dated]. What
-// differs between them is a method here, so that a third is another file.
+// differs between them is a method, in modern.go and dated.go; negotiate tells them apart.
 type Wire interface {
 	// Index numbers the wires below [Count], for what is kept for each.
 	Index() int

@@ -10,8 +10,9 @@
 // A [Principal] is a verified caller: who it is, which OAuth scopes were granted, and the claims of
 // the token. [Principal.Key] tells callers apart. Sessions, cursors and rate limits are kept under
 // it, so two callers with one key share all of them. It is made of the issuer and the subject, or
-// of the ID where a verifier sets one: tokens whose issuer is not checked belong to the key that
-// signed them, and a token without a subject is a caller by itself.
+// of the ID where a verifier sets one. The verifiers of this package set one in two cases: for
+// tokens whose issuer is not checked, so that callers belong to the key that signed, and for a
+// token without a subject, which is a caller by itself.
 //
 // # Tokens that your application makes
 //
@@ -24,7 +25,8 @@
 //
 // The provider signs with private keys and publishes the public ones as a key set at a URL. Name
 // three things: where the keys are, the `iss` of the tokens, and the URL of this server, which must
-// be the `aud`. Without the last two the program does not start.
+// be the `aud`. Without an Issuer, and without a Resource or an Audience, the program does not
+// start.
 //
 //	srv.Mount(e.Group("/mcp"), mw.BearerWithConfig(mw.BearerConfig{
 //		Verifier: auth.JWT(auth.JWTConfig{

@@ -8,7 +8,7 @@
 //		return content.Image{Data: png, MIMEType: "image/png"}, err
 //	}
 //
-// One that returns a []Block answers with several, of different kinds:
+// A tool whose function returns a []Block answers with several, of different kinds:
 //
 //	return []content.Block{
 //		content.Text{Text: "Amounts by month."},

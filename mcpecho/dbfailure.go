@@ -158,36 +158,36 @@ func (c *Call) argumentOf(column string, models []*schema.Schema) string {
 	return ""
 }
 
-// hinted is an error whose cause is better explained than by its text. The hint is for the log.
-type hinted struct {
+// advised is an error whose cause is better explained than by its text. The advice is for the log.
+type advised struct {
 	error
-	hint string
+	advice string
 }
 
-func (h *hinted) Unwrap() error { return h.error }
+func (a *advised) Unwrap() error { return a.error }
 
 // stalled explains, for the log, what an application meets whose stores write through a handle of
 // their own while the call's transaction holds the lock or the only connection.
 func (c *Call) stalled(ctx context.Context, conn *transaction.Conn, err error) error {
-	const hint = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
+	const advice = "the call's own transaction is open meanwhile: a store that holds a *gorm.DB of its own waits for it. " +
 		"Make the store of c.DB(), or db.Use(mcpecho.JoinTransactions()) and give it the call's context, or mcpecho.NoTransaction"
 	if pool, ok := conn.Pool().(*sql.DB); ok && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		if s := pool.Stats(); s.MaxOpenConnections > 0 && s.InUse >= s.MaxOpenConnections {
-			return &hinted{err, "the connections of the database were all in use; " + hint}
+			return &advised{err, "the connections of the database were all in use; " + advice}
 		}
 	}
 	if text := err.Error(); strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked") {
-		return &hinted{err, hint}
+		return &advised{err, advice}
 	}
 	return err
 }
 
-// hint is advice for the log, "" when there is none.
-func hint(err error) string {
-	var h *hinted
+// adviceOn is what helps an operator with an error, "" when there is nothing to say.
+func adviceOn(err error) string {
+	var a *advised
 	switch {
-	case errors.As(err, &h):
-		return h.hint
+	case errors.As(err, &a):
+		return a.advice
 	case errors.Is(err, gorm.ErrInvalidTransaction):
 		return "gorm says so of a Begin on a handle that is in a transaction already, and of a Commit or Rollback on one that is in none: " +
 			"c.DB() knows Begin in both cases; on other handles use db.Transaction"
