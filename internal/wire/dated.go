@@ -37,11 +37,11 @@ func (dated) check(x *Exchange, _ string) error {
 
 // join checks the session of a message. (specification 2025-11-25, basic/transports, section
 // Session Management)
-func (dated) join(x *Exchange) error {
-	if x.Message.Method == "initialize" {
-		return nil
+func (dated) join(x *Exchange) (err error) {
+	if x.Message.Method != "initialize" {
+		x.Session, err = x.peer.session(x)
 	}
-	return x.joinSession()
+	return err
 }
 
 func (dated) checkParams(*Exchange, []Param) error { return nil }

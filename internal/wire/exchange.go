@@ -96,12 +96,20 @@ type peer interface {
 	context() context.Context
 	// header is what came with the message under a canonical name.
 	header(name string) []string
+	// mirrors says whether headers must repeat parts of the message.
+	mirrors() bool
 	// network is where the client is, as it cannot change it at will.
 	network() netip.Prefix
 	// read takes the message, of at most Config.MaxBodyBytes.
 	read() ([]byte, error)
 	// unbound ends the time that what comes before the message is served may take.
 	unbound()
+
+	// session is that of a dated message. keep keeps one that was opened, change changes that of
+	// the message.
+	session(x *Exchange) (store.Session, error)
+	keep(x *Exchange, opened store.Session) error
+	change(x *Exchange, change func(*store.Session)) error
 
 	// setHeader adds something to the reply that is no part of its message.
 	setHeader(name, value string)
@@ -111,6 +119,8 @@ type peer interface {
 	open(headers map[string][]string) stream
 	// begun says whether something of the reply has been sent.
 	begun() bool
+	// replyTime is until when the client may take to read a reply, zero for no limit.
+	replyTime(size int) time.Time
 	// send sends a reply that is one message. unread says that the client has not taken it in the
 	// time that the door gives it.
 	send(status int, message []byte) (unread bool, err error)
@@ -124,7 +134,8 @@ type peer interface {
 
 // stream is an open event stream.
 type stream interface {
-	// Send sends one message, which a client that does not read holds up to the time until.
+	// Send sends one message, which a client that does not read holds up to the time until, zero
+	// for no limit.
 	Send(message []byte, until time.Time) error
 	Close()
 }
@@ -167,8 +178,17 @@ func (x *Exchange) contained() (err error) {
 	}
 	x.peer.unbound()
 	if err := jsonrpc.Parse(body, &x.Message); err != nil {
-		return refuse(badRequest, err.Code, "message", err.Message)
+		return refuseMessage(err)
 	}
+	return x.take()
+}
+
+func refuseMessage(err *jsonrpc.Error) error {
+	return refuse(badRequest, err.Code, "message", err.Message)
+}
+
+// take serves a message that has been parsed.
+func (x *Exchange) take() error {
 	if err := x.negotiate(); err != nil {
 		return err
 	}

@@ -127,6 +127,8 @@ func (c *client) context() context.Context { return c.request.Context() }
 
 func (c *client) header(name string) []string { return c.request.Header[name] }
 
+func (c *client) mirrors() bool { return true }
+
 func (c *client) network() netip.Prefix { return Network(c.ec) }
 
 // Network is where a request comes from, as one client cannot change it at will: an IPv4 address or
@@ -315,9 +317,8 @@ const promptReply = 2 << 10
 // bytesPerSecond is the slowest reader that is waited for.
 const bytesPerSecond = 64 << 10
 
-// replyTime is until when a client may take to read a reply.
-func (d *Door) replyTime(size int) time.Time {
-	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
+func (c *client) replyTime(size int) time.Time {
+	return time.Now().Add(c.door.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
 }
 
 // write writes the body of a reply. A large one is flushed here, while its deadline is in force. A
@@ -326,7 +327,7 @@ func (d *Door) replyTime(size int) time.Time {
 func (c *client) write(message []byte) (unread bool, err error) {
 	if len(message) <= promptReply {
 		if conn := streamOf(c.request, c.response); conn != nil {
-			_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
+			_ = conn.SetWriteDeadline(c.replyTime(len(message)))
 		}
 		_, err = c.response.Write(message)
 		return false, err
@@ -336,7 +337,7 @@ func (c *client) write(message []byte) (unread bool, err error) {
 		_, err = c.response.Write(message)
 		return false, err
 	}
-	_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
+	_ = conn.SetWriteDeadline(c.replyTime(len(message)))
 	if _, err = c.response.Write(message); err == nil {
 		err = http.NewResponseController(c.response.Writer).Flush()
 	}

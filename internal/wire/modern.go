@@ -30,20 +30,23 @@ func (modern) check(x *Exchange, version string) error {
 	if x.Message.Kind != jsonrpc.Request {
 		return nil // header rules for notifications are not defined
 	}
+	named, mirrors := x.Meta.ProtocolVersion, x.peer.mirrors()
 	switch {
 	case !x.Meta.HasVersion:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/protocolVersion")
-	case version == "":
+	case mirrors && version == "":
 		return mismatch("the MCP-Protocol-Version header is missing")
-	case version != x.Meta.ProtocolVersion:
+	case mirrors && version != named:
 		return mismatch("the MCP-Protocol-Version header is not the protocolVersion of _meta")
-	case !slices.Contains(modernVersions, version):
+	case !slices.Contains(modernVersions, named):
 		return &Refusal{
 			Status: badRequest, Code: jsonrpc.UnsupportedVersion, Reason: "version", Message: "Unsupported protocol version",
-			Data: map[string]any{"supported": modernVersions, "requested": Clip(version, 64)},
+			Data: map[string]any{"supported": modernVersions, "requested": Clip(named, 64)},
 		}
 	case !x.Meta.HasCapabilities:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/clientCapabilities")
+	case !mirrors:
+		return nil
 	}
 	method, single := x.one(headerMethod)
 	switch {
@@ -58,6 +61,9 @@ func (modern) check(x *Exchange, version string) error {
 func (modern) join(*Exchange) error { return nil } // every request stands for itself
 
 func (modern) checkParams(x *Exchange, params []Param) error {
+	if !x.peer.mirrors() {
+		return nil
+	}
 	for _, p := range params {
 		if err := p.check(x); err != nil {
 			return err
@@ -72,8 +78,8 @@ func (modern) responded(*Exchange) error {
 	return refuse(badRequest, jsonrpc.InvalidRequest, "message", "the body must be a request or a notification")
 }
 
-// A request is cancelled by closing its connection. (specification 2026-07-28,
-// basic/utilities/cancellation)
+// A request is cancelled by closing its connection, or as all those on lines. (specification
+// 2026-07-28, basic/utilities/cancellation)
 func (modern) begin(*Exchange) error    { return nil }
 func (modern) canBegin(*Exchange) error { return nil }
 func (modern) end(*Exchange)            {}

@@ -84,7 +84,7 @@ func (n *notifier) take() bool {
 }
 
 // send writes a message, opening the stream if it is the first. It waits for a client that does not
-// read, but not beyond until.
+// read, but not beyond until, if that is not zero.
 func (n *notifier) send(message []byte, until time.Time) {
 	if n.broken || n.closed || n.x.Gone() {
 		return
@@ -130,7 +130,7 @@ func (n *notifier) finish(reply []byte) bool {
 		n.closed = true
 		return false
 	}
-	until := n.x.door.replyTime(len(reply))
+	until := n.x.peer.replyTime(len(reply))
 	if n.held != nil {
 		n.send(n.held, until)
 	}

@@ -22,21 +22,35 @@ func errSessionStore(err error) error {
 	}
 }
 
-// joinSession finds the session that the message names.
-func (x *Exchange) joinSession() error {
+// session finds the session that the message names.
+func (c *client) session(x *Exchange) (store.Session, error) {
 	id, err := x.sessionID()
 	if err != nil {
-		return err
+		return store.Session{}, err
 	}
 	if id == "" {
 		x.SetHeader(headerSessionError, "session-missing")
-		return refuse(badRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
+		return store.Session{}, refuse(badRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
 	}
-	session, err := x.ownSession(id)
-	if err != nil {
-		return err
+	return x.ownSession(id)
+}
+
+// keep keeps a session for all requests that will name it.
+func (c *client) keep(x *Exchange, opened store.Session) error {
+	if err := c.door.cfg.Sessions.Create(x.Context(), opened); err != nil {
+		if errors.Is(err, store.ErrSessionLimit) {
+			x.SetHeader("Retry-After", "60")
+		}
+		return errSessionStore(err)
 	}
-	x.Session = session
+	x.SetHeader(headerSession, opened.ID)
+	return nil
+}
+
+func (c *client) change(x *Exchange, change func(*store.Session)) error {
+	if err := c.door.cfg.Sessions.Update(x.Context(), x.Session.ID, change); err != nil {
+		return errSessionStore(err)
+	}
 	return nil
 }
 
@@ -95,22 +109,15 @@ func (x *Exchange) Initialize(rest []byte) error {
 	if session.Owner == "" {
 		session.Network = x.peer.network().String()
 	}
-	if err := x.door.cfg.Sessions.Create(x.Context(), session); err != nil {
-		if errors.Is(err, store.ErrSessionLimit) {
-			x.SetHeader("Retry-After", "60")
-		}
-		return errSessionStore(err)
+	if err := x.peer.keep(x, session); err != nil {
+		return err
 	}
-	x.SetHeader(headerSession, session.ID)
 	return x.Result([]byte(`{"protocolVersion":"`+version+`",`), rest)
 }
 
 // UpdateSession changes what the session of the message remembers; see [store.Sessions].
 func (x *Exchange) UpdateSession(change func(*store.Session)) error {
-	if err := x.door.cfg.Sessions.Update(x.Context(), x.Session.ID, change); err != nil {
-		return errSessionStore(err)
-	}
-	return nil
+	return x.peer.change(x, change)
 }
 
 // endSession ends the session that a request names, if it is one of its owner.
