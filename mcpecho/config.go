@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
 	"github.com/go-playground/validator/v10"
+	"github.com/labstack/echo/v4"
 	"gorm.io/gorm"
 
 	"github.com/mcpecho/kit/store"
@@ -32,6 +34,12 @@ type Config struct {
 	// Logger gets refusals, and errors with the details that clients do not see. Tokens and
 	// argument values are never logged. Default: slog.Default().
 	Logger *slog.Logger
+
+	// Echo is the application's own, for calls that come in by none, as those of [Server.Handler]
+	// do: what existing handlers and middlewares find in it holds there too, its Binder, Validator,
+	// Renderer, IPExtractor and HTTPErrorHandler. Its routes and middlewares are not used. Default:
+	// a plain one.
+	Echo *echo.Echo
 
 	// Origins are the web origins, as "https://app.example.com", whose pages may call the server
 	// from a browser. Requests without an Origin header are not from a browser page and pass,
@@ -152,6 +160,10 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.OutputFormat == "" {
 		cfg.OutputFormat = FormatJSON
+	}
+	if cfg.Echo == nil {
+		cfg.Echo = echo.New()
+		cfg.Echo.Logger.SetOutput(os.Stderr) // standard output may be a door
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.Default()

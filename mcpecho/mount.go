@@ -21,13 +21,19 @@ import (
 //
 // Mount logs what [Server.Check] finds, and panics instead when [Config.Strict] is set.
 func (s *Server) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
+	s.beginServing()
+	s.door.Mount(g, m...)
+}
+
+// beginServing reports what Check finds, now that the steps of the server are there. It panics with
+// [Config.Strict].
+func (s *Server) beginServing() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.report(s.Check()); err != nil {
 		panic(err.Error())
 	}
 	s.mounted = true
-	s.door.Mount(g, m...)
 }
 
 // newDoor makes the door that MCP clients come in by.

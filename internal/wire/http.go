@@ -22,17 +22,35 @@ import (
 
 // Mount serves MCP on the group's own path. The middlewares run behind the guards.
 func (d *Door) Mount(g *echo.Group, m ...echo.MiddlewareFunc) {
-	behind := func(h echo.HandlerFunc) echo.HandlerFunc { // Echo would do this anew for each request
-		for _, middleware := range slices.Backward(m) {
-			h = middleware(h)
-		}
-		return d.guarded(h)
-	}
-	g.POST("", behind(d.post))
-	g.DELETE("", behind(d.delete))
+	g.POST("", d.behind(m, d.post))
+	g.DELETE("", d.behind(m, d.delete))
 	g.OPTIONS("", d.preflight, d.guarded)
 	g.Match([]string{http.MethodGet, http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodTrace, http.MethodConnect,
 		echo.PROPFIND, echo.REPORT}, "", d.notServed, d.guarded)
+}
+
+// Handler serves MCP at every path, for a server that has routed the request already. The
+// middlewares run behind the guards.
+func (d *Door) Handler(m ...echo.MiddlewareFunc) echo.HandlerFunc {
+	post, end, other := d.behind(m, d.post), d.behind(m, d.delete), d.guarded(d.notServed)
+	return func(ec echo.Context) error {
+		switch ec.Request().Method {
+		case http.MethodPost:
+			return post(ec)
+		case http.MethodDelete:
+			return end(ec)
+		}
+		return other(ec) // which answers OPTIONS too
+	}
+}
+
+// behind nests middlewares around h, and the guards around all. Echo would do this anew for each
+// request.
+func (d *Door) behind(m []echo.MiddlewareFunc, h echo.HandlerFunc) echo.HandlerFunc {
+	for _, middleware := range slices.Backward(m) {
+		h = middleware(h)
+	}
+	return d.guarded(h)
 }
 
 // guarded is the middleware in front of every route of a mount: what it refuses costs no parsing
@@ -139,9 +157,10 @@ func Network(ec echo.Context) netip.Prefix {
 	var addr netip.Addr
 	if e := ec.Echo(); e != nil && e.IPExtractor != nil {
 		addr, _ = netip.ParseAddr(ec.RealIP())
-	} else {
-		peer, _ := netip.ParseAddrPort(ec.Request().RemoteAddr)
+	} else if peer, err := netip.ParseAddrPort(ec.Request().RemoteAddr); err == nil {
 		addr = peer.Addr()
+	} else {
+		addr, _ = netip.ParseAddr(ec.Request().RemoteAddr) // as middlewares of net/http write it behind a proxy
 	}
 	addr = addr.Unmap().WithZone("")
 	bits := 32
