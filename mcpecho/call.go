@@ -91,8 +91,11 @@ type callContext struct {
 type callKey struct{}
 
 func (c *callContext) Value(key any) any {
-	if key == (callKey{}) {
+	switch key.(type) {
+	case callKey:
 		return c.call
+	case principalContextKey, dbContextKey:
+		return nil // what was set outside of the call is not about what runs inside
 	}
 	return c.Context.Value(key)
 }

@@ -71,13 +71,31 @@ func (d *database) open() *transaction.Conn {
 	return nil
 }
 
-// DB is [Call.DB] for functions that know only a context, as those given to [Plain]. Outside of an
-// MCP call it returns a database on which every operation fails with a sentence that says so.
+// DB is [Call.DB] for functions that know only a context, as those given to [Plain]. Outside of a
+// call it is that of [WithDB], or else a database on which every operation fails with a sentence
+// that says so.
 func DB(ctx context.Context) *gorm.DB {
+	if db, ok := ctx.Value(dbContextKey{}).(*gorm.DB); ok && db != nil {
+		return db.WithContext(ctx)
+	}
 	if c := CallFromContext(ctx); c != nil {
 		return c.DB().WithContext(ctx)
 	}
 	return noDatabase().WithContext(ctx)
+}
+
+type dbContextKey struct{}
+
+// WithDB makes db, which may be a transaction, what [DB] returns for the context, so that jobs
+// and tests can call the functions that a server has by [Plain]:
+//
+//	task, err := addTask(mcpecho.WithDB(ctx, db), NewTask{Title: "Water the plants."})
+//
+// It is nothing to a call that is made with the context, as by Invoke: the database of a call is
+// that of its server and its steps. With the context of a call, db is not part of the transaction
+// of that call.
+func WithDB(ctx context.Context, db *gorm.DB) context.Context {
+	return context.WithValue(ctx, dbContextKey{}, db)
 }
 
 // JoinTransactions is a gorm plugin for stores that hold a *gorm.DB of their own:
@@ -121,7 +139,7 @@ func poolOf(db *gorm.DB) any {
 	return nil
 }
 
-var errNoDatabase = errors.New("mcpecho: no database: set Config.DB, or call DB inside an MCP call")
+var errNoDatabase = errors.New("mcpecho: no database: set Config.DB, call DB inside an MCP call, or give the context one by WithDB")
 
 // noDatabase is a whole gorm.DB whose connections fail, so that no operation of gorm's panics.
 var noDatabase = sync.OnceValue(func() *gorm.DB {

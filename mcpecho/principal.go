@@ -1,6 +1,8 @@
 package mcpecho
 
 import (
+	"context"
+
 	"github.com/labstack/echo/v4"
 
 	"github.com/mcpecho/kit/mcpecho/auth"
@@ -21,4 +23,21 @@ func SetPrincipal(ec echo.Context, p *Principal) { ec.Set(principalKey, p) }
 func PrincipalFrom(ec echo.Context) *Principal {
 	p, _ := ec.Get(principalKey).(*Principal)
 	return p
+}
+
+type principalContextKey struct{}
+
+// WithPrincipal names the caller of what Go code does with the context: of calls by Invoke, and
+// of Server.Tools. The program answers for p, nobody verifies it; nil is an anonymous caller, as
+// without it. It does not reach into a call that is made with the context: there the caller is that
+// of the call, for every further call of the same server.
+func WithPrincipal(ctx context.Context, p *Principal) context.Context {
+	return context.WithValue(ctx, principalContextKey{}, p)
+}
+
+// principalIn is the caller that [WithPrincipal] has named in the context, and whether it has:
+// inside of a call only what was named there counts.
+func principalIn(ctx context.Context) (p *Principal, named bool) {
+	p, named = ctx.Value(principalContextKey{}).(*Principal)
+	return p, named
 }
