@@ -138,6 +138,12 @@
 // A row permission (PermitRow of package middleware) looks at whole rows instead; [Call.CheckRow]
 // asks it about one that a handler has looked up.
 //
+// # REST
+//
+// A spec with a [Route] is an Echo route too, where [Server.MountREST] mounts it: the same chain,
+// with its arguments from the path and the query string or the body, its result as bare JSON, and
+// its errors as problems that the application's own error handler answers.
+//
 // # Tests
 //
 // Package mcptest calls a server in process, through the real Echo and the real chain.
@@ -167,6 +173,9 @@
 //	errors.go       is the table from causes to what a client sees; dbfailure.go its part about databases
 //	log.go          logs the failure; mask.go takes values out of it
 //	reply.go        replies with what is no result of a tool: items, and errors of the protocol
+//
+// The other doors make the same call. REST: route.go is the option of a spec, rest.go takes its
+// arguments from a request and sends the result, problem.go is a failure as that door tells it.
 //
 // Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the
 // lists, subscribe.go what a session watches. hidden.go answers as if an entry did not exist.

@@ -21,6 +21,9 @@ func (e *entry) validate(next echo.HandlerFunc) echo.HandlerFunc {
 
 // decode makes new arguments of the raw ones.
 func (c *Call) decode() error {
+	if err := c.badRequest(); err != nil {
+		return err
+	}
 	if n := len(c.entry.parts); n <= len(c.few) {
 		c.args = c.few[:n:n]
 	} else {

@@ -34,6 +34,9 @@ func SetRefusal(ec echo.Context, reason string, cause error) {
 // logRefusal leaves the trace of a request that a middleware of the mount has refused. err is what
 // the middleware returned.
 func (s *Server) logRefusal(ec echo.Context, err error) {
+	if err != nil && ec.Get(loggedKey) != nil {
+		return // a call has failed by it, or a request
+	}
 	r, ok := ec.Get(refusalKey).(refusal)
 	broken := ec.Response().Committed || ec.Request().Context().Err() != nil // the connection, and nothing to answer
 	if !ok && err != nil && !broken {

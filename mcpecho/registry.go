@@ -26,6 +26,7 @@ type registry struct {
 	prompts map[string]*entry
 	fixed   map[string]*entry            // resources by URI
 	written [listKinds]map[string]*entry // tools and prompts by the names of the program, where they differ
+	routes  map[string]*entry            // for REST clients, by the places of their routes
 
 	completes bool // something has a completer
 
@@ -76,7 +77,7 @@ func (c *current) store(cfg *Config, entries []*entry) {
 
 // prepare makes what requests look things up in.
 func (r *registry) prepare() {
-	r.tools, r.prompts, r.fixed = map[string]*entry{}, map[string]*entry{}, map[string]*entry{}
+	r.tools, r.prompts, r.fixed, r.routes = map[string]*entry{}, map[string]*entry{}, map[string]*entry{}, map[string]*entry{}
 	r.written = [listKinds]map[string]*entry{tools: {}, prompts: {}}
 	for _, e := range r.order {
 		kind := e.surface.list(e)
@@ -88,6 +89,9 @@ func (r *registry) prepare() {
 			r.prompts[e.listedAs] = e
 		case resources:
 			r.fixed[e.spec.uri] = e
+		}
+		if e.route != nil {
+			r.routes[e.route.place()] = e
 		}
 		r.completes = r.completes || len(e.completers) > 0
 		if e.name != e.listedAs {

@@ -253,25 +253,25 @@ func (c *Call) encodeContents(v any) ([]byte, error) {
 	}
 	switch v := v.(type) {
 	case content.Contents:
-		return c.contents(v)
+		return c.one(v)
 	case []content.Contents:
 		return c.contents(v...)
 	case string:
-		return c.contents(content.Contents{Text: v})
+		return c.one(content.Contents{Text: v})
 	case []byte:
-		return c.contents(content.Contents{Blob: append([]byte{}, v...)})
+		return c.one(content.Contents{Blob: append([]byte{}, v...)})
 	case io.Reader:
 		blob, err := c.readAll(v)
 		if err != nil {
 			return nil, err
 		}
-		return c.contents(content.Contents{Blob: blob})
+		return c.one(content.Contents{Blob: blob})
 	}
 	body, err := binding.MarshalResult(v)
 	if err != nil {
 		return nil, err
 	}
-	return c.contents(content.Contents{Text: string(body)})
+	return c.one(content.Contents{Text: string(body)})
 }
 
 // readAll reads a blob up to the limit of a result and closes what it can.
@@ -294,6 +294,18 @@ func (c *Call) readAll(r io.Reader) ([]byte, error) {
 }
 
 var errNoContents = errors.New("a resource that exists has at least one Contents: return gorm.ErrRecordNotFound for one that does not")
+
+// one is the contents of a resource that has a single piece of them.
+func (c *Call) one(v content.Contents) ([]byte, error) {
+	media := v.MIMEType
+	if media == "" {
+		media = c.entry.mimeType
+	}
+	if c.bare(media, v.Text, v.Blob) {
+		return c.answer.items, nil
+	}
+	return c.contents(v)
+}
 
 func (c *Call) contents(list ...content.Contents) ([]byte, error) {
 	if len(list) == 0 {

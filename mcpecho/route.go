@@ -134,8 +134,11 @@ func (e *entry) settleRoute(set *settings) error {
 	if r == nil {
 		return nil
 	}
-	if e.kind == KindPrompt {
+	switch {
+	case e.kind == KindPrompt:
 		return errPromptRoute
+	case e.location != nil && r.method != http.MethodGet:
+		return fmt.Errorf("route %q: a resource is read, so its route is a GET", r)
 	}
 	names := e.args.Names()
 	for _, name := range r.params {

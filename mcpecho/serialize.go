@@ -50,6 +50,7 @@ func (c *Call) Serialize(convert func(v any) (any, error)) error {
 		if value, err = c.answer.wrap(made, value); err != nil {
 			return err
 		}
+		c.notePages(value)
 	}
 	return c.encode(value)
 }

@@ -221,6 +221,9 @@ func (toolSurface) encode(c *Call, v any) (err error) {
 	}
 	switch v := v.(type) {
 	case content.Block:
+		if c.bareBlock(v) {
+			return nil
+		}
 		c.answer.items, err = encodeBlocks([]content.Block{v}, c.door.Links())
 		return err
 	case []content.Block:

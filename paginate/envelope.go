@@ -2,7 +2,9 @@ package paginate
 
 import (
 	"fmt"
+	"net/url"
 	"reflect"
+	"strconv"
 
 	"github.com/google/jsonschema-go/jsonschema"
 )
@@ -59,6 +61,27 @@ type (
 		NextCursor string `json:"nextCursor,omitzero"`
 	}
 )
+
+// Links are the ways to other pages: by the relation of a link, as next, the arguments that differ.
+func (e envelope) Links() map[string]url.Values {
+	to := func(page int64) url.Values { return url.Values{"page": {strconv.FormatInt(page, 10)}} }
+	links := map[string]url.Values{"first": to(1), "last": to(e.TotalPages)}
+	if e.Page > 1 {
+		links["prev"] = to(min(int64(e.Page)-1, e.TotalPages))
+	}
+	if e.HasNext {
+		links["next"] = to(int64(e.Page) + 1)
+	}
+	return links
+}
+
+// Links is the way to the next page, if there is one.
+func (e cursorEnvelope) Links() map[string]url.Values {
+	if e.NextCursor == "" {
+		return nil
+	}
+	return map[string]url.Values{"next": {"cursor": {e.NextCursor}}}
+}
 
 // Wrap returns the envelope of the page, to be encoded as JSON; it decodes into an [Envelope] or a
 // [CursorEnvelope]. Rows is the slice that was read with the query of Run. Items is what is shown

@@ -163,6 +163,27 @@ func (l *Location) Vars() []string { return l.vars }
 // Fixed says whether the URI has no variables.
 func (l *Location) Fixed() bool { return l.template == nil }
 
+// Expand writes the URI of values for the variables. One that an operator of the template has no
+// place for leaves a URI that does not match.
+func (l *Location) Expand(values url.Values) string {
+	if l.Fixed() {
+		return l.prefix
+	}
+	all := uritemplate.Values{}
+	for name, list := range values {
+		if len(list) == 1 {
+			all.Set(name, uritemplate.String(list[0]))
+		} else {
+			all.Set(name, uritemplate.List(list...))
+		}
+	}
+	uri, err := l.template.Expand(all)
+	if err != nil {
+		return ""
+	}
+	return uri
+}
+
 // Match extracts the variables of a URI; a fixed one matches itself. Values that are paths where a
 // name is expected do not match: whatever a handler builds of them stays inside.
 func (l *Location) Match(uri string) (url.Values, bool) {

@@ -9,7 +9,8 @@
 //
 // The files follow a request:
 //
-//	http.go      takes it: the verbs, bodies and replies with their time; all of net/http is here
+//	http.go      takes it: the verbs, bodies and replies with their time; all of net/http is here.
+//	             request.go takes what carries no message, as REST
 //	guard.go     refuses what needs no identity to be refused: hosts, origins, media types
 //	load.go      counts who is inside, and ends everybody at a shutdown
 //	body.go      reads a body, at most so many bytes before and after decompression

@@ -14,8 +14,8 @@ import (
 
 // guard refuses what may not reach the server at all, on every verb.
 func (d *Door) guard(host string, h map[string][]string) error {
-	if len(d.cfg.Hosts) > 0 && !slices.Contains(d.cfg.Hosts, strings.ToLower(host)) {
-		return refuse(forbidden, jsonrpc.InvalidRequest, "host", "Host not allowed; Config.Hosts lists the allowed ones")
+	if err := d.guardHost(host); err != nil {
+		return err
 	}
 	origins := h["Origin"]
 	switch {
@@ -29,6 +29,13 @@ func (d *Door) guard(host string, h map[string][]string) error {
 	case !d.allowsOrigin(origins[0], host):
 		return refuse(forbidden, jsonrpc.InvalidRequest, "origin",
 			"Origin not allowed: "+Clip(origins[0], 200)+"; Config.Origins lists the allowed ones")
+	}
+	return nil
+}
+
+func (d *Door) guardHost(host string) error {
+	if len(d.cfg.Hosts) > 0 && !slices.Contains(d.cfg.Hosts, strings.ToLower(host)) {
+		return refuse(forbidden, jsonrpc.InvalidRequest, "host", "Host not allowed; Config.Hosts lists the allowed ones")
 	}
 	return nil
 }
@@ -106,12 +113,8 @@ func first(h map[string][]string, canonical string) string {
 
 // checkMedia checks the types of what is sent and of what is wanted back.
 func checkMedia(h map[string][]string) error {
-	if sent, single := one(h["Content-Type"]); !single || !isJSON(sent) {
-		return refuse(unsupportedMediaType, jsonrpc.InvalidRequest, "content_type", "Content-Type must be application/json")
-	}
-	switch encoding, single := one(h["Content-Encoding"]); {
-	case !single, encoding != "" && !strings.EqualFold(encoding, "identity") && !strings.EqualFold(encoding, "gzip"):
-		return refuse(unsupportedMediaType, jsonrpc.InvalidRequest, "content_encoding", "Content-Encoding must be gzip or absent")
+	if err := checkSent(h); err != nil {
+		return err
 	}
 	for _, accept := range h["Accept"] {
 		if acceptsJSON(accept) {
@@ -122,6 +125,18 @@ func checkMedia(h map[string][]string) error {
 		return nil
 	}
 	return refuse(notAcceptable, jsonrpc.InvalidRequest, "accept", "Accept must list application/json and text/event-stream")
+}
+
+// checkSent checks the type of what is sent.
+func checkSent(h map[string][]string) error {
+	if sent, single := one(h["Content-Type"]); !single || !isJSON(sent) {
+		return refuse(unsupportedMediaType, jsonrpc.InvalidRequest, "content_type", "Content-Type must be application/json")
+	}
+	switch encoding, single := one(h["Content-Encoding"]); {
+	case !single, encoding != "" && !strings.EqualFold(encoding, "identity") && !strings.EqualFold(encoding, "gzip"):
+		return refuse(unsupportedMediaType, jsonrpc.InvalidRequest, "content_encoding", "Content-Encoding must be gzip or absent")
+	}
+	return nil
 }
 
 // isJSON parses no more of a Content-Type than one can need, because each of its parameters costs

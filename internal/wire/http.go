@@ -211,6 +211,26 @@ func (c *client) send(status int, message []byte) (unread bool, err error) {
 	return c.write(message)
 }
 
+// respond sends a reply that is no message.
+func (c *client) respond(status int, media string, body []byte) (unread bool, err error) {
+	if status == http.StatusNoContent || status == http.StatusResetContent {
+		c.response.WriteHeader(status)
+		return false, nil
+	}
+	h := c.response.Header()
+	h["Content-Type"] = jsonType
+	if media != jsonType[0] {
+		h["Content-Type"] = []string{media}
+	}
+	h["X-Content-Type-Options"] = noSniff
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	c.response.WriteHeader(status)
+	if c.request.Method == http.MethodHead {
+		return false, nil
+	}
+	return c.write(body)
+}
+
 // challenge gives a 401 the header that it must have, unless a step has set one: that of the
 // authentication of the mount, or a plain one. (RFC 9110 section 15.5.2)
 func (c *client) challenge() {

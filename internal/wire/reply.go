@@ -102,9 +102,9 @@ func isLate(err error) bool {
 }
 
 // RetryAfter tells the client when to come again, if d is positive: in seconds, rounded up.
-func (x *Exchange) RetryAfter(d time.Duration) {
+func (v *Visit) RetryAfter(d time.Duration) {
 	if d > 0 {
-		x.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
+		v.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
 	}
 }
 
