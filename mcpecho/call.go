@@ -120,9 +120,15 @@ func (c *Call) SetResponse(r *echo.Response) {
 	c.Context.SetResponse(r)
 }
 
-// Bind is echo.Context.Bind, which always fails here: the body of the request is the message, and
-// has been read. The arguments of a service are in its input struct, those of a step in [Args].
-func (c *Call) Bind(any) error { return errBind }
+// Bind is echo.Context.Bind. It binds the request of a handler given to [FromHandler], and always
+// fails in other calls: the body of the request is the message, and has been read. The arguments of
+// a service are in its input struct, those of a step in [Args].
+func (c *Call) Bind(i any) error {
+	if c.entry.spec.existing != nil {
+		return c.Echo().Binder.Bind(i, c)
+	}
+	return errBind
+}
 
 var errBind = errors.New("mcpecho: Bind has nothing to read: the arguments are already in the handler's input struct, decoded and checked; as JSON they are Call.Arguments")
 

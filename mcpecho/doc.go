@@ -56,7 +56,7 @@
 //	func listTasks(c *mcpecho.Call, _ struct{}) (*gorm.DB, error) { return c.DB(), nil }
 //
 // [Plain] adapts a function that knows only a context, so that one service serves HTTP handlers and
-// tools.
+// tools. [FromHandler] makes a spec of an Echo handler as it is.
 //
 // # Arguments
 //
@@ -176,6 +176,8 @@
 //
 // The other doors make the same call. REST: route.go is the option of a spec, rest.go takes its
 // arguments from a request and sends the result, problem.go is a failure as that door tells it.
+// Any server of net/http: handler.go. Inwards, fromhandler.go runs a handler of the application;
+// existing.go says where that looks for its arguments, existingrequest.go makes the request.
 //
 // Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the
 // lists, subscribe.go what a session watches. hidden.go answers as if an entry did not exist.

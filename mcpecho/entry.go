@@ -55,6 +55,7 @@ type entry struct {
 
 	route       *route             // for REST clients, nil for none
 	location    *location.Location // of a resource
+	defaults    map[string]rawJSON // of the arguments of a handler
 	mimeType    string
 	completers  map[string]Completer
 	links       map[*link]*entry
@@ -107,6 +108,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	e.title, e.description = set.title, set.description
 	e.unbounded, e.untransacted = set.unbounded, set.untransacted
 	e.unnarrowed, e.discloses = set.unnarrowed, set.discloses
+	if x := e.spec.existing; set.returns != (x != nil && x.out != nil) {
+		return errors.New("Returns is for FromHandler: give it there")
+	}
 	if err := e.surface.settle(e, s, &set); err != nil {
 		return err
 	}
@@ -114,7 +118,7 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err != nil {
 		return err
 	}
-	e.annotations = e.annotate(set.annotations, readOnly)
+	e.annotations = e.annotate(set.annotations, readOnly || e.spec.existing.readOnly())
 
 	chain, err := newChain(e.kind, inherited, append(guards, set.steps...), e.coreSteps(), set.edits)
 	if err != nil {
@@ -132,7 +136,7 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err := e.compileArguments(&set, def); err != nil {
 		return err
 	}
-	if err := e.settleRoute(&set); err != nil {
+	if err := errors.Join(e.settleRoute(&set), e.settleInputs()); err != nil {
 		return err
 	}
 	e.models = e.parseModels(s)
@@ -186,7 +190,7 @@ func (e *entry) compileArguments(set *settings, def *Definition) (err error) {
 // define starts the definition with what the spec's own types say.
 func (e *entry) define(s *Server) (*Definition, error) {
 	def := &Definition{
-		Name: e.name, Kind: e.kind, server: s, parts: []binding.Part{{Type: e.spec.in}},
+		Name: e.name, Kind: e.kind, server: s, parts: []binding.Part{{Type: e.spec.declared()}},
 		Result: e.spec.out, Idempotent: e.annotations["idempotentHint"],
 	}
 	if e.spec.row != nil {

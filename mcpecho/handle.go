@@ -32,6 +32,9 @@ func (c *Call) decode() error {
 	for i, p := range c.entry.parts {
 		c.args[i] = reflect.New(p).Interface()
 	}
+	if x := c.entry.spec.existing; x != nil {
+		return x.decode(c)
+	}
 	return c.entry.args.DecodeContext(c.Ctx(), c.arguments, c.args...)
 }
 
@@ -41,10 +44,10 @@ func (e *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 		c := CallFrom(ec)
 		c.publishHeaders()
 		handle := e.spec.handle
-		if !c.direct() {
-			handle = (*Call).handles
+		if x := e.spec.existing; x != nil {
+			handle = func(c *Call) error { return x.run(c, ec) }
 		}
-		if err := handle(c); err != nil {
+		if err := c.handles(handle); err != nil {
 			return err
 		}
 		if err := c.outcome(); err != nil {
@@ -56,7 +59,10 @@ func (e *entry) handle(next echo.HandlerFunc) echo.HandlerFunc {
 
 // handles runs the function of the spec. What it writes is captured directly, whatever a middleware
 // has put around the response to buffer or compress: it is the answer, and decides about a commit.
-func (c *Call) handles() error {
+func (c *Call) handles(handle func(*Call) error) error {
+	if c.direct() {
+		return handle(c)
+	}
 	outer := c.response
 	direct := echo.NewResponse(&c.capture, c.Echo())
 	direct.Status = http.StatusOK
@@ -67,7 +73,7 @@ func (c *Call) handles() error {
 			outer.Status = direct.Status
 		}
 	}()
-	return c.entry.spec.handle(c)
+	return handle(c)
 }
 
 // direct says whether what is written is captured at once, with no middleware's writer before.

@@ -37,6 +37,7 @@ type settings struct {
 	route              *route
 
 	unbounded, untransacted, unnarrowed, discloses string // reasons
+	returns                                        bool
 	steps                                          []Step
 	edits                                          []edit
 	errs                                           []string

@@ -4,6 +4,8 @@ import (
 	"sync"
 
 	"github.com/labstack/echo/v4"
+
+	"github.com/mcpecho/kit/binding"
 )
 
 // ownContext is an echo.Context that belongs to one call alone. Echo uses its own again for another
@@ -14,6 +16,10 @@ type ownContext struct {
 
 	mu     sync.RWMutex
 	shared echo.Context // Echo's own; nil after the call
+
+	// Of a call of a handler that the application has:
+	body    *requestBody
+	refused []binding.FieldError // what no path can hold
 }
 
 func newOwnContext(shared echo.Context) *ownContext {

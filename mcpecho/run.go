@@ -60,8 +60,8 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	if c.depth > maxDepth {
 		return errTooDeep
 	}
-	n := c.entry.gates
-	if _, around := c.Context.(*ownContext); n > 0 || around {
+	n, asked := c.entry.gates, c.entry.spec.existing
+	if _, around := c.Context.(*ownContext); n > 0 || around || asked != nil {
 		// Inside of such a call too: its middlewares may go on with the context around.
 		c.gates = make([]atomic.Pointer[gate], n)
 		own := newOwnContext(c.Context)
@@ -89,6 +89,9 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 		c.Context.SetResponse(response)
 		c.SetRequest(request)
 	}()
+	if own, ok := c.Context.(*ownContext); ok && asked != nil {
+		asked.enter(c, own)
+	}
 	err = c.runChain(chain, conclude)
 	c.closeResponse()
 	if _, panicking := errors.AsType[*caught.Panic](err); err != nil && !panicking && errors.Is(c.deadline.Err(), context.DeadlineExceeded) {
@@ -127,6 +130,9 @@ func (c *Call) runChain(chain echo.HandlerFunc, conclude func(*Call) error) (err
 	}
 	if err == nil && conclude != nil {
 		err = conclude(c)
+	}
+	if x := c.entry.spec.existing; x != nil && conclude != nil {
+		err = x.told(c, err)
 	}
 	return c.asForbidden(err)
 }

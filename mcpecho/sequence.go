@@ -145,7 +145,7 @@ func (s *Spec) resultType() reflect.Type {
 // runLink runs one spec of a sequence as a call inside this one.
 func (c *Call) runLink(l *link) error {
 	e := c.entry.links[l]
-	arguments, err := e.args.Encode(l.input(c))
+	arguments, err := e.encode(l.input(c))
 	if err == nil {
 		err = c.runInside(e, arguments, func(inner *Call) error {
 			if v := inner.answer.fetched; v == nil || !reflect.TypeOf(v).AssignableTo(l.out) {

@@ -11,8 +11,8 @@ import (
 
 // Spec is the unit of registration: what one tool, resource or prompt is called, what it runs and
 // which steps surround it. Specs are values made by [Service], [Selector], [Retrieve], [Resource],
-// [Prompt] and [Finish]; a domain package can export a list of them and a server adds it. A Spec is
-// never changed by adding it, so several servers may share it.
+// [Prompt], [Finish] and [FromHandler]; a domain package can export a list of them and a server
+// adds it. A Spec is never changed by adding it, so several servers may share it.
 type Spec struct {
 	name    string
 	kind    Kind
@@ -24,6 +24,8 @@ type Spec struct {
 	links   []*link // of a sequence
 	options []Option
 
+	existing *existing // of FromHandler
+
 	// handle runs the user's function: it sets the call's result or query.
 	handle func(*Call) error
 	// newRows makes what the rows of a selector are fetched into: *[]Row.
@@ -32,6 +34,14 @@ type Spec struct {
 
 // Name is the name the spec was made with, before any group prefix.
 func (s *Spec) Name() string { return s.name }
+
+// declared is the struct that declares the arguments: the input, or one with its fields.
+func (s *Spec) declared() reflect.Type {
+	if s.existing != nil {
+		return s.existing.declared
+	}
+	return s.in
+}
 
 // Kind is the kind of the spec.
 func (s *Spec) Kind() Kind { return s.kind }

@@ -74,6 +74,15 @@ func (r *Response) Drop() {
 	r.body.Reset()
 }
 
+// Take forgets what was written because a result is made of it. The response stays committed:
+// whoever writes again is late.
+func (r *Response) Take() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status.Store(0)
+	r.body.Reset()
+}
+
 // DropHeaders forgets which headers were set.
 func (r *Response) DropHeaders() { r.header = nil }
 
