@@ -1,9 +1,11 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Examples that bring another framework are modules of their own.
+MODULES = . example/echov5 example/nethttp
 ADDR ?= localhost:8080
 DB ?= invoices.db
 
 .DEFAULT_GOAL := check
-.PHONY: help check format vet lint race test run bench fuzz conformance browser
+.PHONY: help check format vet lint race tidy test run bench fuzz conformance browser
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -14,16 +16,19 @@ format: ## fail when a file is not gofmt'ed
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; }
 
 vet: ## go vet
-	go vet ./...
+	@for module in $(MODULES); do (cd $$module && go vet ./...) || exit 1; done
 
 lint: ## staticcheck
-	go run $(STATICCHECK) ./...
+	@for module in $(MODULES); do (cd $$module && go run $(STATICCHECK) ./...) || exit 1; done
 
 race: ## all tests with the race detector
-	go test -race ./...
+	@for module in $(MODULES); do (cd $$module && go test -race ./...) || exit 1; done
+
+tidy: ## fail when a go.mod is not tidy
+	@for module in $(MODULES); do (cd $$module && go mod tidy -diff) || exit 1; done
 
 test: ## all tests
-	go test ./...
+	@for module in $(MODULES); do (cd $$module && go test ./...) || exit 1; done
 
 run: ## start the invoicing example (ADDR=localhost:8080 DB=invoices.db)
 	go run ./example/invoicing -addr $(ADDR) -db $(DB)
