@@ -15,34 +15,17 @@ import (
 // fit is kept as a string, and names that no part declares are kept too, so that Decode reports
 // them all. It returns an *Error for text that is not UTF-8.
 func (a *Args) Query(q url.Values) ([]byte, error) {
-	b := []byte{'{'}
+	b := append(make([]byte, 0, 64), '{')
 	var err error
-	write := func(name string, n *node, values []string) {
-		if len(values) == 0 || err != nil {
-			return
-		}
-		repeat := [][]string{values}
-		if n != nil && n.base().kind != kindSlice && n.base().kind != kindArray && n.base().kind != kindAny {
-			repeat = slices.Collect(slices.Chunk(values, 1)) // a scalar given twice is a duplicate name
-		}
-		for _, v := range repeat {
-			if len(b) > 1 {
-				b = append(b, ',')
-			}
-			if b, err = jsontext.AppendQuote(b, name); err != nil {
-				return
-			}
-			b = append(b, ':')
-			if b, err = appendQuery(b, n, v); err != nil {
-				return
-			}
-		}
-	}
 	for i := range a.object.fields {
 		f := &a.object.fields[i]
-		write(f.name, f.node, q[f.name])
-		if err == nil && f.node.isRange() {
-			b, err = appendRange(b, f, q)
+		if b, err = appendMembers(b, f.name, f.node, q[f.name]); err != nil {
+			return nil, errQuery()
+		}
+		if f.node.isRange() {
+			if b, err = appendRange(b, f, q); err != nil {
+				return nil, errQuery()
+			}
 		}
 	}
 	var others []string
@@ -53,18 +36,40 @@ func (a *Args) Query(q url.Values) ([]byte, error) {
 	}
 	slices.Sort(others)
 	for _, name := range others {
-		write(name, nil, q[name])
-	}
-	if err != nil {
-		return nil, Errorf("", "json", "the query string is not valid UTF-8")
+		if b, err = appendMembers(b, name, &node{kind: kindAny}, q[name]); err != nil {
+			return nil, errQuery()
+		}
 	}
 	return append(b, '}'), nil
 }
 
-func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
-	if n == nil {
-		n = &node{kind: kindAny}
+func errQuery() error { return Errorf("", "json", "the query string is not valid UTF-8") }
+
+// appendMembers appends an argument: one member with all its values, or one for each value of a
+// scalar, so that one which is given twice is a duplicate name.
+func appendMembers(b []byte, name string, n *node, values []string) (_ []byte, err error) {
+	if len(values) == 0 {
+		return b, nil
 	}
+	each := 1
+	if kind := n.base().kind; kind == kindSlice || kind == kindArray || kind == kindAny {
+		each = len(values)
+	}
+	for ; len(values) > 0; values = values[each:] {
+		if len(b) > 1 {
+			b = append(b, ',')
+		}
+		if b, err = jsontext.AppendQuote(b, name); err != nil {
+			return b, err
+		}
+		if b, err = appendQuery(append(b, ':'), n, values[:each]); err != nil {
+			return b, err
+		}
+	}
+	return b, nil
+}
+
+func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 	base := n.base()
 	if base.kind == kindSlice || base.kind == kindArray || len(values) > 1 {
 		if len(values) == 1 {
@@ -87,7 +92,9 @@ func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 		return append(b, ']'), nil
 	}
 	value := values[0]
-	raw := jsontext.Value(value)
+	start := len(b)
+	b = append(b, value...)
+	raw := jsontext.Value(b[start:])
 	bare := false
 	switch base.kind {
 	case kindBool:
@@ -100,9 +107,9 @@ func appendQuery(b []byte, n *node, values []string) ([]byte, error) {
 		bare = !base.isString() && (raw.Kind() == '0' || raw.Kind() == '[')
 	}
 	if bare = bare || value == "null" && n.nullable() && !base.isString() && base.kind != kindAny; bare && raw.IsValid() {
-		return append(b, value...), nil
+		return b, nil
 	}
-	return jsontext.AppendQuote(b, value)
+	return jsontext.AppendQuote(b[:start], value)
 }
 
 // appendRange appends a range whose ends are written one by one.

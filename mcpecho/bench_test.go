@@ -58,7 +58,12 @@ func (d *discard) WriteHeader(int)             {}
 
 func benchmark(b *testing.B, e *echo.Echo, body string, headers map[string]string) {
 	b.Helper()
-	req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+	benchmarkAt(b, e, http.MethodPost, "/mcp", body, headers)
+}
+
+func benchmarkAt(b *testing.B, e *echo.Echo, method, target, body string, headers map[string]string) {
+	b.Helper()
+	req := httptest.NewRequest(method, target, nil)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	for k, v := range headers {
@@ -71,13 +76,18 @@ func benchmark(b *testing.B, e *echo.Echo, body string, headers map[string]strin
 	if rec.Code != http.StatusOK || strings.Contains(rec.Body.String(), `"isError"`) || strings.Contains(rec.Body.String(), `"error"`) {
 		b.Fatalf("%d %s", rec.Code, rec.Body)
 	}
-	serve(b, e, body, headers)
+	serveAt(b, e, method, target, body, headers)
 }
 
 // serve measures one request, whatever its answer is.
 func serve(b *testing.B, e *echo.Echo, body string, headers map[string]string) {
 	b.Helper()
-	req := httptest.NewRequest(http.MethodPost, "/mcp", nil)
+	serveAt(b, e, http.MethodPost, "/mcp", body, headers)
+}
+
+func serveAt(b *testing.B, e *echo.Echo, method, target, body string, headers map[string]string) {
+	b.Helper()
+	req := httptest.NewRequest(method, target, nil)
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json, text/event-stream")
 	for k, v := range headers {
@@ -128,6 +138,17 @@ func BenchmarkTrivialTool(b *testing.B) {
 	}
 }
 
+// BenchmarkTrivialRoute is the same tool by REST; BenchmarkFloor is its yardstick.
+func BenchmarkTrivialRoute(b *testing.B) {
+	srv := mcpecho.New(mcpecho.Config{Name: "bench", Logger: slog.New(slog.DiscardHandler)})
+	add := func(_ *mcpecho.Call, in addIn) (addOut, error) { return addOut{in.A + in.B}, nil }
+	srv.Add(mcpecho.Service("add", add, mcpecho.Route("POST /")), mcpecho.Service("sum", add, mcpecho.Route("GET /sums/:a")))
+	e := echo.New()
+	srv.MountREST(e.Group("/mcp"))
+	b.Run("body", func(b *testing.B) { benchmarkAt(b, e, http.MethodPost, "/mcp/", `{"a":1,"b":2}`, nil) })
+	b.Run("path and query", func(b *testing.B) { benchmarkAt(b, e, http.MethodGet, "/mcp/sums/1?b=2", "", nil) })
+}
+
 // BenchmarkFunc is what ten steps cost that do nothing with the call: written out as Echo
 // middlewares, and made by mcpecho.Func.
 func BenchmarkFunc(b *testing.B) {
@@ -174,5 +195,16 @@ func BenchmarkFloor(b *testing.B) {
 		}
 		return c.JSON(http.StatusOK, addOut{in.A + in.B})
 	})
-	benchmark(b, e, `{"a":1,"b":2}`, nil)
+	b.Run("body", func(b *testing.B) { benchmark(b, e, `{"a":1,"b":2}`, nil) })
+	e.GET("/mcp/sums/:a", func(c echo.Context) error {
+		var in struct {
+			A int64 `param:"a"`
+			B int64 `query:"b"`
+		}
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		return c.JSON(http.StatusOK, addOut{in.A + in.B})
+	})
+	b.Run("path and query", func(b *testing.B) { benchmarkAt(b, e, http.MethodGet, "/mcp/sums/1?b=2", "", nil) })
 }

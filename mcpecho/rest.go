@@ -1,6 +1,7 @@
 package mcpecho
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -91,7 +92,7 @@ type request struct {
 
 	answered bool       // what Answer returns is for the application's error handler
 	bad      error      // why there are no arguments, which the chain says in its time
-	values   url.Values // of the query string
+	values   url.Values // of the path and the query string
 	media    string     // of a result that is no JSON
 	pages    paged      // the result, if it is a page
 }
@@ -179,7 +180,9 @@ func (x *request) links() string {
 		}
 		query := url.Values{}
 		for name, values := range x.values {
-			query[name] = values
+			if !slices.Contains(x.route.params, name) {
+				query[name] = values
+			}
 		}
 		for name, values := range change {
 			query[name] = values
@@ -245,26 +248,106 @@ var errNoPath = errors.New("mcpecho: no spec is served at this path")
 
 // takeArguments gives a call the arguments of the request: those of the path, and with them those
 // of the query string or the body. It returns an error for a path that is none of the route.
-func (x *request) takeArguments(c *Call, body []byte) error {
-	path, err := x.pathValues()
-	if err != nil {
-		return err
-	}
-	if raw := x.Echo.Request().URL.RawQuery; raw != "" {
-		if x.values, err = url.ParseQuery(raw); err != nil {
+func (x *request) takeArguments(c *Call, body []byte) (err error) {
+	raw := x.Echo.Request().URL.RawQuery
+	if raw != "" {
+		if x.values, x.bad = url.ParseQuery(raw); x.bad != nil {
 			x.bad = binding.Errorf("", "query", "the query string is malformed")
 			return nil
 		}
 	}
+	if len(x.values) > 0 && x.route.takesBody() {
+		x.bad = notInQuery(x.values)
+		return nil
+	}
+	if err := x.takePath(); err != nil {
+		return err
+	}
 	if c.entry.location != nil {
-		if err := x.locate(c, path); err != nil {
+		if err := x.locate(c); err != nil {
 			return err
 		}
 	}
-	if x.route.takesBody() {
-		c.arguments, x.bad = x.fromBody(c.entry, path, body)
-	} else {
-		c.arguments, x.bad = x.fromQuery(c.entry, path)
+	if len(x.values) > 0 {
+		c.arguments, x.bad = c.entry.args.Query(x.values)
+	}
+	if x.route.takesBody() && x.bad == nil {
+		c.arguments = joined(c.arguments, body)
+	}
+	return nil
+}
+
+// notInQuery refuses a query string where the arguments come in the body.
+func notInQuery(values url.Values) error {
+	var bad binding.Error
+	for name := range values {
+		bad.Fields = append(bad.Fields, binding.FieldError{Path: name, Rule: "query",
+			Message: "is in the query string: send it in the body"})
+	}
+	slices.SortFunc(bad.Fields, func(a, b binding.FieldError) int { return strings.Compare(a.Path, b.Path) })
+	return &bad
+}
+
+// takePath takes the arguments in the path, each unescaped once: Echo has done so unless the path
+// has an escaped slash. A single value that is in the query string too is a duplicate, which
+// decoding refuses.
+func (x *request) takePath() error {
+	names := x.route.params
+	if len(names) == 0 {
+		return nil
+	}
+	all := x.Echo.ParamValues()
+	if len(all) < len(names) {
+		return errNoPath
+	}
+	escaped := x.Echo.Request().URL.RawPath != ""
+	if x.values == nil {
+		x.values = make(url.Values, len(names))
+	}
+	for i, value := range all[len(all)-len(names):] { // before them are those of the group's own path
+		if value == "" || strings.Contains(value, "/") { // Echo gives the last one all that is left
+			return errNoPath
+		}
+		if escaped {
+			var err error
+			if value, err = url.PathUnescape(value); err != nil {
+				return errNoPath
+			}
+		}
+		x.values[names[i]] = append([]string{value}, x.values[names[i]]...)
+	}
+	return nil
+}
+
+// joined is the body with the arguments of the path before its own. One that is in both is a
+// duplicate, which decoding refuses, as it does what is no object.
+func joined(path, body []byte) []byte {
+	rest := bytes.TrimLeft(body, " \t\r\n")
+	members, object := bytes.CutPrefix(rest, []byte("{"))
+	switch {
+	case len(rest) == 0:
+		return path
+	case len(path) == 0, !object:
+		return body
+	case bytes.HasPrefix(bytes.TrimLeft(members, " \t\r\n"), []byte("}")):
+		return append(path[:len(path)-1], members...)
+	}
+	return append(append(path[:len(path)-1], ','), members...)
+}
+
+// locate finds the URI that a resource is read at. A value that is no part of one is refused as
+// over MCP: whatever a handler builds of it stays inside.
+func (x *request) locate(c *Call) error {
+	at := c.entry.location
+	values := url.Values{}
+	for _, name := range at.Vars() {
+		if all := x.values[name]; len(all) > 0 {
+			values[name] = all
+		}
+	}
+	c.uri = at.Expand(values)
+	if _, ok := at.Match(c.uri); !ok {
+		return errNoPath
 	}
 	return nil
 }
@@ -273,99 +356,6 @@ func (x *request) takeArguments(c *Call, body []byte) error {
 func (c *Call) badRequest() error {
 	if x, ok := c.door.(*request); ok && c.depth == 0 {
 		return x.bad
-	}
-	return nil
-}
-
-// fromQuery joins the arguments in the path and the query string. A single value that is in both is
-// a duplicate, which decoding refuses.
-func (x *request) fromQuery(e *entry, path url.Values) ([]byte, error) {
-	all := path
-	switch {
-	case len(path) == 0 && len(x.values) == 0:
-		return nil, nil
-	case len(path) == 0:
-		all = x.values
-	default:
-		for name, values := range x.values {
-			all[name] = append(all[name], values...)
-		}
-	}
-	return e.args.Query(all)
-}
-
-// pathValues are the arguments in the path, each unescaped once: Echo has done so unless the path
-// has an escaped slash.
-func (x *request) pathValues() (url.Values, error) {
-	names := x.route.params
-	if len(names) == 0 {
-		return nil, nil
-	}
-	all := x.Echo.ParamValues()
-	if len(all) < len(names) {
-		return nil, errNoPath
-	}
-	escaped := x.Echo.Request().URL.RawPath != ""
-	values := make(url.Values, len(names))
-	for i, value := range all[len(all)-len(names):] { // before them are those of the group's own path
-		if value == "" || strings.Contains(value, "/") { // Echo gives the last one all that is left
-			return nil, errNoPath
-		}
-		if escaped {
-			var err error
-			if value, err = url.PathUnescape(value); err != nil {
-				return nil, errNoPath
-			}
-		}
-		values[names[i]] = []string{value}
-	}
-	return values, nil
-}
-
-// fromBody puts the arguments in the path before those in the body.
-func (x *request) fromBody(e *entry, path url.Values, body []byte) ([]byte, error) {
-	if len(x.values) > 0 {
-		var bad binding.Error
-		for name := range x.values {
-			bad.Fields = append(bad.Fields, binding.FieldError{Path: name, Rule: "query",
-				Message: "is in the query string: send it in the body"})
-		}
-		slices.SortFunc(bad.Fields, func(a, b binding.FieldError) int { return strings.Compare(a.Path, b.Path) })
-		return nil, &bad
-	}
-	if len(path) == 0 {
-		return body, nil
-	}
-	all, err := e.args.Query(path)
-	if err != nil {
-		return nil, err
-	}
-	rest := strings.TrimLeft(string(body), " \t\r\n")
-	switch members, object := strings.CutPrefix(rest, "{"); {
-	case rest == "":
-		return all, nil
-	case !object:
-		return body, nil // which decoding refuses
-	case strings.HasPrefix(strings.TrimLeft(members, " \t\r\n"), "}"):
-		return append(all[:len(all)-1], members...), nil
-	default:
-		return append(append(all[:len(all)-1], ','), members...), nil
-	}
-}
-
-// locate finds the URI that a resource is read at. A value that is no part of one is refused as
-// over MCP: whatever a handler builds of it stays inside.
-func (x *request) locate(c *Call, path url.Values) error {
-	at := c.entry.location
-	values := url.Values{}
-	for _, name := range at.Vars() {
-		if all := append(slices.Clip(path[name]), x.values[name]...); len(all) > 0 {
-			values[name] = all
-		}
-	}
-	c.uri = at.Expand(values)
-	if _, ok := at.Match(c.uri); !ok {
-		return errNoPath
 	}
 	return nil
 }
