@@ -1,5 +1,6 @@
-// Package wire is the door of an MCP server: it turns HTTP requests into exchanges, hands each to
-// the application behind it, and writes what comes back, as one JSON message or as events.
+// Package wire is the door of an MCP server: it turns HTTP requests, and lines of a client that has
+// started the process, into exchanges, hands each to the application behind it, and writes what
+// comes back, as one JSON message, as events or as lines.
 //
 // It knows no spec, no step and no database, because it can import none of them. What the guards
 // refuse has cost no look at a token by the middlewares behind them, and the application answers no
@@ -25,5 +26,6 @@
 // # Another transport
 //
 // An [Exchange] knows its client as a peer, an interface of a few methods. http.go has the one for
-// net/http; a transport by lines is another file beside it.
+// net/http, stdio.go the one for lines, where each request stands for itself too: it has a context
+// that a message ends, as that of an HTTP request ends with its connection.
 package wire

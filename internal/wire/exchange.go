@@ -117,10 +117,10 @@ type peer interface {
 	takesEvents() bool
 	// open begins an event stream, with these headers besides those that are set.
 	open(headers map[string][]string) stream
+	// replyApart says whether a reply is sent as ever when a stream is open, not as its last event.
+	replyApart() bool
 	// begun says whether something of the reply has been sent.
 	begun() bool
-	// replyTime is until when the client may take to read a reply, zero for no limit.
-	replyTime(size int) time.Time
 	// send sends a reply that is one message. unread says that the client has not taken it in the
 	// time that the door gives it.
 	send(status int, message []byte) (unread bool, err error)
@@ -134,8 +134,7 @@ type peer interface {
 
 // stream is an open event stream.
 type stream interface {
-	// Send sends one message, which a client that does not read holds up to the time until, zero
-	// for no limit.
+	// Send sends one message, which a client that does not read holds up to the time until.
 	Send(message []byte, until time.Time) error
 	Close()
 }
@@ -186,6 +185,9 @@ func (x *Exchange) contained() (err error) {
 func refuseMessage(err *jsonrpc.Error) error {
 	return refuse(badRequest, err.Code, "message", err.Message)
 }
+
+// OnHTTP says whether the message came with an HTTP request.
+func (x *Exchange) OnHTTP() bool { return x.peer.mirrors() }
 
 // take serves a message that has been parsed.
 func (x *Exchange) take() error {

@@ -189,6 +189,8 @@ func (c *client) open(headers map[string][]string) stream {
 	return sse.Open(c.response)
 }
 
+func (c *client) replyApart() bool { return false }
+
 func (c *client) begun() bool { return c.response.Committed }
 
 // Header values that every reply shares. They are never changed in place.
@@ -356,8 +358,9 @@ const promptReply = 2 << 10
 // bytesPerSecond is the slowest reader that is waited for.
 const bytesPerSecond = 64 << 10
 
-func (c *client) replyTime(size int) time.Time {
-	return time.Now().Add(c.door.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
+// replyTime is until when a client may take to read a reply.
+func (d *Door) replyTime(size int) time.Time {
+	return time.Now().Add(d.cfg.ReplyTimeout + time.Duration(size)*time.Second/bytesPerSecond)
 }
 
 // write writes the body of a reply. A large one is flushed here, while its deadline is in force. A
@@ -366,7 +369,7 @@ func (c *client) replyTime(size int) time.Time {
 func (c *client) write(message []byte) (unread bool, err error) {
 	if len(message) <= promptReply {
 		if conn := streamOf(c.request, c.response); conn != nil {
-			_ = conn.SetWriteDeadline(c.replyTime(len(message)))
+			_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
 		}
 		_, err = c.response.Write(message)
 		return false, err
@@ -376,7 +379,7 @@ func (c *client) write(message []byte) (unread bool, err error) {
 		_, err = c.response.Write(message)
 		return false, err
 	}
-	_ = conn.SetWriteDeadline(c.replyTime(len(message)))
+	_ = conn.SetWriteDeadline(c.door.replyTime(len(message)))
 	if _, err = c.response.Write(message); err == nil {
 		err = http.NewResponseController(c.response.Writer).Flush()
 	}

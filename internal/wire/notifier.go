@@ -84,7 +84,7 @@ func (n *notifier) take() bool {
 }
 
 // send writes a message, opening the stream if it is the first. It waits for a client that does not
-// read, but not beyond until, if that is not zero.
+// read, but not beyond until.
 func (n *notifier) send(message []byte, until time.Time) {
 	if n.broken || n.closed || n.x.Gone() {
 		return
@@ -122,7 +122,7 @@ func (n *notifier) eventTime() time.Time {
 	return now.Add(min(n.x.door.cfg.ReplyTimeout, max(n.until.Sub(now), eventGrace)))
 }
 
-// finish sends what was held back and then the reply.
+// finish sends what was held back and then the reply, if that is an event too.
 func (n *notifier) finish(reply []byte) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -130,16 +130,17 @@ func (n *notifier) finish(reply []byte) bool {
 		n.closed = true
 		return false
 	}
-	until := n.x.peer.replyTime(len(reply))
+	until := n.x.door.replyTime(len(reply))
 	if n.held != nil {
 		n.send(n.held, until)
 	}
-	if reply != nil {
+	apart := n.x.peer.replyApart()
+	if reply != nil && !apart {
 		n.send(reply, until)
 	}
 	n.closed = true
 	n.stream.Close()
-	return true
+	return !apart
 }
 
 // WantsProgress says whether the client has asked for reports.
