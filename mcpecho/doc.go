@@ -176,7 +176,8 @@
 //
 // The other doors make the same call. REST: route.go is the option of a spec, rest.go takes its
 // arguments from a request and sends the result, problem.go is a failure as that door tells it.
-// Any server of net/http: handler.go. Inwards, fromhandler.go runs a handler of the application;
+// Any server of net/http: handler.go. A terminal: stdio.go; request.go stands for the HTTP request
+// that there is not. Inwards, fromhandler.go runs a handler of the application;
 // existing.go says where that looks for its arguments, existingrequest.go makes the request.
 //
 // Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the

@@ -59,10 +59,13 @@ func (s *Server) logFailure(d door, subject slog.Attr, p *Principal, hide func(s
 
 // subjectOf is what the log says of a message that did not become a call.
 func subjectOf(x *wire.Exchange) slog.Attr {
-	if x.Message.Method == "" { // refused before it was read
-		return slog.String("http_method", wire.Clip(x.Echo.Request().Method, 32))
+	switch {
+	case x.Message.Method != "":
+		return slog.String("method", wire.Clip(x.Message.Method, 128))
+	case !x.OnHTTP():
+		return slog.String("door", "stdio")
 	}
-	return slog.String("method", wire.Clip(x.Message.Method, 128))
+	return slog.String("http_method", wire.Clip(x.Echo.Request().Method, 32)) // refused before it was read
 }
 
 // causeOf is what stands behind an answer, nil when the answer says it all.

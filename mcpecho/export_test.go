@@ -1,0 +1,4 @@
+package mcpecho
+
+// ServeLines is [Server.ServeStdio] on any streams.
+var ServeLines = (*Server).serveLines
