@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -40,6 +41,7 @@ func (p Problem) String() string {
 //   - unbounded: a list that the caller cannot page through.
 //   - unnarrowed: rows that no step narrows, on a server that narrows others.
 //   - no_transaction: a service that may write to the database outside of a transaction.
+//   - unsafe_get: a [Route] with GET to a service that may write.
 //   - credentials: a result with columns that look like passwords, tokens or keys.
 //   - long_name: a name that clients may cut off, as they put the server's before it.
 //   - no_rate_limit: tools without a limit, which the specification demands (2026-07-28,
@@ -105,6 +107,8 @@ func (e *entry) check(s *Server, narrows bool) (problems []Problem) {
 		fmt.Sprintf("no step narrows rows of %s, and others are narrowed: add Narrow, or Unnarrowed with the reason", e.spec.row))
 	found(e.kind == KindService && s.cfg.DB != nil && !e.annotations["readOnlyHint"] && !e.has(StageTransaction) && e.untransacted == "",
 		"no_transaction", "it may write outside of a transaction: add Transaction, or NoTransaction with the reason")
+	found(e.route != nil && e.route.method == http.MethodGet && !e.annotations["readOnlyHint"], "unsafe_get",
+		"its route is a GET, which clients, caches and pages of others send freely: take another method, or annotate it ReadOnly(true)")
 	found(len(e.credentials) > 0 && e.discloses == "", "credentials", fmt.Sprintf("its result shows %s: leave that out with As or Serialize, "+
 		"tag it secret:\"true\", or add Discloses with the reason", strings.Join(e.credentials, ", ")))
 	found(e.surface != onResources && len(e.listedAs) > roomyName, "long_name",

@@ -1,9 +1,11 @@
 package mcpecho
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
@@ -119,28 +121,18 @@ func (f failure) problemJSON(status int, err error) []byte {
 		delete(more, own)
 	}
 	b := []byte(`{"type":"about:blank"`)
-	add := func(name string, v any) bool {
-		value, err := binding.Marshal(v)
-		if err != nil {
-			return false
-		}
-		b, _ = jsontext.AppendQuote(append(b, ','), name)
-		b = append(append(b, ':'), value...)
-		return true
-	}
-	title := http.StatusText(status)
-	if title == "" {
-		title = "Client Closed Request"
-		if status != statusClientGone {
-			title = "Error"
+	add := func(name string, v any) {
+		if value, err := binding.Marshal(v); err == nil {
+			b, _ = jsontext.AppendQuote(append(b, ','), name)
+			b = append(append(b, ':'), value...)
 		}
 	}
-	add("title", title)
+	add("title", cmp.Or(http.StatusText(status), "Error"))
 	add("status", status)
 	add("detail", f.message)
 	add("code", f.word())
-	for name, v := range maps.All(more) {
-		_ = add(name, v)
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		add(name, more[name]) // without what cannot be encoded
 	}
 	return append(b, '}')
 }
