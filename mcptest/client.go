@@ -1,6 +1,7 @@
 package mcptest
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -15,7 +16,7 @@ import (
 // result.
 type Client struct {
 	t         testing.TB
-	echo      *echo.Echo
+	server    http.Handler
 	listed    func(name string) string // the name that clients call
 	principal *mcpecho.Principal
 	dated     bool
@@ -49,12 +50,11 @@ func WithProgress() Option { return optionFunc(func(c *Client) { c.progress = tr
 // asked for, and none are sent.
 func WithLogs(level mcpecho.LogLevel) Option { return optionFunc(func(c *Client) { c.logs = level }) }
 
-// New mounts srv on an Echo of its own and returns an anonymous client of it.
+// New serves srv and returns an anonymous client of it. What an Echo has besides routes and
+// middlewares, as a Binder and a Validator, are those of [mcpecho.Config.Echo].
 func New(t testing.TB, srv *mcpecho.Server, opts ...Option) *Client {
 	t.Helper()
-	e := echo.New()
-	srv.Mount(e.Group(path, identify))
-	c := &Client{t: t, echo: e, listed: srv.ListedName, ids: new(atomic.Int64)}
+	c := &Client{t: t, server: srv.Handler(identify), listed: srv.ListedName, ids: new(atomic.Int64)}
 	for _, o := range opts {
 		o.apply(c)
 	}
@@ -64,7 +64,7 @@ func New(t testing.TB, srv *mcpecho.Server, opts ...Option) *Client {
 // As returns a client of the same server whose calls are made by p; nil is an anonymous caller. It
 // has a session of its own.
 func (c *Client) As(p *mcpecho.Principal) *Client {
-	return &Client{t: c.t, echo: c.echo, listed: c.listed, principal: p, dated: c.dated, progress: c.progress, logs: c.logs, ids: c.ids}
+	return &Client{t: c.t, server: c.server, listed: c.listed, principal: p, dated: c.dated, progress: c.progress, logs: c.logs, ids: c.ids}
 }
 
 type principalKey struct{}

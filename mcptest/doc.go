@@ -22,8 +22,7 @@
 // # Callers
 //
 // A test says who calls with [Client.As] and needs no token; without it the caller is anonymous.
-// The middlewares of an application's own Echo group are not part of the Echo that [New] makes;
-// test those over HTTP.
+// The middlewares of an application's own Echo group do not run; test those over HTTP.
 //
 // # Schemas
 //

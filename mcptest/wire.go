@@ -228,7 +228,7 @@ func (c *Client) do(verb string, header http.Header, body []byte) *Response {
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Accept", "application/json, text/event-stream")
 	recorder := httptest.NewRecorder()
-	c.echo.ServeHTTP(recorder, request)
+	c.server.ServeHTTP(recorder, request)
 	return &Response{Status: recorder.Code, Header: recorder.Result().Header, Body: recorder.Body.Bytes()}
 }
 
