@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/labstack/echo/v4"
 	echomw "github.com/labstack/echo/v4/middleware"
 
@@ -667,5 +668,61 @@ func TestWhatIsWrongWithAHandlerIsSaidAtAdd(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+func TestAHandlerIsTheSameOnEveryDoor(t *testing.T) {
+	create := func(c echo.Context) error {
+		var w widget
+		if err := c.Bind(&w); err != nil {
+			return err
+		}
+		if c.Path() != "/w/:size" || c.Request().Method != http.MethodPut || c.Request().URL.Path != "/w/"+c.Param("size") {
+			return errors.New("another request")
+		}
+		return c.JSON(201, w)
+	}
+	type shown struct {
+		Name string `json:"name"`
+	}
+	specs := func() []*mcpecho.Spec {
+		return []*mcpecho.Spec{
+			mcpecho.FromHandler[namedWidget]("w.create", "PUT /w/:size", create, mcpecho.Returns[widget](), mcpecho.Route("POST /widgets/:size")),
+			mcpecho.FromHandler[namedWidget]("w.shown", "PUT /w/:size", create, mcpecho.Returns[widget](),
+				middleware.Serialize(func(w widget) shown { return shown{strings.ToUpper(w.Name)} })),
+		}
+	}
+	const arguments, want = `{"size":4,"name":"gearwheel"}`, `{"id":0,"name":"gearwheel of ","size":0}`
+	e := echo.New()
+	e.Binder, e.Validator = &rowBinder{}, noShortNames{}
+	e.Logger.SetOutput(io.Discard)
+
+	b := setup(t)
+	b.e.Binder, b.e.Validator = e.Binder, e.Validator
+	b.srv.Add(specs()...)
+	if got := b.call("w.create", arguments).text(); got != want {
+		t.Errorf("MCP over HTTP: %s", got)
+	}
+	if got := b.call("w.shown", arguments).text(); got != `{"name":"GEARWHEEL OF "}` {
+		t.Errorf("mapped: %s", got)
+	}
+	b.srv.MountREST(b.e.Group("/api"))
+	rec, req := httptest.NewRecorder(), httptest.NewRequest("POST", "/api/widgets/4", strings.NewReader(`{"name":"gearwheel"}`))
+	req.Header.Set("Content-Type", "application/json")
+	if b.e.ServeHTTP(rec, req); rec.Code != 201 || strings.TrimSpace(rec.Body.String()) != want {
+		t.Errorf("REST: %d %s", rec.Code, rec.Body)
+	}
+
+	tm := start(t, nil, mcpecho.Config{Echo: e}, specs()...)
+	go tm.write(callOf("w_create", arguments))
+	line, err := tm.out.ReadString('\n')
+	if quoted, _ := json.Marshal(want); err != nil || !strings.Contains(line, string(quoted)) {
+		t.Errorf("stdio: %s %v", line, err)
+	}
+
+	srv := mcpecho.New(mcpecho.Config{Name: "test", Echo: e})
+	srv.Add(specs()...)
+	if got := mcptest.New(t, srv).Do("w.create", jsontext.Value(arguments)).Text; got != want {
+		t.Errorf("net/http: %s", got)
 	}
 }

@@ -149,7 +149,7 @@ func (x *request) reply(c *Call) error {
 		}
 	}
 	h := x.Echo.Response().Header()
-	if written := c.capture.Status(); written >= 200 && written < 300 {
+	if written := c.capture.Answered(); written >= 200 && written < 300 {
 		status = written
 		if location := c.capture.Header().Get(echo.HeaderLocation); location != "" {
 			h.Set(echo.HeaderLocation, location) // of what was created

@@ -40,6 +40,7 @@ type Response struct {
 	mu       sync.Mutex // guards the writing
 	tooLarge bool
 	body     bytes.Buffer
+	taken    int // the status of what was taken
 }
 
 // Begin makes r stand in for the real response.
@@ -54,11 +55,11 @@ func (r *Response) Begin(real *echo.Response, e *echo.Echo) {
 func (r *Response) Mark() (rewind func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	header, status, tooLarge, length, response := r.header.Clone(), r.status.Load(), r.tooLarge, r.body.Len(), r.Echo
+	header, status, tooLarge, length, response, taken := r.header.Clone(), r.status.Load(), r.tooLarge, r.body.Len(), r.Echo, r.taken
 	return func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.header, r.tooLarge, r.Echo = header.Clone(), tooLarge, response
+		r.header, r.tooLarge, r.Echo, r.taken = header.Clone(), tooLarge, response, taken
 		r.status.Store(status)
 		r.body.Truncate(length)
 	}
@@ -79,8 +80,19 @@ func (r *Response) Drop() {
 func (r *Response) Take() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.taken = r.Status()
 	r.status.Store(0)
 	r.body.Reset()
+}
+
+// Answered is the status of what was written, taken or not, 0 when nothing was.
+func (r *Response) Answered() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if status := r.Status(); status != 0 {
+		return status
+	}
+	return r.taken
 }
 
 // DropHeaders forgets which headers were set.
