@@ -121,11 +121,8 @@ func (x *request) Answer(body []byte) error {
 		x.answered = true
 		return echo.ErrNotFound
 	}
-	principal, _ := x.Owner.(*Principal)
-	c := &Call{
-		Context: x.Echo, entry: e, format: FormatJSON,
-		inherited: inherited{server: x.server, door: x, principal: principal},
-	}
+	c := x.server.callBy(x, x.Owner, e, nil)
+	c.format = FormatJSON
 	err := x.takeArguments(c, body)
 	if err == nil {
 		err = c.execute(e.handler)

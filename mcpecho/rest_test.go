@@ -734,3 +734,68 @@ func TestEveryArgumentOfTheQueryReachesTheCallAsOnMCP(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestAnExistingHandlerIsARouteOfTheServerToo(t *testing.T) {
+	b := setup(t)
+	type getUser struct {
+		ID   int    `param:"id"`
+		Lang string `query:"lang"`
+	}
+	handler := func(c echo.Context) error {
+		switch c.Param("id") {
+		case "1":
+			return c.JSON(http.StatusOK, map[string]string{"id": c.Param("id"), "lang": c.QueryParam("lang"), "path": c.Path()})
+		case "2":
+			return c.JSON(http.StatusConflict, map[string]any{"code": 7, "why": "locked"})
+		case "3":
+			return c.Blob(http.StatusOK, "text/csv", []byte("a,b"))
+		case "4":
+			return c.Blob(http.StatusOK, "image/png", []byte("png"))
+		}
+		return c.Redirect(http.StatusFound, "/elsewhere")
+	}
+	b.srv.Add(mcpecho.FromHandler[getUser]("users.get", "GET /users/:id", handler, mcpecho.Route("GET /v2/users/:id")))
+	c := b.mountREST()
+	c.want("GET", "/v2/users/1?lang=de", "", `200 {"id":"1","lang":"de","path":"/users/:id"}`)
+	if r := c.do("GET", "/v2/users/2", ""); r.status != 409 || !strings.Contains(r.body, `"details":{"code":7,"why":"locked"}`) {
+		t.Errorf("%s", r)
+	}
+	if r := c.do("GET", "/v2/users/4", ""); r.body != "png" || r.header.Get("Content-Type") != "image/png" {
+		t.Errorf("%s %v", r, r.header)
+	}
+	if r := c.do("GET", "/v2/users/5", ""); r.status != 400 || strings.Contains(r.body, "/elsewhere") {
+		t.Errorf("%s", r)
+	}
+}
+
+func TestTheMiddlewaresOfEchoAreStepsOfARoute(t *testing.T) {
+	b := setup(t)
+	b.e.Use(middleware.RequestID(), middleware.Secure())
+	b.srv.Use(mcpecho.Named("gzip", middleware.Gzip()), mcpecho.Named("timeout", middleware.ContextTimeout(30*time.Millisecond)))
+	b.srv.Add(
+		mcpecho.Service("quick", echoed, mcpecho.Route("GET /quick/:id")),
+		mcpecho.Service("slow", func(c *mcpecho.Call, _ none) (none, error) {
+			<-c.Ctx().Done()
+			return none{}, c.Ctx().Err()
+		}, mcpecho.Route("GET /slow")),
+		mcpecho.Service("panics", func(*mcpecho.Call, none) (none, error) { panic("secret") }, mcpecho.Route("GET /panics")),
+		mcpecho.Service("limited", echoed, mcpecho.Route("GET /limited/:id"),
+			mcpecho.Named("limiter", middleware.RateLimiter(middleware.NewRateLimiterMemoryStoreWithConfig(middleware.RateLimiterMemoryStoreConfig{Rate: 0.01, Burst: 1})))),
+	)
+	c := b.mountREST(middleware.Gzip())
+	r := c.want("GET", "/quick/7", "", `200 {"id":7}`)
+	if r.header.Get("X-Request-Id") == "" || r.header.Get("X-Frame-Options") == "" || r.header.Get("Content-Encoding") != "" {
+		t.Errorf("%v", r.header)
+	}
+	if r := c.do("GET", "/quick/7", "", "Accept-Encoding", "gzip"); r.status != 200 || r.header.Get("Content-Encoding") != "gzip" || r.header.Get("Content-Length") == "8" {
+		t.Errorf("%s %v", r, r.header)
+	}
+	for path, status := range map[string]int{"/slow": 504, "/panics": 500, "/limited/7": 200} {
+		if r := c.do("GET", path, ""); r.status != status || strings.Contains(r.body, "secret") {
+			t.Errorf("%s: %s", path, r)
+		}
+	}
+	if r := c.do("GET", "/limited/7", ""); r.status != 429 || r.problem(t).Code != "rate_limited" {
+		t.Errorf("%s", r)
+	}
+}

@@ -22,10 +22,15 @@ var errTooDeep = fmt.Errorf("mcpecho: calls are nested more than %d deep", maxDe
 
 // newCall begins the call of a message.
 func (s *Server) newCall(x *wire.Exchange, e *entry, arguments []byte) *Call {
-	principal, _ := x.Owner.(*Principal)
+	return s.callBy(x, x.Owner, e, arguments)
+}
+
+// callBy begins a call that comes in by a door.
+func (s *Server) callBy(d door, owner wire.Owner, e *entry, arguments []byte) *Call {
+	principal, _ := owner.(*Principal)
 	return &Call{
-		Context: x.Echo, entry: e, arguments: arguments,
-		inherited: inherited{server: s, door: x, principal: principal},
+		Context: d.Outer(), entry: e, arguments: arguments,
+		inherited: inherited{server: s, door: d, principal: principal},
 	}
 }
 
