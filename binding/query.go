@@ -2,6 +2,7 @@ package binding
 
 import (
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -52,7 +53,7 @@ func appendMembers(b []byte, name string, n *node, values []string) (_ []byte, e
 		return b, nil
 	}
 	each := 1
-	if kind := n.base().kind; kind == kindSlice || kind == kindArray || kind == kindAny {
+	if n.many() || n.base().kind == kindAny {
 		each = len(values)
 	}
 	for ; len(values) > 0; values = values[each:] {
@@ -157,13 +158,26 @@ func (n *node) isRange() bool {
 		base.object.fields[0].node.single() && base.object.fields[1].node.single()
 }
 
+// many says whether several values are one list. A list that decodes itself takes a single value as
+// it is.
+func (n *node) many() bool {
+	base := n.base()
+	switch base.kind {
+	case kindSlice, kindArray:
+		return true
+	case kindCustom:
+		return base.leaf == leafJSON && base.typ.Kind() == reflect.Slice && base.typ.Elem().Kind() != reflect.Uint8
+	}
+	return false
+}
+
 // single says whether a text without any structure can hold the value.
 func (n *node) single() bool {
 	switch n.base().kind {
-	case kindStruct, kindMap, kindSlice, kindArray, kindAny:
+	case kindStruct, kindMap, kindAny:
 		return false
 	}
-	return true
+	return !n.many()
 }
 
 // Single says whether an argument is a single value, which can stand in the path of a URL: no list,
@@ -186,5 +200,5 @@ func (a *Args) InQuery(name string) bool {
 	} else if n.isRange() {
 		return true
 	}
-	return n.single() || n.base().kind == kindAny
+	return n.single() || n.many() && n.base().kind == kindCustom || n.base().kind == kindAny
 }

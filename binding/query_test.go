@@ -8,6 +8,11 @@ import (
 	"github.com/mcpecho/kit/binding"
 )
 
+// words are a list that decodes itself, as that of an order.
+type words []string
+
+func (w *words) UnmarshalJSON(b []byte) error { *w = words{string(b)}; return nil }
+
 func TestQueryFollowsTheTypesOfTheArguments(t *testing.T) {
 	type in struct {
 		Name  string              `json:"name"`
@@ -21,6 +26,7 @@ func TestQueryFollowsTheTypesOfTheArguments(t *testing.T) {
 		Map   map[string]int      `json:"map"`
 		Opt   binding.Opt[int]    `json:"opt"`
 		OptS  binding.Opt[string] `json:"opt_s"`
+		Own   words               `json:"own"`
 	}
 	a := compile[in](t)
 	for _, tt := range []struct{ query, json, errs string }{
@@ -29,6 +35,8 @@ func TestQueryFollowsTheTypesOfTheArguments(t *testing.T) {
 		{"ids=1&ids=2", `{"ids":[1,2]}`, ""},
 		{"ids=1,2", `{"ids":[1,2]}`, ""},
 		{"ids=", `{"ids":[]}`, ""},
+		{"own=a,b", `{"own":"a,b"}`, ""},
+		{"own=a&own=b", `{"own":["a","b"]}`, ""},
 		{"tags=a,b", `{"tags":["a","b"]}`, ""},
 		{"tags=a,b&tags=c", `{"tags":["a,b","c"]}`, ""},
 		{"since=2026-01-02T03:04:05Z", `{"since":"2026-01-02T03:04:05Z"}`, ""},
