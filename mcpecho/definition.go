@@ -3,6 +3,7 @@ package mcpecho
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"github.com/google/jsonschema-go/jsonschema"
 	"github.com/labstack/echo/v4"
@@ -37,6 +38,7 @@ type Definition struct {
 	server  *Server
 	rules   []rowRule
 	columns func(*Call) []string
+	scopes  [][]string
 
 	inherited bool // the step being described is one of the server or a group
 	fetched   bool // it stands behind the one that fetches rows, or runs the function
@@ -71,6 +73,35 @@ func (d *Definition) AddArguments(p binding.Part) error {
 	}
 	d.parts = append(d.parts, p)
 	return nil
+}
+
+// RequireScopes tells those who read of the spec, as in [Server.OpenAPI], which scopes a caller
+// needs: all of one of the alternatives. Enforcing them is the matter of the step.
+func (d *Definition) RequireScopes(alternatives ...[]string) {
+	if d.scopes == nil {
+		d.scopes = [][]string{nil}
+	}
+	var all [][]string
+	for _, have := range d.scopes {
+		for _, more := range alternatives[:min(len(alternatives), max(1, maxAlternatives/len(d.scopes)))] {
+			all = append(all, union(have, more))
+		}
+	}
+	d.scopes = all
+}
+
+// maxAlternatives bounds the sets of scopes that are told of one spec, where several steps leave a
+// choice.
+const maxAlternatives = 32
+
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 // SetOutput replaces the schema of the result, or of one item of a list, by that of another Go

@@ -54,6 +54,8 @@ type entry struct {
 	summary    func(v any) ([]byte, error)
 
 	route       *route             // for REST clients, nil for none
+	scopes      [][]string         // sets of scopes of which a caller needs one
+	shown       reflect.Type       // of a result, or of one item of it; nil when no schema says it
 	location    *location.Location // of a resource
 	defaults    map[string]rawJSON // of the arguments of a handler
 	mimeType    string
@@ -131,7 +133,7 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if err := describe(chain.steps, def); err != nil {
 		return err
 	}
-	e.rules, e.columns = def.rules, def.columns
+	e.rules, e.columns, e.scopes, e.shown = def.rules, def.columns, def.scopes, def.shown
 	e.compile(chain)
 	if err := e.compileArguments(&set, def); err != nil {
 		return err

@@ -37,6 +37,7 @@ func permissionStep(name string, permit Permission, scopes *neededScopes) mcpech
 			all := chainScopesOf(d)
 			if scopes != nil {
 				all.steps = append(all.steps, scopes)
+				d.RequireScopes(scopes.alternatives()...)
 			}
 			d.Func = mcpecho.Func(func(c *mcpecho.Call, ec echo.Context, next echo.HandlerFunc) error {
 				if err := permit(c); err != nil {

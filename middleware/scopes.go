@@ -74,6 +74,14 @@ func (n *neededScopes) of(p *mcpecho.Principal) []string {
 	return n.names[:1]
 }
 
+// alternatives are the sets of scopes of which one is enough.
+func (n *neededScopes) alternatives() [][]string {
+	if n.any {
+		return slices.Collect(slices.Chunk(n.names, 1))
+	}
+	return [][]string{n.names}
+}
+
 // scopeError is a denial that more scopes would lift.
 type scopeError struct{ needed []string }
 
