@@ -1,6 +1,6 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-# Examples that bring another framework are modules of their own.
-MODULES = . example/echov5 example/nethttp
+# Examples that bring another framework, and tests that bring a validator, are modules of their own.
+MODULES = . example/echov5 example/nethttp integration_test/openapi
 ADDR ?= localhost:8080
 DB ?= invoices.db
 

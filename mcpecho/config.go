@@ -103,6 +103,13 @@ type Config struct {
 	// is no output schema.
 	NoStructuredContent, NoOutputSchema bool
 
+	// SecuritySchemes are the ways in which REST clients authenticate, as [Server.OpenAPI] tells
+	// them: each is a Security Scheme Object of OpenAPI under its name, as
+	// {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}, and one of them is enough.
+	// They describe what is given to MountREST and change nothing there. An empty map tells of
+	// none. Default: "bearer", a JWT in the Authorization header.
+	SecuritySchemes map[string]any
+
 	// HideForbidden makes what a caller may not call unknown to it: lists leave it out, and a call,
 	// read, subscription or completion of it is answered as of a name that does not exist, without
 	// a challenge; the log has the reason. Clients can then not ask for more scopes. Lists are
@@ -191,6 +198,9 @@ func (cfg Config) check() error {
 		if msg := i.check(); msg != "" {
 			return errors.New("mcpecho: Config.Icons: " + msg)
 		}
+	}
+	if err := checkSecuritySchemes(cfg.SecuritySchemes); err != nil {
+		return err
 	}
 	for _, o := range cfg.Origins {
 		if scheme, rest, ok := strings.Cut(o, "://"); !ok || scheme == "" || rest == "" || strings.Contains(rest, "/") {

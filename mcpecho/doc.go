@@ -142,7 +142,8 @@
 //
 // A spec with a [Route] is an Echo route too, where [Server.MountREST] mounts it: the same chain,
 // with its arguments from the path and the query string or the body, its result as bare JSON, and
-// its errors as problems that the application's own error handler answers.
+// its errors as problems that the application's own error handler answers. [Server.OpenAPI] serves
+// the document of it.
 //
 // # Tests
 //
@@ -175,9 +176,10 @@
 //	reply.go        replies with what is no result of a tool: items, and errors of the protocol
 //
 // The other doors make the same call. REST: route.go is the option of a spec, rest.go takes its
-// arguments from a request and sends the result, problem.go is a failure as that door tells it.
-// Any server of net/http: handler.go. A terminal: stdio.go; request.go stands for the HTTP request
-// that there is not. Inwards, fromhandler.go runs a handler of the application;
+// arguments from a request and sends the result, problem.go is a failure as that door tells it;
+// openapi.go serves the document of it, operation.go describes one route there, security.go what a
+// caller needs. Any server of net/http: handler.go. A terminal: stdio.go; request.go stands for the
+// HTTP request that there is not. Inwards, fromhandler.go runs a handler of the application;
 // existing.go says where that looks for its arguments, existingrequest.go makes the request.
 //
 // Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the

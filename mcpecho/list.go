@@ -157,8 +157,7 @@ func (c *Call) usable(entries []*entry) bits {
 // newListing is what a list is while its entries are asked for: a call that the rate limits of the
 // server count, as they count those of specs. Limits that serve only some kinds of spec do not, and
 // [Server.Check] names those whose Describe wants more of a definition than its name.
-func (s *Server) newListing(kind listKind) *entry {
-	method := lists[kind].method
+func (s *Server) newListing(method string) *entry {
 	e := &entry{name: method, listedAs: method, spec: &Spec{name: method}, group: &Group{server: s}}
 	for _, step := range s.steps {
 		if step.Stage != StageRateLimit || !step.serves(0) {

@@ -28,7 +28,8 @@ type registry struct {
 	written [listKinds]map[string]*entry // tools and prompts by the names of the program, where they differ
 	routes  map[string]*entry            // for REST clients, by the places of their routes
 
-	completes bool // something has a completer
+	routed    []*entry // those with a route
+	completes bool     // something has a completer
 
 	pages     [listKinds][wire.Count]pages // of unfiltered lists, for each wire
 	views     views                        // of filtered ones
@@ -92,6 +93,7 @@ func (r *registry) prepare() {
 		}
 		if e.route != nil {
 			r.routes[e.route.place()] = e
+			r.routed = append(r.routed, e)
 		}
 		r.completes = r.completes || len(e.completers) > 0
 		if e.name != e.listedAs {

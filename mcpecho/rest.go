@@ -41,11 +41,13 @@ func (s *Server) MountREST(g *echo.Group, m ...echo.MiddlewareFunc) {
 		}
 	}
 	s.mounted, s.restFixed = true, true
+	prefix := ""
 	for _, path := range s.routed() {
 		var allow []string
 		for _, e := range path {
 			h := s.door.Behind(s.serveRoute(e.route), m, s.failRequest)
-			g.Add(e.route.method, e.route.path, h).Name = e.label()
+			added := g.Add(e.route.method, e.route.path, h)
+			added.Name, prefix = e.label(), strings.TrimSuffix(added.Path, e.route.path)
 			allow = append(allow, e.route.method)
 			if e.route.method == http.MethodGet {
 				g.HEAD(e.route.path, h)
@@ -53,6 +55,10 @@ func (s *Server) MountREST(g *echo.Group, m ...echo.MiddlewareFunc) {
 			}
 		}
 		g.OPTIONS(path[0].route.path, allowed(strings.Join(append(allow, http.MethodOptions), ", ")))
+	}
+	s.documents.mount(restMount{prefix: prefix, authenticated: len(m) > 0})
+	if _, err := s.documents.of(s.registry.Load(), nil); err != nil {
+		panic(err.Error())
 	}
 }
 

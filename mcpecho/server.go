@@ -22,6 +22,9 @@ type Server struct {
 	listing  [listKinds]atomic.Pointer[entry] // what filtered lists run as
 	door     *wire.Door
 
+	documenting atomic.Pointer[entry] // what asks for a document runs as
+	documents   documents
+
 	mu        sync.Mutex // guards what follows, the steps of groups, and every change of registry
 	steps     []Step
 	taken     map[place]*entry
@@ -283,6 +286,7 @@ func (s *Server) rebuild(list *[]Step, steps []Step) (tell func(), err error) {
 // who knows of s.
 func (s *Server) compileListing() {
 	for kind := range s.listing {
-		s.listing[kind].Store(s.newListing(listKind(kind)))
+		s.listing[kind].Store(s.newListing(lists[kind].method))
 	}
+	s.documenting.Store(s.newListing("openapi"))
 }

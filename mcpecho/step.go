@@ -106,6 +106,9 @@ func (s Step) decides() bool { return s.Stage == StageAuth || s.Stage == StagePe
 // guards says whether the step decides if a call may run at all.
 func (s Step) admits() bool { return s.decides() || s.Stage == StageRateLimit }
 
+// states says whether the step only states that everybody may use a spec, as Public does.
+func (s Step) states() bool { return s.Native.Native() && s.Note != "" }
+
 // Named makes any Echo middleware a step of [StageUser] under a name. The middleware is used as it
 // is: what it writes to the response becomes the result when its status is 2xx, and an error
 // otherwise. It runs before the transaction step: when it fails after its successor has returned,
