@@ -64,9 +64,8 @@ func New(cfg Config, app App) *Door {
 type Exchange struct {
 	// Echo is the context of the request.
 	Echo echo.Context
-	// Message is what the client has sent. Meta is its `_meta`, never nil; equal requests share it.
+	// Message is what the client has sent.
 	Message jsonrpc.Message
-	Meta    *jsonrpc.Meta
 	// Wire is the form of the protocol that the message is in.
 	Wire Wire
 	// Owner is who the message comes from.
@@ -78,6 +77,7 @@ type Exchange struct {
 
 	door *Door
 	peer peer
+	meta *jsonrpc.Meta // the `_meta` of the message, never nil; equal requests share it
 
 	slot      slot        // of the load
 	cancelled atomic.Bool // the client asked to end the call
@@ -184,7 +184,7 @@ func (x *Exchange) contained() (err error) {
 
 // busy tells a client that was not let in when to come again.
 func (x *Exchange) busy(err error) error {
-	x.SetHeader("Retry-After", "1")
+	x.setHeader("Retry-After", "1")
 	return err
 }
 
@@ -199,8 +199,8 @@ func (x *Exchange) Header(name string) string {
 	return ""
 }
 
-// SetHeader sets a header of the reply.
-func (x *Exchange) SetHeader(name, value string) {
+// setHeader sets a header of the reply.
+func (x *Exchange) setHeader(name, value string) {
 	x.Headers.Lock()
 	defer x.Headers.Unlock()
 	x.peer.setHeader(name, value)

@@ -94,7 +94,7 @@ func (d *Door) delete(ec echo.Context) error {
 // notServed answers GET, among others: the server offers no standalone event stream.
 func (d *Door) notServed(ec echo.Context) error {
 	x := d.exchange(ec)
-	x.SetHeader(echo.HeaderAllow, "POST, DELETE")
+	x.setHeader(echo.HeaderAllow, "POST, DELETE")
 	return x.fail(refuse(methodNotAllowed, jsonrpc.InvalidRequest, "method", "send messages with POST"))
 }
 
@@ -116,7 +116,7 @@ type visitor struct {
 // wire, whose clients understand an HTTP status alone.
 func (d *Door) exchange(ec echo.Context) *Exchange {
 	v := &visitor{
-		Exchange{Echo: ec, Meta: &noMeta, Wire: Dated, door: d},
+		Exchange{Echo: ec, meta: &noMeta, Wire: Dated, door: d},
 		client{d, ec, ec.Request(), ec.Response()},
 	}
 	v.peer = &v.client

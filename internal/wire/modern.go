@@ -31,18 +31,18 @@ func (modern) check(x *Exchange, version string) error {
 		return nil // header rules for notifications are not defined
 	}
 	switch {
-	case !x.Meta.HasVersion:
+	case !x.meta.HasVersion:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/protocolVersion")
 	case version == "":
 		return mismatch("the MCP-Protocol-Version header is missing")
-	case version != x.Meta.ProtocolVersion:
+	case version != x.meta.ProtocolVersion:
 		return mismatch("the MCP-Protocol-Version header is not the protocolVersion of _meta")
 	case !slices.Contains(modernVersions, version):
 		return &Refusal{
 			Status: badRequest, Code: jsonrpc.UnsupportedVersion, Reason: "version", Message: "Unsupported protocol version",
 			Data: map[string]any{"supported": modernVersions, "requested": Clip(version, 64)},
 		}
-	case !x.Meta.HasCapabilities:
+	case !x.meta.HasCapabilities:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/clientCapabilities")
 	}
 	method, single := x.one(headerMethod)
@@ -85,8 +85,8 @@ func (modern) methodNotFound(r *Refusal) {
 	r.Status, r.Data = notFound, map[string]any{"supported": modernVersions}
 }
 
-func (modern) logLevel(x *Exchange) string { return x.Meta.LogLevel }
+func (modern) logLevel(x *Exchange) string { return x.meta.LogLevel }
 
-func (modern) capabilities(x *Exchange) []byte { return x.Meta.ClientCapabilities }
+func (modern) capabilities(x *Exchange) []byte { return x.meta.ClientCapabilities }
 
 func (modern) links(*Exchange) bool { return true }

@@ -29,7 +29,7 @@ func (x *Exchange) joinSession() error {
 		return err
 	}
 	if id == "" {
-		x.SetHeader(headerSessionError, "session-missing")
+		x.setHeader(headerSessionError, "session-missing")
 		return refuse(badRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
 	}
 	session, err := x.ownSession(id)
@@ -56,7 +56,7 @@ func (x *Exchange) ownSession(id string) (store.Session, error) {
 		return session, errSessionStore(err)
 	}
 	if err != nil || session.Owner != x.Owner.Key() {
-		x.SetHeader(headerSessionError, "session-unknown")
+		x.setHeader(headerSessionError, "session-unknown")
 		return session, refuse(notFound, jsonrpc.InvalidRequest, "session_unknown", "unknown session: send initialize again")
 	}
 	return session, nil
@@ -97,11 +97,11 @@ func (x *Exchange) Initialize(rest []byte) error {
 	}
 	if err := x.door.cfg.Sessions.Create(x.Context(), session); err != nil {
 		if errors.Is(err, store.ErrSessionLimit) {
-			x.SetHeader("Retry-After", "60")
+			x.setHeader("Retry-After", "60")
 		}
 		return errSessionStore(err)
 	}
-	x.SetHeader(headerSession, session.ID)
+	x.setHeader(headerSession, session.ID)
 	return x.Result([]byte(`{"protocolVersion":"`+version+`",`), rest)
 }
 

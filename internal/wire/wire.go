@@ -98,7 +98,7 @@ func (x *Exchange) negotiate() error {
 		}
 		return err
 	}
-	x.Meta = meta
+	x.meta = meta
 	switch {
 	case meta.HasVersion || slices.Contains(Modern.Versions(), version):
 		x.Wire = Modern
