@@ -16,16 +16,16 @@ import (
 
 // App is the application behind a door.
 type App interface {
-	// Owner is who the request comes from, as the authentication in front of the door has found
-	// out.
+	// Owner is who the request comes from, as the authentication among the middlewares of the mount
+	// has found out.
 	Owner(echo.Context) Owner
 	// Answer answers one request, whose wire is negotiated and whose session is found. An error
 	// that it returns is reported and sent.
 	Answer(*Exchange) error
 	// Report logs an error of an exchange and says what the client is told of it.
 	Report(*Exchange, error) Failure
-	// Refused logs a request that a middleware in front of the door has answered itself. err is
-	// what it returned.
+	// Refused is told of each request that has passed the guards, when the middlewares of the mount
+	// have returned err. It logs those that one of them has answered itself.
 	Refused(echo.Context, error)
 }
 
