@@ -99,6 +99,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if len(set.errs) > 0 {
 		return errors.New(strings.Join(set.errs, "; "))
 	}
+	if e.kind == KindPrompt && e.surface != onPrompts {
+		return errors.New("AsResource is not for prompts: they are messages, and nobody reads them at a URI")
+	}
 	if set.nullable && e.kind != KindRetrieve {
 		return errors.New("Nullable is for Retrieve: other kinds have no missing row")
 	}

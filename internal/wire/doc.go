@@ -24,5 +24,6 @@
 // # Another transport
 //
 // An [Exchange] knows its client as a peer, an interface of a few methods. http.go has the one for
-// net/http; a transport by lines is another file beside it.
+// net/http; a transport by lines is another file beside it, which has to bring an echo.Context of
+// its own, since the application works on one.
 package wire

@@ -85,6 +85,11 @@ func (d *Door) delete(ec echo.Context) error {
 	if version, _ := x.one(headerVersion); slices.Contains(Modern.Versions(), version) {
 		return d.notServed(ec)
 	}
+	x.Owner = d.app.Owner(ec)
+	if err := d.load.enter(x); err != nil {
+		return x.fail(x.busy(err))
+	}
+	defer d.load.leave(x)
 	if err := x.endSession(); err != nil {
 		return x.fail(err)
 	}

@@ -115,11 +115,6 @@ func (x *Exchange) UpdateSession(change func(*store.Session)) error {
 
 // endSession ends the session that a request names, if it is one of its owner.
 func (x *Exchange) endSession() error {
-	x.Owner = x.door.app.Owner(x.Echo)
-	if err := x.door.load.enter(x); err != nil {
-		return x.busy(err)
-	}
-	defer x.door.load.leave(x)
 	id, err := x.sessionID()
 	if err != nil || id == "" {
 		return err
