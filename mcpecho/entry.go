@@ -134,7 +134,10 @@ func (e *entry) build(s *Server, inherited []Step) error {
 		return err
 	}
 	e.models = e.parseModels(s)
-	if err := errors.Join(def.refused, e.surface.check(e, &set, def), e.checkCompleters()); err != nil {
+	if err := errors.Join(def.refused, e.surface.check(e, &set, def)); err != nil {
+		return err
+	}
+	if err := e.checkCompleters(); err != nil {
 		return err
 	}
 	if def.shown != nil {
