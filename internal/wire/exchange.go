@@ -102,7 +102,8 @@ type peer interface {
 	setHeader(name, value string)
 	// takesEvents says whether the client takes notifications before the reply.
 	takesEvents() bool
-	// open begins an event stream, with these headers besides those that are set.
+	// open begins an event stream. headers are those that the application has made of the ones that
+	// are set, nil where it has changed none.
 	open(headers map[string][]string) stream
 	// begun says whether something of the reply has been sent.
 	begun() bool

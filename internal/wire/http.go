@@ -169,7 +169,9 @@ func (c *client) setHeader(name, value string) { c.response.Header().Set(name, v
 func (c *client) takesEvents() bool { return acceptsEvents(c.request.Header) }
 
 func (c *client) open(headers map[string][]string) stream {
-	capture.Merge(c.response.Header(), headers)
+	if headers != nil { // else what stands around the application has set is all there is
+		capture.Merge(c.response.Header(), headers)
+	}
 	return sse.Open(c.response)
 }
 
