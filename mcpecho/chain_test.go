@@ -73,7 +73,9 @@ func TestAddRefusesWithASentenceThatNamesSpecAndFix(t *testing.T) {
 		"bad name":             {mcpecho.Service("x y", noop), `name "x y" must be 1 to 128 ASCII letters`},
 		"bad icon":             {service(mcpecho.Icons(mcpecho.Icon{Src: "javascript:alert(1)"})), "must be an https: or data: URI"},
 		"reserved meta":        {service(mcpecho.Meta("io.modelcontextprotocol/x", 1)), "must have a prefix of your own"},
-		"nullable service":     {service(mcpecho.Nullable()), "Nullable is for Retrieve"},
+		"published prompt": {mcpecho.Prompt("x.y", func(*mcpecho.Call, none) (string, error) { return "", nil }).AsResource("x://y"),
+			"AsResource is not for prompts"},
+		"nullable service": {service(mcpecho.Nullable()), "Nullable is for Retrieve"},
 		"not a model": {mcpecho.Selector[int]("x.y", func(c *mcpecho.Call, _ none) (*gorm.DB, error) { return c.DB(), nil }),
 			"int is not a gorm model"},
 		"unknown validate tag": {mcpecho.Service("x.y", func(*mcpecho.Call, struct {

@@ -103,6 +103,9 @@ func (e *entry) build(s *Server, inherited []Step) error {
 	if len(set.errs) > 0 {
 		return errors.New(strings.Join(set.errs, "; "))
 	}
+	if e.kind == KindPrompt && e.surface != onPrompts {
+		return errors.New("AsResource is not for prompts: they are messages, and nobody reads them at a URI")
+	}
 	if set.nullable && e.kind != KindRetrieve {
 		return errors.New("Nullable is for Retrieve: other kinds have no missing row")
 	}
@@ -142,7 +145,10 @@ func (e *entry) build(s *Server, inherited []Step) error {
 		return err
 	}
 	e.models = e.parseModels(s)
-	if err := errors.Join(def.refused, e.surface.check(e, &set, def), e.checkCompleters()); err != nil {
+	if err := errors.Join(def.refused, e.surface.check(e, &set, def)); err != nil {
+		return err
+	}
+	if err := e.checkCompleters(); err != nil {
 		return err
 	}
 	if def.shown != nil {

@@ -34,7 +34,8 @@ func Resource[In, Out any](uriTemplate string, fn func(c *Call, in In) (Out, err
 
 // AsResource publishes the spec as a resource at a URI or URI template whose variables are
 // arguments of the spec. The chain is the same, so a resource is never weaker than the tool; the
-// spec itself is unchanged. Options are added to those of the spec, its [Route] left out.
+// spec itself is unchanged. Options are added to those of the spec, its [Route] left out. It is not
+// for prompts.
 func (s *Spec) AsResource(uriTemplate string, opts ...Option) *Spec {
 	if s == nil {
 		return nil // which Add refuses

@@ -546,3 +546,40 @@ func TestAReportWaitsNoLongerThanTheCallForAClientThatDoesNotRead(t *testing.T) 
 		t.Errorf("the report was given up %s before the end of the call", left)
 	}
 }
+
+func TestAStreamHasTheHeadersOfWhatStandsAroundTheServer(t *testing.T) {
+	for name, steps := range map[string][]mcpecho.Option{
+		"no step sets one": nil,
+		"a step sets one": {mcpecho.Named("header", func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.Response().Header().Set("X-Step", "set")
+				return next(c)
+			}
+		})},
+	} {
+		b := &bundle{t: t, e: echo.New(), log: &strings.Builder{}}
+		b.srv = mcpecho.New(mcpecho.Config{
+			Name: "test", Logger: slog.New(slog.NewTextHandler(b.log, nil)), Origins: []string{"https://app.example.com"},
+		})
+		around := func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				c.Response().Header().Set("X-Request-Id", "7")
+				c.SetCookie(&http.Cookie{Name: "session", Value: "kept"})
+				return next(c)
+			}
+		}
+		b.srv.Mount(b.e.Group("/mcp", around))
+		b.srv.Add(mcpecho.Service("work", func(c *mcpecho.Call, _ none) (string, error) {
+			c.Progress(1, 2, "")
+			return "done", nil
+		}, steps...))
+		body := fmt.Sprintf(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"work",%s}}`, talkative)
+		r := b.post(t.Context(), body, "MCP-Protocol-Version", "2026-07-28", "Mcp-Method", "tools/call", "Mcp-Name", "work",
+			"Origin", "https://app.example.com")
+		h := r.Header
+		if !r.stream || h.Get("Access-Control-Allow-Origin") != "https://app.example.com" || h.Get("X-Request-Id") != "7" ||
+			!strings.Contains(h.Get("Set-Cookie"), "kept") || !strings.Contains(h.Get("Vary"), "Origin") || (h.Get("X-Step") == "set") != (steps != nil) {
+			t.Errorf("%s: stream %v, headers %v", name, r.stream, h)
+		}
+	}
+}

@@ -53,8 +53,12 @@ func PaginateWithConfig(cfg PaginateConfig) mcpecho.Step {
 
 // ToStep makes the step, or says what is wrong with the configuration.
 func (cfg PaginateConfig) ToStep() (mcpecho.Step, error) {
-	if cfg.Limit < 0 || cfg.MaxLimit < 0 || cfg.MaxLimit > 0 && cfg.MaxLimit < cfg.Limit {
-		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be positive and at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
+	switch {
+	case cfg.Limit < 0 || cfg.MaxLimit < 0:
+		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d and MaxLimit %d must be positive: 0 means the default",
+			cfg.Limit, cfg.MaxLimit)
+	case cfg.MaxLimit > 0 && cfg.MaxLimit < cfg.Limit:
+		return mcpecho.Step{}, fmt.Errorf("middleware: paginate Limit %d must be at most MaxLimit %d", cfg.Limit, cfg.MaxLimit)
 	}
 	step := mcpecho.Step{
 		Name: "paginate", Stage: mcpecho.StagePaginate, Kinds: mcpecho.KindSelector, Native: native.Step(), Single: true,

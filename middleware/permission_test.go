@@ -160,7 +160,7 @@ func TestStepsRefuseArgumentsThatMakeNoSense(t *testing.T) {
 		"middleware: transaction Isolation 99 is not a":      func() { mw.TransactionWithConfig(mw.TransactionConfig{Isolation: 99}) },
 		"middleware: order requires at least one field":      func() { mw.Order() },
 		"middleware: paginate limit 0 must be positive":      func() { mw.Paginate(0) },
-		"middleware: paginate Limit 50 must be positive and": func() { mw.PaginateWithConfig(mw.PaginateConfig{Limit: 50, MaxLimit: 10}) },
+		"middleware: paginate Limit 50 must be at most MaxLimit 10": func() { mw.PaginateWithConfig(mw.PaginateConfig{Limit: 50, MaxLimit: 10}) },
 		"middleware: serialize requires a function":          func() { mw.Serialize[Invoice, string](nil) },
 	} {
 		contains(t, "panic", panics(t, f), want)

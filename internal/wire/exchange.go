@@ -16,16 +16,16 @@ import (
 
 // App is the application behind a door.
 type App interface {
-	// Owner is who the request comes from, as the authentication in front of the door has found
-	// out.
+	// Owner is who the request comes from, as the authentication among the middlewares of the mount
+	// has found out.
 	Owner(echo.Context) Owner
 	// Answer answers one request, whose wire is negotiated and whose session is found. An error
 	// that it returns is reported and sent.
 	Answer(*Exchange) error
 	// Report logs an error of an exchange and says what the client is told of it.
 	Report(*Exchange, error) Failure
-	// Refused logs a request that a middleware in front of the door has answered itself. err is
-	// what it returned.
+	// Refused is told of each request that has passed the guards, when the middlewares of the mount
+	// have returned err. It logs those that one of them has answered itself.
 	Refused(echo.Context, error)
 }
 
@@ -78,15 +78,15 @@ type Visit struct {
 type Exchange struct {
 	Visit
 
-	// Message is what the client has sent. Meta is its `_meta`, never nil; equal requests share it.
+	// Message is what the client has sent.
 	Message jsonrpc.Message
-	Meta    *jsonrpc.Meta
 	// Wire is the form of the protocol that the message is in.
 	Wire Wire
 	// Session is that of a message on the dated wire.
 	Session store.Session
 
-	cancelled atomic.Bool // the client asked to end the call
+	meta      *jsonrpc.Meta // the `_meta` of the message, never nil; equal requests share it
+	cancelled atomic.Bool   // the client asked to end the call
 	notifier  atomic.Pointer[notifier]
 }
 
@@ -115,7 +115,8 @@ type peer interface {
 	setHeader(name, value string)
 	// takesEvents says whether the client takes notifications before the reply.
 	takesEvents() bool
-	// open begins an event stream, with these headers besides those that are set.
+	// open begins an event stream. headers are those that the application has made of the ones that
+	// are set, nil where it has changed none.
 	open(headers map[string][]string) stream
 	// replyApart says whether a reply is sent as ever when a stream is open, not as its last event.
 	replyApart() bool
@@ -212,7 +213,7 @@ func (x *Exchange) take() error {
 
 // busy tells a client that was not let in when to come again.
 func (v *Visit) busy(err error) error {
-	v.SetHeader("Retry-After", "1")
+	v.setHeader("Retry-After", "1")
 	return err
 }
 
@@ -233,8 +234,8 @@ func (v *Visit) Header(name string) string {
 // Headers are those of the reply.
 func (v *Visit) Headers() *Headers { return &v.headers }
 
-// SetHeader sets a header of the reply.
-func (v *Visit) SetHeader(name, value string) {
+// setHeader sets a header of the reply.
+func (v *Visit) setHeader(name, value string) {
 	v.headers.Lock()
 	defer v.headers.Unlock()
 	v.peer.setHeader(name, value)

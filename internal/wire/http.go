@@ -103,6 +103,11 @@ func (d *Door) delete(ec echo.Context) error {
 	if version, _ := x.one(headerVersion); slices.Contains(Modern.Versions(), version) {
 		return d.notServed(ec)
 	}
+	x.Owner = d.app.Owner(ec)
+	if err := d.load.enter(&x.Visit); err != nil {
+		return x.fail(x.busy(err))
+	}
+	defer d.load.leave(&x.Visit)
 	if err := x.endSession(); err != nil {
 		return x.fail(err)
 	}
@@ -112,7 +117,7 @@ func (d *Door) delete(ec echo.Context) error {
 // notServed answers GET, among others: the server offers no standalone event stream.
 func (d *Door) notServed(ec echo.Context) error {
 	x := d.exchange(ec)
-	x.SetHeader(echo.HeaderAllow, "POST, DELETE")
+	x.setHeader(echo.HeaderAllow, "POST, DELETE")
 	return x.fail(refuse(methodNotAllowed, jsonrpc.InvalidRequest, "method", "send messages with POST"))
 }
 
@@ -134,7 +139,7 @@ type visitor struct {
 // wire, whose clients understand an HTTP status alone.
 func (d *Door) exchange(ec echo.Context) *Exchange {
 	v := &visitor{
-		Exchange{Visit: Visit{Echo: ec, door: d}, Meta: &noMeta, Wire: Dated},
+		Exchange{Visit: Visit{Echo: ec, door: d}, meta: &noMeta, Wire: Dated},
 		client{d, ec, ec.Request(), ec.Response()},
 	}
 	v.peer = &v.client
@@ -185,7 +190,9 @@ func (c *client) setHeader(name, value string) { c.response.Header().Set(name, v
 func (c *client) takesEvents() bool { return acceptsEvents(c.request.Header) }
 
 func (c *client) open(headers map[string][]string) stream {
-	capture.Merge(c.response.Header(), headers)
+	if headers != nil { // else what stands around the application has set is all there is
+		capture.Merge(c.response.Header(), headers)
+	}
 	return sse.Open(c.response)
 }
 

@@ -30,9 +30,9 @@ func (modern) check(x *Exchange, version string) error {
 	if x.Message.Kind != jsonrpc.Request {
 		return nil // header rules for notifications are not defined
 	}
-	named, mirrors := x.Meta.ProtocolVersion, x.peer.mirrors()
+	named, mirrors := x.meta.ProtocolVersion, x.peer.mirrors()
 	switch {
-	case !x.Meta.HasVersion:
+	case !x.meta.HasVersion:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/protocolVersion")
 	case mirrors && version == "":
 		return mismatch("the MCP-Protocol-Version header is missing")
@@ -43,7 +43,7 @@ func (modern) check(x *Exchange, version string) error {
 			Status: badRequest, Code: jsonrpc.UnsupportedVersion, Reason: "version", Message: "Unsupported protocol version",
 			Data: map[string]any{"supported": modernVersions, "requested": Clip(named, 64)},
 		}
-	case !x.Meta.HasCapabilities:
+	case !x.meta.HasCapabilities:
 		return refuse(badRequest, jsonrpc.InvalidParams, "meta", "params._meta must have io.modelcontextprotocol/clientCapabilities")
 	case !mirrors:
 		return nil
@@ -91,8 +91,8 @@ func (modern) methodNotFound(r *Refusal) {
 	r.Status, r.Data = notFound, map[string]any{"supported": modernVersions}
 }
 
-func (modern) logLevel(x *Exchange) string { return x.Meta.LogLevel }
+func (modern) logLevel(x *Exchange) string { return x.meta.LogLevel }
 
-func (modern) capabilities(x *Exchange) []byte { return x.Meta.ClientCapabilities }
+func (modern) capabilities(x *Exchange) []byte { return x.meta.ClientCapabilities }
 
 func (modern) links(*Exchange) bool { return true }

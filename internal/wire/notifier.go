@@ -144,7 +144,7 @@ func (n *notifier) finish(reply []byte) bool {
 }
 
 // WantsProgress says whether the client has asked for reports.
-func (x *Exchange) WantsProgress() bool { return x.Meta.ProgressToken != nil }
+func (x *Exchange) WantsProgress() bool { return x.meta.ProgressToken != nil }
 
 // Progress reports how far a call has come whose time ends at until. done must grow with each
 // report, others are dropped; total is left out when 0, and so is an empty message. (specification
@@ -164,7 +164,7 @@ func (x *Exchange) Progress(done, total float64, message string, until time.Time
 		Progress float64        `json:"progress"`
 		Total    float64        `json:"total,omitzero"`
 		Message  string         `json:"message,omitzero"`
-	}{x.Meta.ProgressToken, done, total, message}
+	}{x.meta.ProgressToken, done, total, message}
 	body, err := json.Marshal(params)
 	if err != nil {
 		return // an infinite number or text that is not UTF-8

@@ -2,8 +2,10 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"math/big"
 	"net/textproto"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -57,7 +59,8 @@ func reachable(schema jsontext.Value, path []string, found *[]Param) error {
 	if err := json.Unmarshal(schema, &s); err != nil {
 		return err
 	}
-	for name, property := range s.Properties {
+	for _, name := range slices.Sorted(maps.Keys(s.Properties)) {
+		property := s.Properties[name]
 		var p struct {
 			Header jsontext.Value `json:"x-mcp-header"`
 			Type   jsontext.Value `json:"type"`

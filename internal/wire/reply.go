@@ -104,7 +104,7 @@ func isLate(err error) bool {
 // RetryAfter tells the client when to come again, if d is positive: in seconds, rounded up.
 func (v *Visit) RetryAfter(d time.Duration) {
 	if d > 0 {
-		v.SetHeader("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
+		v.setHeader("Retry-After", strconv.Itoa(int(math.Ceil(d.Seconds()))))
 	}
 }
 

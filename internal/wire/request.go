@@ -21,8 +21,8 @@ type Request struct {
 type Answerer interface{ Answer(body []byte) error }
 
 // Behind puts the guard of requests and, behind it, the middlewares of a mount in front of a
-// handler. It looks at the Host alone: which pages may send such requests is for the application
-// to say. What the guard refuses, and panics, are answered by fail.
+// handler. It looks at the Host alone: which pages may send such requests is for the application to
+// say. What the guard refuses, and panics, are answered by fail.
 func (d *Door) Behind(h echo.HandlerFunc, m []echo.MiddlewareFunc, fail func(*Request, error) error) echo.HandlerFunc {
 	for _, middleware := range slices.Backward(m) {
 		h = middleware(h)

@@ -29,7 +29,7 @@ func (c *client) session(x *Exchange) (store.Session, error) {
 		return store.Session{}, err
 	}
 	if id == "" {
-		x.SetHeader(headerSessionError, "session-missing")
+		x.setHeader(headerSessionError, "session-missing")
 		return store.Session{}, refuse(badRequest, jsonrpc.InvalidRequest, "session_missing", "the Mcp-Session-Id header is missing: send initialize first")
 	}
 	return x.ownSession(id)
@@ -39,11 +39,11 @@ func (c *client) session(x *Exchange) (store.Session, error) {
 func (c *client) keep(x *Exchange, opened store.Session) error {
 	if err := c.door.cfg.Sessions.Create(x.Context(), opened); err != nil {
 		if errors.Is(err, store.ErrSessionLimit) {
-			x.SetHeader("Retry-After", "60")
+			x.setHeader("Retry-After", "60")
 		}
 		return errSessionStore(err)
 	}
-	x.SetHeader(headerSession, opened.ID)
+	x.setHeader(headerSession, opened.ID)
 	return nil
 }
 
@@ -70,7 +70,7 @@ func (x *Exchange) ownSession(id string) (store.Session, error) {
 		return session, errSessionStore(err)
 	}
 	if err != nil || session.Owner != x.Owner.Key() {
-		x.SetHeader(headerSessionError, "session-unknown")
+		x.setHeader(headerSessionError, "session-unknown")
 		return session, refuse(notFound, jsonrpc.InvalidRequest, "session_unknown", "unknown session: send initialize again")
 	}
 	return session, nil
@@ -122,11 +122,6 @@ func (x *Exchange) UpdateSession(change func(*store.Session)) error {
 
 // endSession ends the session that a request names, if it is one of its owner.
 func (x *Exchange) endSession() error {
-	x.Owner = x.door.app.Owner(x.Echo)
-	if err := x.door.load.enter(&x.Visit); err != nil {
-		return x.busy(err)
-	}
-	defer x.door.load.leave(&x.Visit)
 	id, err := x.sessionID()
 	if err != nil || id == "" {
 		return err

@@ -283,7 +283,7 @@ func (l *lines) exchange(m jsonrpc.Message) *line {
 	*c = line{x: &both.Exchange, lines: l}
 	c.ctx, c.cancel = context.WithCancel(l.ctx)
 	c.x.Visit = Visit{Echo: l.request(c.ctx), door: l.door, peer: c}
-	c.x.Message, c.x.Meta, c.x.Wire = m, &noMeta, Dated
+	c.x.Message, c.x.meta, c.x.Wire = m, &noMeta, Dated
 	c.x.Owner = l.door.app.Owner(c.x.Echo)
 	return c
 }

@@ -12,7 +12,7 @@ import (
 // Wire is one of the two forms of the protocol that one endpoint serves: [Modern] and [Dated]. What
 // differs between them is a method, in modern.go and dated.go; negotiate tells them apart.
 type Wire interface {
-	// Index numbers the wires below [Count], for what is kept for each.
+	// Index is the place of the wire in arrays of length [Count], for what is kept for each wire.
 	Index() int
 	// Versions are the protocol versions, newest first.
 	Versions() []string
@@ -98,7 +98,7 @@ func (x *Exchange) negotiate() error {
 		}
 		return err
 	}
-	x.Meta = meta
+	x.meta = meta
 	switch {
 	case meta.HasVersion || slices.Contains(Modern.Versions(), version):
 		x.Wire = Modern

@@ -34,7 +34,7 @@ type IntrospectConfig struct {
 	// asks. A token that was refused stays so for 3 s, whatever this says.
 	CacheFor time.Duration
 	// CacheSize is the number of active tokens that are remembered, by their digest, and apart from
-	// them that of refused ones. Default: 10,000.
+	// them that of refused ones. Default: 10,000. A negative number remembers none.
 	CacheSize int
 	// Client sends the requests. Only its Transport is used: time (5 s), size (64 KiB) and
 	// redirects (none) stay bounded. Optional.

@@ -72,6 +72,9 @@ func (s secret) source() (source, error) {
 		if !ok {
 			return source{}, fmt.Errorf("auth: a Secret is for HS256, HS384 and HS512, not %s: give the public key by PublicKey, JWKS or Keyfunc", name)
 		}
+		if s.short && len(s.key) == 0 {
+			return source{}, errors.New("auth: a ShortSecret must not be empty")
+		}
 		if size := m.Hash.Size(); len(s.key) == 0 || len(s.key) < size && !s.short {
 			return source{}, fmt.Errorf("auth: a Secret must have at least %d bytes for %s (RFC 7518 section 3.2), not %d: make one from crypto/rand", size, name, len(s.key))
 		}
