@@ -25,8 +25,8 @@ import (
 // have a second, after which their contexts end. It ends without an error when ctx does, and the
 // contexts of the calls with it. Either way it returns when every handler has returned. An error
 // says that a stream has broken, or that the client did not read its last replies in
-// [Config.ReplyTimeout]. Before, a client that reads slowly is waited for; [Config.MaxInFlight] bounds
-// how many replies there can be. A message of more than [Config.MaxBodyBytes] is refused.
+// [Config.ReplyTimeout]. Before, a client that reads slowly is waited for; [Config.MaxInFlight]
+// bounds how many replies there can be. A message of more than [Config.MaxBodyBytes] is refused.
 //
 // Nothing else may write to os.Stdout meanwhile: what a handler prints there breaks the connection
 // with some clients. The loggers of gorm and of an Echo do so unless they are told otherwise, and

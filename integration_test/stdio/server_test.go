@@ -53,12 +53,12 @@ func serve(path string) error {
 		if err := c.DB().Create(&inv).Error; err != nil {
 			return "", err
 		}
-		c.Log(mcpecho.LogInfo, "waiting")
+		c.Progress(1, 2, "waiting")
 		fmt.Fprintln(os.Stderr, "waiting")
 		<-c.Ctx().Done()
 		fmt.Fprintln(os.Stderr, "waited")
 		return "", c.Ctx().Err()
-	}, mw.Transaction(), mw.Public("a test")))
+	}, mw.Transaction(), mcpecho.Describe("Waits."), mw.Public("a test")))
 	err = srv.ServeStdio(ctx, &mcpecho.Principal{Subject: "ann", Scopes: []string{invoices.ScopeRead, invoices.ScopeWrite}})
 	fmt.Fprintln(os.Stderr, "served")
 	return err
