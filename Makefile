@@ -5,7 +5,7 @@ ADDR ?= localhost:8080
 DB ?= invoices.db
 
 .DEFAULT_GOAL := check
-.PHONY: help check format vet lint race tidy test run bench fuzz conformance browser
+.PHONY: help check format vet lint race tidy test run bench fuzz conformance browser stdio
 
 help: ## show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -51,3 +51,6 @@ conformance: ## the official MCP conformance suite against a server of ours (nee
 
 browser: ## pages in headless Chromium with the official client (needs Node and npm; installs Chromium)
 	./integration_test/browser/run.sh
+
+stdio: ## servers started by the official TypeScript clients and the inspector (needs Node and npm)
+	./integration_test/stdio/run.sh

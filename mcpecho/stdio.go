@@ -21,11 +21,12 @@ import (
 //
 //	err := srv.ServeStdio(ctx, &mcpecho.Principal{Subject: user.Username, Scopes: []string{"invoices:read"}})
 //
-// It ends without an error when the input does, as clients end a server: calls that run then have a
-// second to end, after which their contexts end. It ends with the cause of ctx when that ends, and
-// the calls with it. In both cases it returns when every handler has returned. A client that reads
-// slowly is waited for; of what it has not read, [Config.MaxInFlight] bounds the amount. A message
-// of more than [Config.MaxBodyBytes] is refused.
+// It ends without an error when the input does, as clients end a server: the calls that run then
+// have a second, after which their contexts end. It ends without an error when ctx does, and the
+// contexts of the calls with it. Either way it returns when every handler has returned. An error
+// says that a stream has broken, or that the client did not read its last replies in
+// [Config.ReplyTimeout]. Before, a client that reads slowly is waited for; [Config.MaxInFlight]
+// bounds how many replies there can be. A message of more than [Config.MaxBodyBytes] is refused.
 //
 // Nothing else may write to os.Stdout meanwhile: what a handler prints there breaks the connection
 // with some clients. The loggers of gorm and of an Echo do so unless they are told otherwise, and

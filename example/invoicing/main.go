@@ -2,6 +2,9 @@
 // of one SQLite file.
 //
 //	go run ./example/invoicing [-addr localhost:8080] [-db invoices.db] [-origin https://app.example.com]
+//	go run ./example/invoicing -stdio [-db invoices.db]
+//
+// With -stdio it serves the program that has started it, one message a line, and nobody else.
 //
 // Tokens are signed with HS256 and the key in JWT_SECRET. Without one the key is random, and the
 // start-up text has tokens to try.
@@ -24,17 +27,25 @@ import (
 	"time"
 
 	"github.com/mcpecho/kit/example/invoicing/invoices"
+	"github.com/mcpecho/kit/mcpecho"
 )
 
 func main() {
 	addr := flag.String("addr", "localhost:8080", "address to listen on")
 	path := flag.String("db", "invoices.db", "SQLite file, created when missing")
 	origins := flag.String("origin", "", "web origins whose pages may call /mcp, separated by commas")
+	stdio := flag.Bool("stdio", false, "serve MCP on standard input and output instead")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Stdout, *addr, *path, os.Getenv("JWT_SECRET"), listed(*origins)...); err != nil {
+	var err error
+	if *stdio {
+		err = serveStdio(ctx, *path)
+	} else {
+		err = run(ctx, os.Stdout, *addr, *path, os.Getenv("JWT_SECRET"), listed(*origins)...)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "invoicing:", err)
 		os.Exit(1)
 	}
@@ -89,6 +100,20 @@ func run(ctx context.Context, stdout io.Writer, addr, path, secret string, origi
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
 	return server.Shutdown(grace)
+}
+
+// serveStdio serves the program that has started this one. Who can start it can read and write the
+// file, so there is no token to ask for.
+func serveStdio(ctx context.Context, path string) (err error) {
+	db, err := invoices.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, invoices.Close(db)) }()
+	_, srv := invoices.New(db, []byte(rand.Text()+rand.Text()), slog.New(slog.NewTextHandler(os.Stderr, nil)))
+	return srv.ServeStdio(ctx, &mcpecho.Principal{
+		Subject: "terminal", Scopes: []string{invoices.ScopeRead, invoices.ScopeWrite},
+	})
 }
 
 // baseURL is how a client on this machine reaches the listener.

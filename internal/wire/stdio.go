@@ -28,13 +28,13 @@ const lastCalls = time.Second
 var errNotConcluded = errors.New("the client has closed the input, and then a call has not ended or a reply was not read")
 
 // ServeLines serves one client, which writes each message as a line to in and reads those of the
-// server as lines of out, until in ends, which is no error, or ctx. request makes what stands for
-// the HTTP request of a message.
+// server as lines of out, until in ends or ctx does, neither of which is an error. request makes
+// what stands for the HTTP request of a message.
 //
 // A goroutine that waits for in or out is left behind when ctx ends, if the stream can neither have
 // a deadline nor be closed. (specification 2026-07-28, basic/transports/stdio)
-func (d *Door) ServeLines(ctx context.Context, in io.Reader, out io.Writer, request func(context.Context) echo.Context) error {
-	ctx, end := context.WithCancelCause(ctx)
+func (d *Door) ServeLines(caller context.Context, in io.Reader, out io.Writer, request func(context.Context) echo.Context) error {
+	ctx, end := context.WithCancelCause(caller)
 	l := &lines{door: d, ctx: ctx, end: end, request: request,
 		received: make(chan []byte), eof: make(chan struct{}), replies: make(chan outgoing)}
 	read, concluded, written := make(chan struct{}), make(chan struct{}), make(chan struct{})
@@ -49,13 +49,16 @@ func (d *Door) ServeLines(ctx context.Context, in io.Reader, out io.Writer, requ
 	case <-ctx.Done():
 		release(written, out, lastCalls)
 	}
-	cause := context.Cause(ctx)
+	err := context.Cause(ctx)
 	end(nil)
 	<-concluded
-	if cause != nil {
+	if err != nil {
 		release(read, in, 0)
 	}
-	return cause
+	if caller.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // conclude bounds the time that is left after the end of the input.
