@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -116,6 +117,18 @@ func (e *inputEncoder) value(b []byte, v reflect.Value, place at, depth int) ([]
 			return append(b, "null"...), nil
 		}
 		v = v.Elem()
+	}
+	if v.Type().PkgPath() == "" { // it has no methods that change its form
+		switch {
+		case v.Kind() == reflect.String:
+			return jsontext.AppendQuote(b, v.String())
+		case v.Kind() == reflect.Bool:
+			return strconv.AppendBool(b, v.Bool()), nil
+		case v.CanInt():
+			return strconv.AppendInt(b, v.Int(), 10), nil
+		case v.CanUint():
+			return strconv.AppendUint(b, v.Uint(), 10), nil
+		}
 	}
 	if reflect.PointerTo(v.Type()).Implements(optionType) {
 		held := reflect.New(v.Type())
@@ -247,7 +260,7 @@ func (e *inputEncoder) structure(b []byte, v reflect.Value, place at, depth int)
 // isAbsent reports whether a field is left out.
 func isAbsent(v reflect.Value, required, defaulted bool) bool {
 	switch {
-	case v.Kind() == reflect.Pointer && v.IsNil(), reflect.PointerTo(v.Type()).Implements(optionType) && v.IsZero():
+	case v.Kind() == reflect.Pointer && v.IsNil(), v.IsZero() && reflect.PointerTo(v.Type()).Implements(optionType):
 		return true
 	case (v.Kind() == reflect.Slice || v.Kind() == reflect.Map) && v.IsNil():
 		return !required
