@@ -15,6 +15,7 @@ type load struct {
 	max      int // in each phase
 	places   share
 	nobodys  share // of the places, those of anonymous callers
+	locals   int   // calls of the program itself, which take no place
 	callers  map[caller]*share
 	serving  *Visit        // the messages being served, as a list
 	draining bool          // no request is let in any more
@@ -134,12 +135,29 @@ func (l *load) serve(v *Visit) error {
 		return err
 	}
 	l.give(v)
-	v.slot.phase, v.slot.next = serving, l.serving
+	v.slot.phase = serving
+	l.link(v)
+	return nil
+}
+
+// link puts a visit into the list of those being served, unlink takes it out.
+func (l *load) link(v *Visit) {
+	v.slot.next = l.serving
 	if l.serving != nil {
 		l.serving.slot.prev = v
 	}
 	l.serving = v
-	return nil
+}
+
+func (l *load) unlink(v *Visit) {
+	if before := v.slot.prev; before != nil {
+		before.slot.next = v.slot.next
+	} else {
+		l.serving = v.slot.next
+	}
+	if after := v.slot.next; after != nil {
+		after.slot.prev = v.slot.prev
+	}
 }
 
 // give gives a place back.
@@ -153,17 +171,15 @@ func (l *load) leave(v *Visit) {
 	defer l.mu.Unlock()
 	l.give(v)
 	if v.slot.phase == serving {
-		if before := v.slot.prev; before != nil {
-			before.slot.next = v.slot.next
-		} else {
-			l.serving = v.slot.next
-		}
-		if after := v.slot.next; after != nil {
-			after.slot.prev = v.slot.prev
-		}
+		l.unlink(v)
 	}
 	v.slot = slot{}
-	if l.draining && l.places == (share{}) {
+	l.rest()
+}
+
+// rest tells a shutdown when nothing is in progress any more.
+func (l *load) rest() {
+	if l.draining && l.places == (share{}) && l.locals == 0 {
 		close(l.empty)
 	}
 }
@@ -218,9 +234,7 @@ func (d *Door) Shutdown(ctx context.Context, cause error) (empty bool) {
 	l.mu.Lock()
 	if !l.draining {
 		l.draining, l.empty = true, make(chan struct{})
-		if l.places == (share{}) {
-			close(l.empty)
-		}
+		l.rest()
 	}
 	l.mu.Unlock()
 	select {
