@@ -40,7 +40,7 @@ func newChain(kind Kind, inherited, own, core []Step, edits []edit) (Chain, erro
 		if !s.serves(kind) {
 			return Chain{}, fmt.Errorf("step %q does not serve a %s: leave it out", s.Name, kind)
 		}
-		s.inherited = false
+		s.inherited, s.from = false, nil
 		steps = append(steps, s)
 	}
 	steps = append(slices.Clone(core), steps...)
@@ -85,13 +85,37 @@ func (ch Chain) only(match func(Step) bool) Chain {
 // module gets a gate of its number.
 func (ch Chain) compile(h echo.HandlerFunc) echo.HandlerFunc {
 	for _, s := range slices.Backward(ch.steps) {
+		next := h
 		if s.Native.Native() {
-			h = s.Func(h)
+			h = s.Func(next)
 		} else {
-			h = contain(s.Func, h, s.gate)
+			h = contain(s.Func, next, s.gate)
+		}
+		if s.Stage == StageRateLimit && s.from != nil {
+			h = onceAround(s, h, next)
 		}
 	}
 	return h
+}
+
+// onceAround passes by a limit that a call around has been charged by already: what is listed on a
+// server or group counts a call once, whatever it invokes.
+func onceAround(s Step, limited, next echo.HandlerFunc) echo.HandlerFunc {
+	return func(ec echo.Context) error {
+		if c := CallFrom(ec); c != nil {
+			for around := c.parent; around != nil; around = around.parent {
+				if around.entry.chain.has(s) {
+					return next(ec)
+				}
+			}
+		}
+		return limited(ec)
+	}
+}
+
+// has says whether the chain has an inherited step too.
+func (ch Chain) has(s Step) bool {
+	return slices.ContainsFunc(ch.steps, func(t Step) bool { return t.from == s.from && t.Name == s.Name && t.Stage == s.Stage })
 }
 
 // number gives a gate to each step that is not of this module and returns how many there are. Parts

@@ -243,10 +243,22 @@ func (g *Group) add(specs []*Spec) (tell func(), err error) {
 
 // inherited lists the steps of the server and of the groups, outermost first.
 func (g *Group) inherited() []Step {
+	var steps []Step
 	if g.parent != nil {
-		return append(g.parent.inherited(), g.steps...)
+		steps = g.parent.inherited()
+	} else {
+		steps = listedOn(g.server, nil, g.server.steps)
 	}
-	return append(append([]Step(nil), g.server.steps...), g.steps...)
+	return listedOn(g, steps, g.steps)
+}
+
+// listedOn appends steps, which say then where they are listed.
+func listedOn(place any, all, steps []Step) []Step {
+	for _, s := range steps {
+		s.from = place
+		all = append(all, s)
+	}
+	return all
 }
 
 // use appends to one list of steps and makes every tool again.

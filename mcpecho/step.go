@@ -97,6 +97,7 @@ type Step struct {
 
 	// Set while a chain is made:
 	inherited bool // from the server or a group
+	from      any  // which one: a *Server or a *Group, nil for the spec itself
 	gate      int  // the number of its gate
 }
 
