@@ -48,6 +48,7 @@ type Call struct {
 	deadline deadline.Context
 	ctx      callContext
 	gates    []atomic.Pointer[gate] // of the passages under way
+	turns    atomic.Pointer[turns]  // of the calls that Go code makes inside
 }
 
 // inherited is what a call made inside another call has from it. It is handed on as a whole, so

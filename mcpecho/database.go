@@ -37,10 +37,15 @@ func (c *Call) database() *gorm.DB {
 	if c.tx != nil {
 		return c.tx.db
 	}
-	if c.server.cfg.DB == nil {
+	return c.server.database()
+}
+
+// database is that of calls, unless a step of theirs chooses another.
+func (s *Server) database() *gorm.DB {
+	if s.cfg.DB == nil {
 		return noDatabase()
 	}
-	return c.server.cfg.DB
+	return s.cfg.DB
 }
 
 // SetDB makes db the database of everything that runs after the step that calls it, and returns a

@@ -43,6 +43,14 @@ type door interface {
 
 // exchange is the door of a call that came by MCP, nil for others.
 func (c *Call) exchange() *wire.Exchange {
-	x, _ := c.door.(*wire.Exchange)
+	d := c.door
+	for {
+		inner, ok := d.(*innerDoor)
+		if !ok {
+			break
+		}
+		d = inner.door
+	}
+	x, _ := d.(*wire.Exchange)
 	return x
 }

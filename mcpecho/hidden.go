@@ -32,7 +32,7 @@ func passed(next echo.HandlerFunc) echo.HandlerFunc {
 // have let the call pass nobody knows, so every failure before that is the answer to an unknown
 // name.
 func (c *Call) hidden() bool {
-	return c.server.cfg.HideForbidden && c.depth == 0 && c.entry != nil && c.entry.guarded() && !c.passed.Load()
+	return c.server.cfg.HideForbidden && (c.depth == 0 || c.invoked() != nil) && c.entry != nil && c.entry.guarded() && !c.passed.Load()
 }
 
 // unknown is the answer to what does not exist, in place of this call's.

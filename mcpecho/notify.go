@@ -63,6 +63,12 @@ func (c *Call) Log(level LogLevel, data any) {
 	if asked < 0 || slices.Index(logLevels, level) < asked {
 		return
 	}
+	if take := logTaker(c.door); take != nil {
+		if !c.silent() {
+			take(level, data)
+		}
+		return
+	}
 	params := struct {
 		Level  LogLevel `json:"level"`
 		Logger string   `json:"logger"`

@@ -36,11 +36,17 @@ func (s *Server) callBy(d door, owner wire.Owner, e *entry, arguments []byte) *C
 
 // child begins a call inside this one.
 func (c *Call) child(e *entry, arguments []byte) *Call {
-	inner := &Call{Context: c.Context, inherited: c.inherited, parent: c, entry: e, arguments: arguments, format: FormatJSON}
+	inner := &Call{Context: c.Context, entry: e, arguments: arguments, format: FormatJSON}
+	c.around(inner)
+	return inner
+}
+
+// around puts another call inside this one.
+func (c *Call) around(inner *Call) {
+	inner.inherited, inner.parent = c.inherited, c
 	inner.rows = c.rules()
 	inner.depth++
 	inner.hooksFrom = c.hookList().Mark()
-	return inner
 }
 
 // execute runs the whole chain of a call and leaves the finished JSON in it.
@@ -66,11 +72,13 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 		return errTooDeep
 	}
 	n, asked := c.entry.gates, c.entry.spec.existing
-	if _, around := c.Context.(*ownContext); n > 0 || around || asked != nil {
+	if own, around := c.Context.(*ownContext); n > 0 || around || asked != nil {
 		// Inside of such a call too: its middlewares may go on with the context around.
 		c.gates = make([]atomic.Pointer[gate], n)
-		own := newOwnContext(c.Context)
-		c.Context = own
+		if !around || c.invoked() == nil { // which has its own already
+			own = newOwnContext(c.Context)
+			c.Context = own
+		}
 		defer own.release()
 	}
 	request, response := c.Request(), c.Context.Response()
@@ -87,6 +95,7 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	c.SetResponse(&c.capture.Echo)
 	defer func() {
 		c.deadline.End(nil)
+		c.endTurns()
 		if c.hidden() {
 			c.capture.DropHeaders() // a challenge would tell that there is something
 		}

@@ -174,12 +174,17 @@ func (c *Call) runInside(e *entry, arguments []byte, done func(inner *Call) erro
 		c.hookList().Drop(inner.hooksFrom)
 		return err
 	}
+	c.adopt(inner)
+	return done(inner)
+}
+
+// adopt counts what a call inside of this one has checked.
+func (c *Call) adopt(inner *Call) {
 	for _, row := range inner.answer.checked {
 		if !c.hasChecked(row) {
 			c.answer.checked = append(c.answer.checked, row)
 		}
 	}
-	return done(inner)
 }
 
 // stepFailure names the spec of a sequence that failed. Its cause decides what the client sees.

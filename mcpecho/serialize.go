@@ -76,6 +76,11 @@ func (c *Call) encode(v any) (err error) {
 			c.answer.structured, c.answer.items, c.answer.text = nil, nil, nil
 		}
 	}()
+	if i := c.invoked(); i != nil && i.take != nil {
+		i.value, err = i.take(c, v)
+		c.answer.items = taken
+		return err
+	}
 	if err = c.entry.surface.encode(c, v); err != nil {
 		return fmt.Errorf("mcpecho: the result of %s cannot be encoded: %w", c.entry.name, err)
 	}
@@ -201,3 +206,6 @@ func (c *Call) Settle() error {
 	}
 	return errNoResult
 }
+
+// taken stands in an answer whose value Go code has taken as it is.
+var taken = []byte{}

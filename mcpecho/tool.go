@@ -45,7 +45,12 @@ func (toolSurface) compile(e *entry, set *settings, def *Definition) (err error)
 	return e.compileOutput(set, def)
 }
 
-func (toolSurface) unknown(c *Call) error { return c.server.unknown(tools, c.entry.listedAs) }
+func (toolSurface) unknown(c *Call) error {
+	if i := c.invoked(); i != nil {
+		return c.server.notInvocable(i.name)
+	}
+	return c.server.unknown(tools, c.entry.listedAs)
+}
 
 // toolEntry is the form of a tool in tools/list. (specification 2026-07-28, server/tools, section
 // Tool)
