@@ -96,7 +96,7 @@ type dbContextKey struct{}
 //
 //	task, err := addTask(mcpecho.WithDB(ctx, db), NewTask{Title: "Water the plants."})
 //
-// It is nothing to a call that is made with the context, as by Invoke: the database of a call is
+// It is nothing to a call that is made with the context, as by [Invoke]: the database of a call is
 // that of its server and its steps. With the context of a call, db is not part of the transaction
 // of that call.
 func WithDB(ctx context.Context, db *gorm.DB) context.Context {

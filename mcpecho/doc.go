@@ -145,6 +145,17 @@
 // its errors as problems that the application's own error handler answers. [Server.OpenAPI] serves
 // the document of it.
 //
+// # Go callers
+//
+// [Invoke] calls a tool from a job, or from the handler of another tool, through its whole chain.
+// [WithPrincipal] says for whom; inside of a call it is the caller of that.
+//
+//	func openTasks(ctx context.Context, srv *mcpecho.Server, owner string) ([]Task, error) {
+//		ctx = mcpecho.WithPrincipal(ctx, &mcpecho.Principal{Subject: owner, Scopes: []string{"tasks:read"}})
+//		page, err := mcpecho.Invoke[paginate.Envelope[Task]](ctx, srv, "tasks.list", TaskFilter{Done: new(false)})
+//		return page.Items, err
+//	}
+//
 // # Tests
 //
 // Package mcptest calls a server in process, through the real Echo and the real chain.
@@ -181,6 +192,9 @@
 // caller needs. Any server of net/http: handler.go. A terminal: stdio.go; request.go stands for the
 // HTTP request that there is not. Inwards, fromhandler.go runs a handler of the application;
 // existing.go says where that looks for its arguments, existingrequest.go makes the request.
+//
+// Go code: invoke.go finds and runs the tool and takes its result, godoor.go is the door, turn.go
+// lets calls inside of one call run one after the other.
 //
 // Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the
 // lists, subscribe.go what a session watches. hidden.go answers as if an entry did not exist.

@@ -425,3 +425,46 @@ func TestInvokeIsSafeForConcurrentUse(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// The spec of a handler that knows only Echo answers Go code too, outside of a call and inside.
+func TestAnExistingHandlerCanBeInvoked(t *testing.T) {
+	b := setup(t)
+	type key struct {
+		ID int64 `param:"id" json:"id" validate:"required"`
+	}
+	b.srv.Add(mcpecho.FromHandler[key]("widgets.get", "GET /widgets/:id", func(c echo.Context) error {
+		var in key
+		if err := c.Bind(&in); err != nil {
+			return err
+		}
+		if in.ID != 7 {
+			return echo.NewHTTPError(http.StatusNotFound, "no such widget")
+		}
+		return c.JSON(http.StatusOK, widget{ID: uint(in.ID), Name: c.Path()})
+	}, mcpecho.Returns[widget]()))
+	get := func(ctx context.Context) error {
+		if w, err := mcpecho.Invoke[widget](ctx, b.srv, "widgets.get", key{7}); w.ID != 7 || w.Name != "/widgets/:id" || err != nil {
+			return fmt.Errorf("%+v, %w", w, err)
+		}
+		var answer *echo.HTTPError
+		if _, err := mcpecho.Invoke[widget](ctx, b.srv, "widgets.get", key{8}); !errors.As(err, &answer) || answer.Code != http.StatusNotFound {
+			return fmt.Errorf("of a row that is not there: %w", err)
+		}
+		return nil
+	}
+	if err := get(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if r := b.within("around", func(c *mcpecho.Call) error {
+		request, path := c.Request(), c.Path()
+		if err := get(c.Ctx()); err != nil {
+			return err
+		}
+		if c.Request() != request || c.Path() != path {
+			t.Error("the request of the call around has changed")
+		}
+		return nil
+	}); r.text() != "done" {
+		t.Error(r.Body, b.log)
+	}
+}

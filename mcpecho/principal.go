@@ -27,7 +27,7 @@ func PrincipalFrom(ec echo.Context) *Principal {
 
 type principalContextKey struct{}
 
-// WithPrincipal names the caller of what Go code does with the context: of calls by Invoke, and
+// WithPrincipal names the caller of what Go code does with the context: of calls by [Invoke], and
 // of Server.Tools. The program answers for p, nobody verifies it; nil is an anonymous caller, as
 // without it. It does not reach into a call that is made with the context: there the caller is that
 // of the call, for every further call of the same server.

@@ -14,6 +14,7 @@ import (
 	"github.com/mcpecho/kit/mcpecho/content"
 	"github.com/mcpecho/kit/mcptest"
 	mw "github.com/mcpecho/kit/middleware"
+	"github.com/mcpecho/kit/paginate"
 )
 
 // The tour in doc.go shows these declarations as they stand here.
@@ -103,6 +104,12 @@ func mount(e *echo.Echo, srv *mcpecho.Server, key []byte) {
 }
 
 // The whole tour.
+func openTasks(ctx context.Context, srv *mcpecho.Server, owner string) ([]Task, error) {
+	ctx = mcpecho.WithPrincipal(ctx, &mcpecho.Principal{Subject: owner, Scopes: []string{"tasks:read"}})
+	page, err := mcpecho.Invoke[paginate.Envelope[Task]](ctx, srv, "tasks.list", TaskFilter{Done: new(false)})
+	return page.Items, err
+}
+
 func Example() {
 	db, err := gorm.Open(sqlite.Open("file:tour?mode=memory&cache=shared"), &gorm.Config{Logger: logger.Discard})
 	if err != nil || db.AutoMigrate(&Task{}) != nil {
@@ -117,6 +124,8 @@ func Example() {
 	fmt.Println(ann.Do("tasks.finish", ByID{task.ID}).Text)
 	fmt.Println(ann.Do("tasks.finish", ByID{task.ID}).Error)
 	fmt.Println(ann.Do("tasks.list", map[string]any{"title": "tour"}).Text)
+
+	fmt.Println(openTasks(context.Background(), srv, "ann"))
 
 	bob := ann.As(&mcpecho.Principal{Subject: "bob", Scopes: []string{"tasks:read"}})
 	fmt.Println(bob.Do("tasks.get", ByID{task.ID}).Error)
@@ -133,5 +142,6 @@ func Example() {
 	// audit: tasks.finish false
 	// error: task 1 is done already: list those with done=false
 	// {"items":[{"id":1,"owner":"ann","title":"Write the tour","done":true}],"page":1,"limit":20,"total":1,"totalPages":1,"hasNext":false}
+	// [] <nil>
 	// not_found: tasks_get: no matching row found
 }
