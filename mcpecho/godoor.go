@@ -2,8 +2,6 @@ package mcpecho
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 	"sync"
 	"time"
 
@@ -76,11 +74,9 @@ type goDoor struct {
 	*invocation
 	wire.Local
 
-	server   *Server
-	ctx      context.Context
-	echo     echo.Context
-	url      url.URL
-	response unread
+	server *Server
+	ctx    context.Context
+	echo   echo.Context
 }
 
 func (d *goDoor) Outer() echo.Context              { return d.echo }
@@ -136,32 +132,3 @@ func logTaker(d door) func(LogLevel, any) {
 	}
 	return nil
 }
-
-// noRequest is the request of a call that none has brought. It is never changed.
-var noRequest = &http.Request{Method: http.MethodPost, RequestURI: "/", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody}
-
-// open makes the echo.Context of a call that no request has brought. It is not of Echo's pool, so
-// what keeps it does no harm.
-func (d *goDoor) open(p *Principal) {
-	r := noRequest.WithContext(d.ctx)
-	d.url.Path = "/"
-	r.URL, r.Header = &d.url, http.Header{}
-	d.echo = d.server.cfg.Echo.NewContext(r, &d.response)
-	if p != nil {
-		SetPrincipal(d.echo, p)
-	}
-}
-
-// unread is a response that nobody reads.
-type unread struct{ header http.Header }
-
-func (w *unread) Header() http.Header {
-	if w.header == nil {
-		w.header = http.Header{}
-	}
-	return w.header
-}
-
-func (w *unread) Write(b []byte) (int, error) { return len(b), nil }
-
-func (w *unread) WriteHeader(int) {}

@@ -147,9 +147,11 @@ func (s *Server) invokeOutside(ctx context.Context, in any, i *invocation) (err 
 	defer i.close()
 	c := i.call
 	principal, _ := principalIn(ctx)
-	d := &goDoor{invocation: i, server: s, ctx: ctx}
-	d.open(principal)
-	c.Context = d.echo
+	c.Context = s.contextOf(ctx)
+	if principal != nil {
+		SetPrincipal(c.Context, principal)
+	}
+	d := &goDoor{invocation: i, server: s, ctx: ctx, echo: c.Context}
 	c.inherited = inherited{server: s, door: d, principal: principal}
 	if err := c.runInvoked(in); err != nil {
 		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {

@@ -41,8 +41,8 @@ func ExampleInvoke() {
 	// Output:
 	// 1 of 1 created A-1
 	// 1 <nil>
-	// amount_cents must be at least 0 (gte)
 	// number must not be empty
+	// amount_cents must be at least 0
 	// 401 authentication required
 }
 

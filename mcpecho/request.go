@@ -11,11 +11,14 @@ import (
 // contextOf stands for the context of a request at a door that has no HTTP requests: a POST of
 // nothing, that nobody has sent, answered to nobody.
 func (s *Server) contextOf(ctx context.Context) echo.Context {
-	r := &http.Request{
-		Method: http.MethodPost, URL: &url.URL{Path: "/"}, RequestURI: "/",
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{}, Body: http.NoBody,
-	}
-	return s.cfg.Echo.NewContext(r.WithContext(ctx), &noResponse{})
+	r := noRequest.WithContext(ctx)
+	r.URL, r.Header = &url.URL{Path: "/"}, http.Header{}
+	return s.cfg.Echo.NewContext(r, &noResponse{})
+}
+
+// noRequest is what all of these requests begin as. It is never changed.
+var noRequest = &http.Request{
+	Method: http.MethodPost, RequestURI: "/", Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Body: http.NoBody,
 }
 
 // noResponse keeps the headers of a response that nobody gets.
