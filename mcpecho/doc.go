@@ -171,20 +171,22 @@
 // For readers of the code. A message comes in by internal/wire, which guards, reads and negotiates
 // it; mount.go is the server as that package knows it. Then the files follow a call of a tool:
 //
-//	dispatch.go     finds the method, and says what a name that does not exist was meant to be
+//	dispatch.go     has the table of methods, and says what a name that does not exist was meant to be
 //	tool.go         finds the tool, replies with its result or its failure
 //	registry.go     is what the server has at this moment
 //	run.go          runs a call from its chain to its outcome, whatever middlewares do
 //	call.go         is what the chain works on
 //	entry.go        has the chain, compiled; gate.go, own.go keep foreign middlewares inside of the call
 //	handle.go       decodes the arguments and runs the function
-//	transaction.go  begins a transaction around it; commit.go ends it, database.go says on which database
+//	transaction.go  begins a transaction around it and undoes it; commit.go sends COMMIT, database.go says
+//	                on which database; internal/transaction is what an open one is
 //	rows.go         limits the rows of queries; fetch.go runs that of a selector
 //	written.go      takes what was written to the response as the result
 //	serialize.go    makes the result final, and has it encoded once
-//	errors.go       is the table from causes to what a client sees; dbfailure.go its part about databases
+//	errors.go       is the table from causes to what a client sees; dbfailure.go its part about constraints
+//	                and locks, by what internal/dberror reads in the errors of drivers
 //	log.go          logs the failure; mask.go takes values out of it
-//	reply.go        replies with what is no result of a tool: items, and errors of the protocol
+//	reply.go        replies with finished content, and with errors of the protocol
 //
 // The other doors make the same call. REST: route.go is the option of a spec, rest.go takes its
 // arguments from a request and sends the result, problem.go is a failure as that door tells it;
@@ -196,10 +198,11 @@
 // Go code: invoke.go finds and runs the tool and takes its result, godoor.go is the door, turn.go
 // lets calls inside of one call run one after the other.
 //
-// Beside that way: resource.go, prompt.go and completion.go are the other surfaces, list.go the
-// lists, subscribe.go what a session watches. hidden.go answers as if an entry did not exist.
-// notify.go has Progress and Log, which the door sends. refusal.go logs what a middleware of a
-// mount has refused. attempt.go runs a part of a chain again.
+// Beside that way: resource.go finds resources by their URI (internal/location matches templates)
+// and replies with them; prompt.go and completion.go are the other surfaces, list.go the lists,
+// subscribe.go what a session watches. hidden.go answers as if an entry did not exist. notify.go
+// has Progress and Log, which the door sends. refusal.go logs what a middleware of a mount has
+// refused. attempt.go runs a part of a chain again.
 //
 // At [Server.Add], in server.go: spec.go and option.go say what a spec is, surface.go what it
 // becomes, names.go how it is called. step.go has the stages in their order, chain.go sorts and

@@ -2,7 +2,6 @@ package mcpecho
 
 import (
 	"fmt"
-	"net/url"
 	"sync"
 	"sync/atomic"
 
@@ -102,24 +101,6 @@ func (r *registry) prepare() {
 	}
 	r.encode(r.cfg)
 	r.ready.Store(true)
-}
-
-// resource finds what is read at a URI: first a fixed one, then the template that was added first.
-// The search begins at from, 0 for all; next is where it goes on behind what it has found.
-func (r *registry) resource(uri string, from int) (found *entry, values url.Values, next int) {
-	if e, ok := r.fixed[uri]; ok && from == 0 {
-		return e, nil, 1
-	}
-	if len(uri) > maxURIBytes {
-		return nil, nil, 0
-	}
-	list := r.lists[templates]
-	for i := max(from, 1); i <= len(list); i++ {
-		if values, ok := list[i-1].location.Match(uri); ok {
-			return list[i-1], values, i + 1
-		}
-	}
-	return nil, nil, 0
 }
 
 // list is the unfiltered list of a kind on a wire.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"reflect"
 	"slices"
 
@@ -179,6 +180,24 @@ func (s *Server) eachResource(x *wire.Exchange, uri string, read func(e *entry, 
 		}
 		from = next
 	}
+}
+
+// resource finds what is read at a URI: first a fixed one, then the template that was added first.
+// The search begins at from, 0 for all; next is where it goes on behind what it has found.
+func (r *registry) resource(uri string, from int) (found *entry, values url.Values, next int) {
+	if e, ok := r.fixed[uri]; ok && from == 0 {
+		return e, nil, 1
+	}
+	if len(uri) > maxURIBytes {
+		return nil, nil, 0
+	}
+	list := r.lists[templates]
+	for i := max(from, 1); i <= len(list); i++ {
+		if values, ok := list[i-1].location.Match(uri); ok {
+			return list[i-1], values, i + 1
+		}
+	}
+	return nil, nil, 0
 }
 
 // failResource gives the causes that mean that the resource does not exist their protocol code.

@@ -36,8 +36,9 @@ curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Read}}' -H 'Content-Type: appl
 Create an invoice:
 curl -s {{.URL}}/mcp -H 'Authorization: Bearer {{.Write}}' -H 'Content-Type: application/json' -H 'MCP-Protocol-Version: 2026-07-28' -H 'Mcp-Method: tools/call' -H 'Mcp-Name: invoices_create' -d '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"invoices_create","arguments":{"number":"B-1","amount_cents":500},"_meta":{{.Meta}}}}'
 
-The same list over REST:
+The same over REST; {{.URL}}/openapi.json describes it:
 curl -s '{{.URL}}/invoices?sent=false&ordering=-amount_cents' -H 'Authorization: Bearer {{.Read}}'
+curl -s {{.URL}}/invoices -H 'Authorization: Bearer {{.Write}}' -H 'Content-Type: application/json' -d '{"number":"B-2","amount_cents":500}'
 
 The official inspector, with Node.js 22.19 or newer:
 npx -y @modelcontextprotocol/inspector@2 --cli {{.URL}}/mcp --transport http --header "Authorization: Bearer {{.Read}}" --method tools/list

@@ -16,9 +16,10 @@
 //	load.go      counts who is inside, and ends everybody at a shutdown
 //	body.go      reads a body, at most so many bytes before and after decompression
 //	exchange.go  serves the message from there to the application
-//	wire.go      tells which wire it is on; modern.go and dated.go are the two
+//	wire.go      tells which wire it is on; modern.go and dated.go are the two, with their versions
+//	refusal.go   what the door itself says to a client
 //	mirror.go    compares headers with the body, param.go those of arguments
-//	session.go   the sessions of dated clients
+//	session.go   the sessions of dated clients, and which version each has
 //	cancel.go    begins and ends what a client or a shutdown can stop
 //	reply.go     writes results and errors in the form of the wire
 //	notifier.go  sends notifications before the reply, which turns it into an event stream

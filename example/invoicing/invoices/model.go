@@ -1,13 +1,12 @@
-// Package invoices is a small Echo application with a gorm model: a REST route and, on the same
-// service functions and filters, an MCP server.
+// Package invoices is a small Echo application with a gorm model, whose specs serve agents, REST
+// clients and a terminal.
 //
 //	model.go      the table, its database
-//	tools.go      what agents may do with it
+//	tools.go      what agents and REST clients may do with it
 //	chart.go      a tool that answers with an image
 //	export.go     a tool that reports its progress
 //	resources.go  what agents and their users may read
 //	prompt.go     what users may ask a model to do
-//	rest.go       what REST clients may do with it
 //	audit.go      an Echo middleware of the application's own
 //	server.go     all of it on one Echo
 package invoices

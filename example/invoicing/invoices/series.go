@@ -22,7 +22,7 @@ func seriesOf(p *mcpecho.Principal) string {
 	return series
 }
 
-// visible narrows the rows of a caller, for tools and for REST alike.
+// visible narrows the rows of a caller.
 func visible(p *mcpecho.Principal, db *gorm.DB) *gorm.DB {
 	if series := seriesOf(p); series != "" {
 		return db.Where("SUBSTR(number, 1, ?) = ?", utf8.RuneCountInString(series), series)

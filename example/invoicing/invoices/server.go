@@ -15,9 +15,9 @@ import (
 // MinKeyBytes is how long a key for HS256 should be (RFC 7518 section 3.2).
 const MinKeyBytes = 32
 
-// New puts the application together: an Echo with MCP at /mcp and REST at /invoices, both behind
-// the same tokens, which key signs. Pages of the origins may call /mcp from a browser. It panics
-// when key is empty.
+// New puts the application together: an Echo with MCP at /mcp and REST at /invoices, both of the
+// same specs and behind the same tokens, which key signs. Pages of the origins may call /mcp from a
+// browser. It panics when key is empty.
 func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Echo, *mcpecho.Server) {
 	srv := mcpecho.New(mcpecho.Config{
 		Name: "invoicing", Version: "1.0.0", Title: "Invoicing",
@@ -34,8 +34,9 @@ func New(db *gorm.DB, key []byte, log *slog.Logger, origins ...string) (*echo.Ec
 	e := echo.New()
 	e.Use(echomw.Recover())
 	authenticate := bearer(key)
-	e.GET("/invoices", list(db), authenticate)
 	srv.Mount(e.Group("/mcp"), authenticate)
+	srv.MountREST(e.Group(""), authenticate)
+	e.GET("/openapi.json", srv.OpenAPI())
 	return e, srv
 }
 

@@ -3,6 +3,7 @@ package invoices
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"slices"
 	"time"
 
@@ -18,7 +19,7 @@ const (
 	ScopeWrite = "invoices:write"
 )
 
-// Filter is how invoices may be narrowed down, by tools and by REST alike.
+// Filter is how invoices may be narrowed down.
 type Filter struct {
 	Sent         *bool      `json:"sent" doc:"Only sent (true) or unsent (false) invoices."`
 	Number       *string    `json:"number" doc:"Only the invoice with exactly this number."`
@@ -27,26 +28,27 @@ type Filter struct {
 	CreatedAfter *time.Time `json:"created_after" filter:"created_at,gt" doc:"Created after this moment (RFC 3339)."`
 }
 
-// How lists are ordered and paged, by tools and by REST alike.
+// How lists are ordered and paged.
 var orderBy = []string{"number", "amount_cents", "created_at"}
 
 const pageSize = 20
 
-// Specs are the tools, resources and prompts. A domain package hands them to whatever server wants
-// them; it needs to know neither the server nor its authentication.
+// Specs are the tools, resources and prompts; those with a route are served to REST clients too. A
+// domain package hands them to whatever server wants them; it needs to know neither the server nor
+// its authentication.
 func Specs(log *slog.Logger) []*mcpecho.Spec {
 	return slices.Concat(tools(log), resources(), prompts())
 }
 
 func tools(log *slog.Logger) []*mcpecho.Spec {
-	create := mcpecho.Service("invoices.create", create,
+	create := mcpecho.Service("invoices.create", create, mcpecho.Route("POST /invoices", mcpecho.Status(http.StatusCreated)),
 		mcpecho.Title("Create invoice"),
 		mcpecho.Describe("Create an unsent invoice. The number must not be in use."),
 		mcpecho.Annotate(mcpecho.Destructive(false)),
 		mw.Scopes(ScopeWrite), mw.Transaction(),
 		mcpecho.Before("validate", mcpecho.Named("audit", Audit(log))))
 
-	markSent := mcpecho.Service("invoices.mark_sent", markSent,
+	markSent := mcpecho.Service("invoices.mark_sent", markSent, mcpecho.Route("PUT /invoices/:pk/sent"),
 		mcpecho.Title("Mark invoice as sent"),
 		mcpecho.Describe("Record that an invoice has been sent. Repeating it changes nothing."),
 		mcpecho.Annotate(mcpecho.Destructive(false), mcpecho.Idempotent(true)),
@@ -55,7 +57,7 @@ func tools(log *slog.Logger) []*mcpecho.Spec {
 	return []*mcpecho.Spec{
 		create, markSent, createAndSend(create, markSent),
 
-		mcpecho.Selector[Invoice]("invoices.list", all,
+		mcpecho.Selector[Invoice]("invoices.list", all, mcpecho.Route("GET /invoices"),
 			mcpecho.Title("List invoices"),
 			mcpecho.Describe("List invoices, one page at a time."),
 			mw.Scopes(ScopeRead),
@@ -63,19 +65,19 @@ func tools(log *slog.Logger) []*mcpecho.Spec {
 
 		get(),
 
-		mcpecho.Service("invoices.total", mcpecho.Plain(Sum),
+		mcpecho.Service("invoices.total", mcpecho.Plain(Sum), mcpecho.Route("GET /invoices/total"),
 			mcpecho.Title("Total of invoices"),
 			mcpecho.Describe("Count invoices and add up their amounts."),
 			mcpecho.Annotate(mcpecho.ReadOnly(true)),
 			mw.Scopes(ScopeRead)),
 
-		mcpecho.Service("invoices.chart", chart,
+		mcpecho.Service("invoices.chart", chart, mcpecho.Route("GET /invoices/chart.png"),
 			mcpecho.Title("Chart of invoices"),
 			mcpecho.Describe("Draw a bar chart of the amounts of the newest invoices, as a PNG image."),
 			mcpecho.Annotate(mcpecho.ReadOnly(true)),
 			mw.Scopes(ScopeRead)),
 
-		mcpecho.Service("invoices.export", export,
+		mcpecho.Service("invoices.export", export, mcpecho.Route("GET /invoices/export"),
 			mcpecho.Title("Export invoices"),
 			mcpecho.Describe("Write all invoices as CSV text. Reports progress."),
 			mcpecho.Annotate(mcpecho.ReadOnly(true)),
@@ -84,7 +86,7 @@ func tools(log *slog.Logger) []*mcpecho.Spec {
 }
 
 func get() *mcpecho.Spec {
-	return mcpecho.Retrieve[Invoice]("invoices.get", one,
+	return mcpecho.Retrieve[Invoice]("invoices.get", one, mcpecho.Route("GET /invoices/:pk"),
 		mcpecho.Title("Get invoice"),
 		mcpecho.Describe("Get one invoice by its primary key."),
 		mw.Scopes(ScopeRead))
