@@ -27,6 +27,7 @@ func (x *existing) enter(c *Call, own *ownContext) {
 	var (
 		members map[string]jsontext.Value
 		params  = make([]string, len(x.params))
+		around  = c.paramsAround()
 		query   = url.Values{}
 		body    = newBody(x.media)
 	)
@@ -44,7 +45,11 @@ func (x *existing) enter(c *Call, own *ownContext) {
 		switch in.place {
 		case inPath:
 			value := textOf(raw)
-			if problem := wrongInPath(in.key, value); problem != "" {
+			problem := wrongInPath(in.key, value)
+			if of, is := around[in.key]; is && of != value {
+				problem = "must be what the address of the server says"
+			}
+			if problem != "" {
 				own.refused = append(own.refused, binding.FieldError{Path: in.argument, Rule: "path", Message: problem})
 				continue
 			}
@@ -67,9 +72,30 @@ func (x *existing) enter(c *Call, own *ownContext) {
 	}
 	c.SetRequest(r.WithContext(outer.Context()))
 	c.SetPath(x.path)
-	c.SetParamNames(x.params...)
+	names := slices.Clone(x.params)
+	for name, value := range around {
+		if !slices.Contains(names, name) {
+			names, params = append(names, name), append(params, value)
+		}
+	}
+	c.SetParamNames(names...)
 	c.SetParamValues(params...)
 	c.SetHandler(x.handler)
+}
+
+// paramsAround are the parameters in the path where the server is mounted, as the tenant of
+// /tenants/:tenant/mcp. Steps of the server rely on them, so no argument changes one.
+func (c *Call) paramsAround() map[string]string {
+	outer, around := c.door.Outer(), map[string]string{}
+	for _, name := range outer.ParamNames() {
+		around[name] = outer.Param(name)
+	}
+	if rest, ok := c.door.(*request); ok {
+		for _, name := range rest.route.params { // which are arguments
+			delete(around, name)
+		}
+	}
+	return around
 }
 
 // wrongInPath says why a value cannot stand for a parameter: in the URL it would be more or less
@@ -195,9 +221,8 @@ func (b *bodyBuilder) add(in input, raw jsontext.Value) {
 		if json.Unmarshal(raw, &content) != nil {
 			return // which validate refuses
 		}
-		name := url.PathEscape(in.key)
 		header := textproto.MIMEHeader{}
-		header.Set(echo.HeaderContentDisposition, `form-data; name="`+name+`"; filename="`+name+`"`)
+		header.Set(echo.HeaderContentDisposition, multipart.FileContentDisposition(in.key, in.key))
 		header.Set(echo.HeaderContentType, http.DetectContentType(content))
 		if part, err := b.parts.CreatePart(header); err == nil {
 			_, _ = part.Write(content)

@@ -32,7 +32,8 @@ import (
 // that is a router itself, as that of [echo.WrapHandler], routes by the URL: take those behind it
 // one by one instead. During the whole chain c.Request() has the method, URL and body of the route,
 // and c.Path, c.Param, c.QueryParam, c.FormValue, c.Bind and custom binders work, so that the
-// middlewares of the route are steps of the spec ([Named], [Guard]). A context type of its own an
+// middlewares of the route are steps of the spec ([Named], [Guard]). Parameters of the path where
+// the server is mounted stay, and an argument of that name must have the same value. A context type of its own an
 // application has to pass on in a step too. In a filtered list and in front of a whole sequence no
 // arguments are known: what looks at them is not for [Guard].
 //

@@ -1,11 +1,12 @@
 package mcpecho_test
 
 import (
-	"bytes"
+	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -387,8 +388,12 @@ func TestTheMiddlewaresOfARouteAreStepsThatSeeItsRequest(t *testing.T) {
 	dump := echomw.BodyDump(func(c echo.Context, in, out []byte) {
 		dumped = c.Request().Method + c.Request().RequestURI + string(in) + string(out)
 	})
-	logged := &bytes.Buffer{}
-	logger := echomw.LoggerWithConfig(echomw.LoggerConfig{Output: logged, Format: "${method} ${uri} ${status}\n"})
+	logged := ""
+	logger := echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{LogMethod: true, LogURI: true, LogStatus: true,
+		LogValuesFunc: func(_ echo.Context, v echomw.RequestLoggerValues) error {
+			logged = fmt.Sprint(v.Method, " ", v.URI, " ", v.Status)
+			return nil
+		}})
 	b.srv.Add(mcpecho.FromHandler[get]("w.get", "PUT /w/:owner", func(c echo.Context) error {
 		app, ok := c.(*appContext)
 		if !ok {
@@ -404,7 +409,7 @@ func TestTheMiddlewaresOfARouteAreStepsThatSeeItsRequest(t *testing.T) {
 	if r.text() != `{"body":"{\"note\":\"n\"}","full":"true","tenant":"ada's"}` {
 		t.Error(r.Body)
 	}
-	if !strings.HasPrefix(dumped, `PUT/w/ada?full=true{"note":"n"}`) || !strings.HasPrefix(logged.String(), "PUT /w/ada?full=true 200") {
+	if !strings.HasPrefix(dumped, `PUT/w/ada?full=true{"note":"n"}`) || logged != "PUT /w/ada?full=true 200" {
 		t.Errorf("%q %q", dumped, logged)
 	}
 	if f := b.call("w.get", `{"owner":"bob"}`).failure(t); f["type"] != "forbidden" {
@@ -725,4 +730,98 @@ func TestAHandlerIsTheSameOnEveryDoor(t *testing.T) {
 	if got := mcptest.New(t, srv).Do("w.create", jsontext.Value(arguments)).Text; got != want {
 		t.Errorf("net/http: %s", got)
 	}
+}
+
+func TestNoArgumentOfAHandlerIsAnotherTenantThanThatOfTheMount(t *testing.T) {
+	type get struct {
+		Tenant string `param:"tenant"`
+		ID     int64  `param:"id"`
+	}
+	var seen []string
+	note := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error { seen = append(seen, c.Param("tenant")); return next(c) }
+	}
+	answers := func(c echo.Context) error { return c.String(200, c.Param("tenant")+" "+c.Param("id")) }
+	srv := mcpecho.New(mcpecho.Config{Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	srv.Use(mcpecho.Named("note", note))
+	srv.Add(mcpecho.FromHandler[get]("with", "GET /t/:tenant/users/:id", answers), mcpecho.FromHandler[struct {
+		ID int64 `param:"id"`
+	}]("without", "GET /users/:id", answers))
+	e := echo.New()
+	srv.Mount(e.Group("/t/:tenant/mcp"))
+	for _, tt := range []struct{ tool, arguments, has string }{
+		{"with", `{"tenant":"a","id":7}`, `"text":"a 7"`},
+		{"with", `{"tenant":"b","id":7}`, "must be what the address of the server says"},
+		{"without", `{"id":7}`, `"text":"a 7"`},
+	} {
+		seen = nil
+		r := through(e, "POST", "/t/a/mcp", callOf(tt.tool, tt.arguments), "Mcp-Name", tt.tool)
+		if !strings.Contains(r.Body.String(), tt.has) || slices.Contains(seen, "b") {
+			t.Errorf("%s %s: %s, steps saw %q", tt.tool, tt.arguments, r.Body, seen)
+		}
+	}
+}
+
+func TestGuardsOfARouteHideItsTool(t *testing.T) {
+	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true })
+	user := ""
+	guard := func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			if user == "" {
+				return echo.ErrUnauthorized
+			}
+			return next(c)
+		}
+	}
+	b.srv.Add(mcpecho.FromHandler[none]("w.secret", "GET /w", func(c echo.Context) error { return c.NoContent(204) }, mcpecho.Guard("logged in", guard)))
+	for _, user = range []string{"", "ada"} {
+		list, call := b.modern("tools/list", "").Body, b.call("w.secret", `{}`).Body
+		if strings.Contains(list, "w_secret") != (user != "") || strings.Contains(call, "unknown tool") != (user == "") {
+			t.Errorf("%q: %s\n%s", user, list, call)
+		}
+	}
+}
+
+func FuzzAnArgumentOfAHandlerStaysInItsPlace(f *testing.F) {
+	type in struct {
+		ID    string `param:"id"`
+		Query string `query:"q"`
+		Form  string `form:"f"`
+	}
+	var got *http.Request
+	var param, form string
+	srv := mcpecho.New(mcpecho.Config{Name: "test", Logger: slog.New(slog.DiscardHandler)})
+	srv.Add(mcpecho.FromHandler[in]("w", "POST /users/:id/posts", func(c echo.Context) error {
+		got, param, form = c.Request(), c.Param("id"), c.FormValue("f")
+		return c.NoContent(204)
+	}))
+	h := srv.Handler()
+	for _, value := range hostile {
+		f.Add(value)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		quoted, err := json.Marshal(value)
+		if err != nil {
+			t.Skip("no argument can be that")
+		}
+		got = nil
+		r := through(h, "POST", "/mcp", callOf("w", fmt.Sprintf(`{"id":%s,"q":%s,"f":%s}`, quoted, quoted, quoted)), "Mcp-Name", "w")
+		if got == nil {
+			if !strings.Contains(r.Body.String(), "validation_error") && r.Code != http.StatusRequestEntityTooLarge {
+				t.Fatalf("%q: %d %s", value, r.Code, r.Body)
+			}
+			return
+		}
+		read, err := http.ReadRequest(bufio.NewReader(strings.NewReader("POST " + got.RequestURI + " HTTP/1.1\r\nHost: h\r\n\r\n")))
+		if err != nil {
+			t.Fatalf("%q: %v", value, err)
+		}
+		segments := strings.Split(read.URL.EscapedPath(), "/")
+		if len(segments) != 4 || segments[1] != "users" || segments[3] != "posts" || read.URL.Path != got.URL.Path || got.URL.Path != "/users/"+value+"/posts" {
+			t.Fatalf("%q: %s", value, got.RequestURI)
+		}
+		if q := read.URL.Query(); param != value || form != value || len(q) != 1 || q.Get("q") != value {
+			t.Fatalf("%q: %q %q %s", value, param, form, got.RequestURI)
+		}
+	})
 }
