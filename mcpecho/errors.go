@@ -76,7 +76,12 @@ type ToolError struct {
 	Internal error
 }
 
-func (e *ToolError) Error() string { return e.Message }
+func (e *ToolError) Error() string {
+	if e.Message == "" && e.Internal != nil {
+		return e.Internal.Error()
+	}
+	return e.Message
+}
 
 func (e *ToolError) Unwrap() error { return e.Internal }
 
