@@ -319,24 +319,30 @@ func TestLinesThatAreNoMessages(t *testing.T) {
 		line string
 		want string // of the reply; "" for none
 	}{
-		"nothing":             {"", ""},
-		"white space":         {" \t\r", ""},
-		"no JSON":             {"hello", `{"jsonrpc":"2.0","error":{"code":-32700`},
-		"half a message":      {`{"jsonrpc":"2.0","id":1`, `-32700`},
-		"two messages":        {callLine("modern", 1, "double", `{}`) + callLine("modern", 2, "double", `{}`), `-32700`},
-		"invalid UTF-8":       {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", `-32700`},
-		"a byte order mark":   {"\ufeff" + initialize, `-32700`},
-		"a name twice":        {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, `-32700`},
-		"another spelling":    {`{"jsonrpc":"2.0","ID":1,"method":"ping"}`, `-32600`},
-		"a batch":             {"[" + initialize + "]", `-32600`},
-		"a number":            {"7", `-32600`},
-		"an id of a fraction": {`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`, `-32600`},
-		"no version":          {`{"id":3,"method":"ping"}`, `"id":3,"error":{"code":-32600`},
-		"a long one":          {`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"` + strings.Repeat("x", big) + `"}}`, `longer than 1000 bytes`},
-		"an endless one":      {strings.Repeat("[", 300<<10), `longer than 1000 bytes`},
-		"endless white space": {strings.Repeat(" ", 300<<10), `longer than 1000 bytes`},
-		"before initialize":   {request("dated", 4, "tools/list", ""), `send initialize first, or with each request the protocolVersion 2026-07-28 in params._meta`},
-		"ping before it":      {request("dated", 5, "ping", ""), `{"jsonrpc":"2.0","id":5,"result":{}}`},
+		"nothing":                           {"", ""},
+		"white space":                       {" \t\r", ""},
+		"no JSON":                           {"hello", `{"jsonrpc":"2.0","error":{"code":-32700`},
+		"half a message":                    {`{"jsonrpc":"2.0","id":1`, `-32700`},
+		"two messages":                      {callLine("modern", 1, "double", `{}`) + callLine("modern", 2, "double", `{}`), `-32700`},
+		"invalid UTF-8":                     {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"\xff\"}", `-32700`},
+		"a byte order mark":                 {"\ufeff" + initialize, `-32700`},
+		"a name twice":                      {`{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}`, `-32700`},
+		"another spelling":                  {`{"jsonrpc":"2.0","ID":1,"method":"ping"}`, `-32600`},
+		"a batch":                           {"[" + initialize + "]", `-32600`},
+		"a number":                          {"7", `-32600`},
+		"an id of a fraction":               {`{"jsonrpc":"2.0","id":1.5,"method":"ping"}`, `-32600`},
+		"no version":                        {`{"id":3,"method":"ping"}`, `"id":3,"error":{"code":-32600`},
+		"a long one":                        {`{"jsonrpc":"2.0","id":1,"method":"ping","params":{"x":"` + strings.Repeat("x", big) + `"}}`, `longer than 1000 bytes`},
+		"a long one whose id is at its end": {`{"method":"ping","params":{"id":1,"x":"` + strings.Repeat(`\"},{\\`, 20<<10) + `"} , "id" : "\u0061,}" }`, `"id":"\u0061,}","error":{"code":-32600,"message":"the message is longer`},
+		"a long one with its id first":      {`{"id":7,"params":{"id":1,"x":["` + strings.Repeat("x", 100<<10) + `"]}}`, `"id":7,`},
+		"a long one with two ids":           {`{"id":7,"x":"` + strings.Repeat("x", big) + `","id":8}`, `{"jsonrpc":"2.0","error":`},
+		"a long one with a bad id":          {`{"id":{},"x":"` + strings.Repeat("x", big) + `"}`, `{"jsonrpc":"2.0","error":`},
+		"a long one with a long id":         {`{"x":1,"id":"` + strings.Repeat("x", big) + `"}`, `{"jsonrpc":"2.0","error":`},
+		"a long batch":                      {`[{"id":7,"x":"` + strings.Repeat("x", big) + `"}]`, `{"jsonrpc":"2.0","error":`},
+		"an endless one":                    {strings.Repeat("[", 300<<10), `longer than 1000 bytes`},
+		"endless white space":               {strings.Repeat(" ", 300<<10), `longer than 1000 bytes`},
+		"before initialize":                 {request("dated", 4, "tools/list", ""), `send initialize first, or with each request the protocolVersion 2026-07-28 in params._meta`},
+		"ping before it":                    {request("dated", 5, "ping", ""), `{"jsonrpc":"2.0","id":5,"result":{}}`},
 		"no capabilities": {`{"jsonrpc":"2.0","id":6,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`,
 			`"id":6,"error":{"code":-32602`},
 		"an unknown version": {`{"jsonrpc":"2.0","id":7,"method":"tools/list","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2030-01-01"}}}`,
@@ -627,6 +633,15 @@ func TestAPanicOnLinesIsAnswered(t *testing.T) {
 				t.Error(tm.log)
 			}
 		})
+	}
+}
+
+func TestTheDeadlineOfACallOnLines(t *testing.T) {
+	b := newBlocker()
+	tm := start(t, nil, mcpecho.Config{CallTimeout: 20 * time.Millisecond}, b.spec())
+	tm.write(callLine("modern", 1, "block", `{}`))
+	if m := tm.read(); m.failure(t)["type"] != "timeout" {
+		t.Error(m.raw)
 	}
 }
 

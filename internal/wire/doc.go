@@ -28,5 +28,6 @@
 //
 // An [Exchange] knows its client as a peer, an interface of a few methods. http.go has the one for
 // net/http, stdio.go the one for lines, where each request stands for itself too: it has a context
-// that a message ends, as that of an HTTP request ends with its connection.
+// that a message ends, as that of an HTTP request ends with its connection. inputline.go reads a
+// line, and finds the id of one that is too long to be kept.
 package wire

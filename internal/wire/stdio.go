@@ -2,7 +2,6 @@ package wire
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -36,7 +35,7 @@ var errNotConcluded = errors.New("the client has closed the input, and then a ca
 func (d *Door) ServeLines(caller context.Context, in io.Reader, out io.Writer, request func(context.Context) echo.Context) error {
 	ctx, end := context.WithCancelCause(caller)
 	l := &lines{door: d, ctx: ctx, end: end, request: request,
-		received: make(chan []byte), eof: make(chan struct{}), replies: make(chan outgoing)}
+		received: make(chan inputLine), eof: make(chan struct{}), replies: make(chan outgoing)}
 	read, concluded, written := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	go func() { defer close(read); l.read(in) }()
 	go func() { defer close(concluded); l.conclude() }()
@@ -116,7 +115,7 @@ type lines struct {
 	ctx      context.Context // ends the connection
 	end      context.CancelCauseFunc
 	request  func(context.Context) echo.Context
-	received chan []byte   // nil for a line that is too long
+	received chan inputLine
 	eof      chan struct{} // closed at the end of the input
 	replies  chan outgoing
 	calls    sync.WaitGroup
@@ -137,10 +136,10 @@ func (l *lines) read(in io.Reader) {
 	defer close(l.received)
 	b := bufio.NewReaderSize(in, 64<<10)
 	for {
-		text, tooLong, err := readLine(b, l.door.cfg.MaxBodyBytes)
-		if tooLong || len(text) > 0 {
+		line, err := readLine(b, l.door.cfg.MaxBodyBytes)
+		if line.tooLong || len(line.text) > 0 {
 			select {
-			case l.received <- text:
+			case l.received <- line:
 			case <-l.ctx.Done():
 				return
 			}
@@ -153,28 +152,6 @@ func (l *lines) read(in io.Reader) {
 			l.end(fmt.Errorf("the input cannot be read: %w", err))
 			return
 		}
-	}
-}
-
-// readLine reads a line without the white space around it, in memory of its own. One that is longer
-// than limit is read to its end and not kept.
-func readLine(b *bufio.Reader, limit int64) (text []byte, tooLong bool, err error) {
-	for {
-		var part []byte
-		part, err = b.ReadSlice('\n')
-		if !tooLong {
-			text = append(text, part...)
-		}
-		if int64(len(text)) > limit+int64(len("\r\n")) {
-			text, tooLong = nil, true
-		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if text = bytes.Trim(text, " \t\r\n"); int64(len(text)) > limit {
-			text, tooLong = nil, true
-		}
-		return text, tooLong, err
 	}
 }
 
@@ -195,11 +172,11 @@ func (l *lines) write(out io.Writer) {
 func (l *lines) take() {
 	for {
 		select {
-		case text, more := <-l.received:
+		case line, more := <-l.received:
 			if !more {
 				return
 			}
-			l.message(text)
+			l.message(line)
 		case <-l.ctx.Done():
 			return
 		}
@@ -219,14 +196,15 @@ func (l *lines) endCalls() {
 
 // message serves one line. Calls run beside each other; what changes the session is done before the
 // next line, for a client that does not wait for the reply.
-func (l *lines) message(text []byte) {
+func (l *lines) message(line inputLine) {
 	var m jsonrpc.Message
-	if text == nil {
+	if line.tooLong {
+		m.ID = line.id
 		l.exchange(m).refuse(refuse(contentTooLarge, jsonrpc.InvalidRequest, "body_size",
 			"the message is longer than "+strconv.FormatInt(l.door.cfg.MaxBodyBytes, 10)+" bytes"))
 		return
 	}
-	if err := jsonrpc.Parse(text, &m); err != nil {
+	if err := jsonrpc.Parse(line.text, &m); err != nil {
 		l.exchange(m).refuse(refuseMessage(err))
 		return
 	}
