@@ -184,10 +184,10 @@ func TestRESTKnowsTheSameArguments(t *testing.T) {
 	}{
 		"all":         {"", 200, "A-1 A-2 A-3"},
 		"all of it":   {"sent=false&min_amount=1&ordering=-amount_cents&limit=1&page=2", 200, "A-1"},
-		"unknown":     {"foo=1", 400, "foo"},
-		"wrong type":  {"min_amount=many", 400, "min_amount"},
-		"below one":   {"page=0&limit=0", 400, "at least 1"},
-		"wrong order": {"ordering=id", 400, "must be one of"},
+		"unknown":     {"foo=1", 422, "foo"},
+		"wrong type":  {"min_amount=many", 422, "min_amount"},
+		"below one":   {"page=0&limit=0", 422, "at least 1"},
+		"wrong order": {"ordering=id", 422, "must be one of"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -33,9 +33,9 @@ import (
 // one by one instead. During the whole chain c.Request() has the method, URL and body of the route,
 // and c.Path, c.Param, c.QueryParam, c.FormValue, c.Bind and custom binders work, so that the
 // middlewares of the route are steps of the spec ([Named], [Guard]). Parameters of the path where
-// the server is mounted stay, and an argument of that name must have the same value. A context type of its own an
-// application has to pass on in a step too. In a filtered list and in front of a whole sequence no
-// arguments are known: what looks at them is not for [Guard].
+// the server is mounted stay, and an argument of that name must have the same value. A context type
+// of its own an application has to pass on in a step too. In a filtered list and in front of a
+// whole sequence no arguments are known: what looks at them is not for [Guard].
 //
 // The request has the headers of the caller's, Authorization and Cookie among them: it is the same
 // caller of the same application. A handler that hands them on to another service hands on a token
