@@ -136,7 +136,9 @@ func TestLimitsOfAServerLetACallInvoke(t *testing.T) {
 	srv.Use(mw.Concurrency(1))
 	srv.Add(
 		mcpecho.Service("inner", func(*mcpecho.Call, nothing) (string, error) { return "ok", nil }),
-		mcpecho.Service("outer", func(c *mcpecho.Call, _ nothing) (string, error) { return mcpecho.Invoke[string](c.Ctx(), srv, "inner", nil) }),
+		mcpecho.Service("outer", func(c *mcpecho.Call, _ nothing) (string, error) {
+			return mcpecho.Invoke[string](c.Ctx(), srv, "inner", nil)
+		}),
 	)
 	if s := mcptest.Call[string](mcptest.New(t, srv), "outer", nil); s != "ok" {
 		t.Error(s)
