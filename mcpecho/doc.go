@@ -196,7 +196,8 @@
 // existing.go says where that looks for its arguments, existingrequest.go makes the request.
 //
 // Go code: invoke.go finds and runs the tool and takes its result, godoor.go is the door, turn.go
-// lets calls inside of one call run one after the other.
+// lets calls inside of one call run one after the other. definitions.go tells which tools there are
+// for the caller.
 //
 // Beside that way: resource.go finds resources by their URI (internal/location matches templates)
 // and replies with them; prompt.go and completion.go are the other surfaces, list.go the lists,

@@ -14,6 +14,7 @@ import (
 type invocation struct {
 	name string // as asked for
 	call *Call
+	run  func(*Call) error // in the place of the chain, nil for the chain
 	// take, unless nil, takes the result in the place of its encoding. value is what it has made.
 	take  func(c *Call, v any) (any, error)
 	value any

@@ -122,15 +122,21 @@ func (s *Server) invoke(ctx context.Context, in any, i *invocation) (*Call, erro
 	if err != nil {
 		return nil, err
 	}
-	c := i.call
-	c.entry, c.format = e, FormatJSON
+	i.call.entry = e
+	return i.call, s.invokeBy(ctx, in, i)
+}
+
+// invokeBy runs the call of an invocation, whose entry is known, inside the call of the context or
+// outside of any.
+func (s *Server) invokeBy(ctx context.Context, in any, i *invocation) error {
+	i.call.format = FormatJSON
 	if around := CallFromContext(ctx); around != nil {
-		return c, around.invokeInside(ctx, s, in, i)
+		return around.invokeInside(ctx, s, in, i)
 	}
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
-	return c, s.invokeOutside(ctx, in, i)
+	return s.invokeOutside(ctx, in, i)
 }
 
 var errAborted = errors.New("mcpecho: the call panicked with http.ErrAbortHandler, and there is no connection to abort")
@@ -153,7 +159,7 @@ func (s *Server) invokeOutside(ctx context.Context, in any, i *invocation) (err 
 	}
 	d := &goDoor{invocation: i, server: s, ctx: ctx, echo: c.Context}
 	c.inherited = inherited{server: s, door: d, principal: principal}
-	if err := c.runInvoked(in); err != nil {
+	if err := i.runCall(in); err != nil {
 		if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 			err = errors.Join(err, ended) // a driver may say "interrupted" instead
 		}
@@ -195,7 +201,7 @@ func (c *Call) invokeInside(ctx context.Context, s *Server, in any, i *invocatio
 	case named && principal != c.principal:
 		return errOtherCaller
 	}
-	if err := inner.runInvoked(in); err != nil {
+	if err := i.runCall(in); err != nil {
 		c.hookList().Drop(inner.hooksFrom)
 		return inner.failInvoked(err)
 	}
@@ -203,8 +209,12 @@ func (c *Call) invokeInside(ctx context.Context, s *Server, in any, i *invocatio
 	return nil
 }
 
-// runInvoked runs the chain of a call that Go code makes.
-func (c *Call) runInvoked(in any) (err error) {
+// runCall runs the chain of a call that Go code makes.
+func (i *invocation) runCall(in any) (err error) {
+	c := i.call
+	if i.run != nil {
+		return i.run(c)
+	}
 	if c.arguments, err = c.entry.args.Encode(in); err != nil {
 		return c.unlessHidden(err)
 	}

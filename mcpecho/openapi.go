@@ -53,12 +53,9 @@ type documentRequest struct {
 func (x *documentRequest) Answer([]byte) error {
 	s := x.server
 	x.answered = true
-	principal, _ := x.Owner.(*Principal)
 	var usable bits
-	c := &Call{
-		Context: x.Echo, entry: s.documenting.Load(), format: FormatJSON,
-		inherited: inherited{server: s, door: x, principal: principal, muted: true},
-	}
+	c := s.callBy(x, x.Owner, s.documenting.Load(), nil)
+	c.muted = true
 	c.admitted = func(echo.Context) error {
 		usable = c.usable(x.registry.routed)
 		return c.Ctx().Err()

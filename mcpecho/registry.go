@@ -34,6 +34,8 @@ type registry struct {
 	views     views                        // of filtered ones
 	spellings [listKinds]spelling          // for names that do not exist
 
+	definitions definitions // for Go code
+
 	discover   []byte // result of server/discover
 	initialize []byte // result of initialize from capabilities on
 	resultTail []byte // what ends a modern result: `_meta` and the closing brace
