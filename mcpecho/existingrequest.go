@@ -87,13 +87,12 @@ func (x *existing) enter(c *Call, own *ownContext) {
 // /tenants/:tenant/mcp. Steps of the server rely on them, so no argument changes one.
 func (c *Call) paramsAround() map[string]string {
 	outer, around := c.door.Outer(), map[string]string{}
-	for _, name := range outer.ParamNames() {
-		around[name] = outer.Param(name)
+	names := outer.ParamNames()
+	if rest, ok := outermostDoor(c.door).(*request); ok {
+		names = names[:max(0, len(names)-len(rest.route.params))] // the others are arguments
 	}
-	if rest, ok := c.door.(*request); ok {
-		for _, name := range rest.route.params { // which are arguments
-			delete(around, name)
-		}
+	for _, name := range names {
+		around[name] = outer.Param(name)
 	}
 	return around
 }

@@ -762,6 +762,24 @@ func TestNoArgumentOfAHandlerIsAnotherTenantThanThatOfTheMount(t *testing.T) {
 	}
 }
 
+func TestNoArgumentOfAHandlerIsAnotherTenantThanThatOfTheGroupOfRoutes(t *testing.T) {
+	type get struct {
+		Tenant string `param:"tenant"`
+		ID     int64  `param:"id"`
+	}
+	b := setup(t)
+	b.srv.Add(mcpecho.FromHandler[get]("users.get", "GET /t/:tenant/users/:id",
+		func(c echo.Context) error { return c.String(200, c.Param("tenant")+" "+c.Param("id")) }, mcpecho.Route("GET /users/:tenant/:id")))
+	b.srv.MountREST(b.e.Group("/t/:tenant"))
+	for path, has := range map[string]string{"/t/a/users/a/7": `"a 7"`, "/t/a/users/b/7": "must be what the address of the server says"} {
+		rec := httptest.NewRecorder()
+		b.e.ServeHTTP(rec, httptest.NewRequest("GET", path, nil))
+		if !strings.Contains(rec.Body.String(), has) {
+			t.Errorf("%s: %d %s", path, rec.Code, rec.Body)
+		}
+	}
+}
+
 func TestGuardsOfARouteHideItsTool(t *testing.T) {
 	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true })
 	user := ""

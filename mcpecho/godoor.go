@@ -110,6 +110,17 @@ func (d *innerDoor) Progress(done, total float64, message string, _ time.Time) {
 	d.report(done, total, message)
 }
 
+// outermostDoor is the door of the call that a client has made, whatever Go code has called inside.
+func outermostDoor(d door) door {
+	for {
+		inner, ok := d.(*innerDoor)
+		if !ok {
+			return d
+		}
+		d = inner.door
+	}
+}
+
 // logLevel is the least severe level that is listened to.
 func (i *invocation) logLevel(otherwise string) string {
 	if i.onLog != nil {
