@@ -780,6 +780,19 @@ func TestNoArgumentOfAHandlerIsAnotherTenantThanThatOfTheGroupOfRoutes(t *testin
 	}
 }
 
+func TestAHandlerInvokedInACallOfARouteTakesItsOwnArguments(t *testing.T) {
+	type byID struct {
+		ID int64 `param:"id" json:"id"`
+	}
+	b := setup(t)
+	b.srv.Add(
+		mcpecho.FromHandler[byID]("users.get", "GET /users/:id", func(c echo.Context) error { return c.String(200, strings.Join(c.ParamValues(), " ")) }),
+		mcpecho.Service("owner", func(c *mcpecho.Call, in byID) (string, error) {
+			return mcpecho.Invoke[string](c.Ctx(), b.srv, "users.get", byID{ID: in.ID + 1})
+		}, mcpecho.Route("GET /orders/:id/owner")))
+	b.mountREST().want("GET", "/orders/7/owner", "", `200 "8"`)
+}
+
 func TestGuardsOfARouteHideItsTool(t *testing.T) {
 	b := setup(t, func(c *mcpecho.Config) { c.HideForbidden = true })
 	user := ""
