@@ -46,7 +46,8 @@ import (
 // one, at most 16 deep: it has its transaction and its deadline, the narrowings and row permissions
 // of the calls around hold too, and its request is theirs. Its caller is the same, and another by
 // [WithPrincipal] is refused; of another server it is the one that WithPrincipal has named inside
-// the call, else an anonymous one. The steps of the invoked tool are run all, but a limit that it
+// the call, else an anonymous one, and neither what was set (c.Get) nor headers of the reply pass
+// between the two. The steps of the invoked tool are run all, but a limit that it
 // shares with a call around, being listed on their server or group, counts once. Its logs go to the
 // client of the call around unless [OnLog] takes them, its progress, whose scale that client does
 // not know, nowhere but to [OnProgress]. Calls inside one call run one after the other, also when
@@ -193,6 +194,7 @@ func (c *Call) invokeInside(ctx context.Context, s *Server, in any, i *invocatio
 	principal, named := principalIn(ctx)
 	switch {
 	case s != c.server:
+		own.release() // what was set here is about another caller, as is what will be set there
 		inner.server, inner.principal = s, principal
 		SetPrincipal(own.Context, principal)
 		if inner.tx != nil {

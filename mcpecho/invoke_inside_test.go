@@ -171,6 +171,34 @@ func TestACallOnAnotherServerHasTheDatabaseOfThatServer(t *testing.T) {
 	}
 }
 
+func TestACallOnAnotherServerLeavesNothingOfItsCaller(t *testing.T) {
+	var found any
+	other := mcpecho.New(mcpecho.Config{Name: "other"})
+	other.Use(mcpecho.Named("session", func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			found = c.Get("user")
+			c.Set("user", "job")
+			c.Response().Header().Set("Set-Cookie", "session=job")
+			return next(c)
+		}
+	}))
+	other.Add(mcpecho.Service("note", func(c *mcpecho.Call, _ none) (string, error) {
+		mcpecho.SetPrincipal(c, c.Principal())
+		return c.Get("user").(string), nil
+	}))
+	b := setup(t)
+	b.user = &mcpecho.Principal{Subject: "ada"}
+	b.srv.Add(mcpecho.Service("outer", func(c *mcpecho.Call, _ none) (string, error) {
+		c.Set("user", "ada")
+		ctx := mcpecho.WithPrincipal(c.Ctx(), &mcpecho.Principal{Subject: "job"})
+		inner, err := mcpecho.Invoke[string](ctx, other, "note", nil)
+		return fmt.Sprint(inner, " ", c.Get("user"), " ", mcpecho.PrincipalFrom(c).Subject), err
+	}))
+	if r := b.call("outer", "{}"); r.text() != "job ada ada" || r.Header.Get("Set-Cookie") != "" || found != nil {
+		t.Errorf("%s, cookie %q, inside was %v", r.Body, r.Header.Get("Set-Cookie"), found)
+	}
+}
+
 func TestRecursionOfInvokeEnds(t *testing.T) {
 	b := setup(t)
 	other := mcpecho.New(mcpecho.Config{Name: "other"})

@@ -96,8 +96,11 @@ func (c *Call) run(chain echo.HandlerFunc, conclude func(*Call) error) (err erro
 	defer func() {
 		c.deadline.End(nil)
 		c.endTurns()
-		if c.hidden() {
-			c.capture.DropHeaders() // a challenge would tell that there is something
+		switch {
+		case c.hidden(): // a challenge would tell that there is something
+			c.capture.DropHeaders()
+		case c.parent != nil && c.parent.server != c.server: // a cookie may be that of another caller
+			c.capture.DropHeaders()
 		}
 		c.handHeadersOn()
 		c.Context.SetResponse(response)
