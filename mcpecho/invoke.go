@@ -129,7 +129,6 @@ func (s *Server) invoke(ctx context.Context, in any, i *invocation) (*Call, erro
 // invokeBy runs the call of an invocation, whose entry is known, inside the call of the context or
 // outside of any.
 func (s *Server) invokeBy(ctx context.Context, in any, i *invocation) error {
-	i.call.format = FormatJSON
 	if around := CallFromContext(ctx); around != nil {
 		return around.invokeInside(ctx, s, in, i)
 	}
