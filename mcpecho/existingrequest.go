@@ -90,7 +90,11 @@ func (c *Call) paramsAround() map[string]string {
 	for _, name := range outer.ParamNames() {
 		around[name] = outer.Param(name)
 	}
-	if rest, ok := c.door.(*request); ok {
+	d := c.door
+	for inner, ok := d.(*innerDoor); ok; inner, ok = d.(*innerDoor) {
+		d = inner.door
+	}
+	if rest, ok := d.(*request); ok {
 		for _, name := range rest.route.params { // which are arguments
 			delete(around, name)
 		}
@@ -282,8 +286,10 @@ func (x *existing) decode(c *Call) error {
 
 // encode is what a Go value says as arguments; a value of In has the names of the declaration.
 func (e *entry) encode(v any) ([]byte, error) {
-	if x := e.spec.existing; x != nil && x.declared != x.in && reflect.TypeOf(v) == x.in {
-		v = reflect.ValueOf(v).Convert(x.declared).Interface()
+	if x := e.spec.existing; x != nil && x.declared != x.in {
+		if in := reflect.Indirect(reflect.ValueOf(v)); in.IsValid() && in.Type() == x.in {
+			v = in.Convert(x.declared).Interface()
+		}
 	}
 	return e.args.Encode(v)
 }

@@ -214,7 +214,7 @@ func (i *invocation) runCall(in any) (err error) {
 	if i.run != nil {
 		return i.run(c)
 	}
-	if c.arguments, err = c.entry.args.Encode(in); err != nil {
+	if c.arguments, err = c.entry.encode(in); err != nil {
 		return c.unlessHidden(err)
 	}
 	return c.execute(c.entry.handler)
