@@ -30,7 +30,6 @@ type Call struct {
 	args      []any  // decoded: pointers, one for each part of the arguments
 	few       [1]any // room for one
 	uri       string // that a resource is read at
-	format    OutputFormat
 	answer    answer
 	admitted  echo.HandlerFunc // what follows where the entry is only asked for admission
 

@@ -281,8 +281,10 @@ func (x *existing) decode(c *Call) error {
 
 // encode is what a Go value says as arguments; a value of In has the names of the declaration.
 func (e *entry) encode(v any) ([]byte, error) {
-	if x := e.spec.existing; x != nil && x.declared != x.in && reflect.TypeOf(v) == x.in {
-		v = reflect.ValueOf(v).Convert(x.declared).Interface()
+	if x := e.spec.existing; x != nil && x.declared != x.in {
+		if in := reflect.Indirect(reflect.ValueOf(v)); in.IsValid() && in.Type() == x.in {
+			v = in.Convert(x.declared).Interface()
+		}
 	}
 	return e.args.Encode(v)
 }

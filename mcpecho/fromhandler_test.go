@@ -705,6 +705,16 @@ func TestAHandlerIsTheSameOnEveryDoor(t *testing.T) {
 	b := setup(t)
 	b.e.Binder, b.e.Validator = e.Binder, e.Validator
 	b.srv.Add(specs()...)
+	b.srv.Add(mcpecho.FromHandler[namedWidget]("w.next", "PUT /w/:size", func(c echo.Context) error {
+		w, err := mcpecho.Invoke[widget](c.Request().Context(), b.srv, "w.create", namedWidget{Size: 5, Name: "inside " + c.Param("size")})
+		if err != nil {
+			return err
+		}
+		return c.String(200, w.Name+c.Param("size"))
+	}, mcpecho.Route("POST /next/:size")))
+	if got := b.call("w.next", arguments).text(); got != "inside 4 of 4" {
+		t.Errorf("one inside another: %s", got)
+	}
 	if got := b.call("w.create", arguments).text(); got != want {
 		t.Errorf("MCP over HTTP: %s", got)
 	}
@@ -718,6 +728,12 @@ func TestAHandlerIsTheSameOnEveryDoor(t *testing.T) {
 		t.Errorf("REST: %d %s", rec.Code, rec.Body)
 	}
 
+	rec, req = httptest.NewRecorder(), httptest.NewRequest("POST", "/api/next/4", strings.NewReader(`{"name":"x"}`))
+	req.Header.Set("Content-Type", "application/json")
+	if b.e.ServeHTTP(rec, req); rec.Code != 200 || !strings.Contains(rec.Body.String(), "inside 4 of 4") {
+		t.Errorf("one inside another, by REST: %d %s", rec.Code, rec.Body)
+	}
+
 	tm := start(t, nil, mcpecho.Config{Echo: e}, specs()...)
 	go tm.write(callOf("w_create", arguments))
 	line, err := tm.out.ReadString('\n')
@@ -729,6 +745,12 @@ func TestAHandlerIsTheSameOnEveryDoor(t *testing.T) {
 	srv.Add(specs()...)
 	if got := mcptest.New(t, srv).Do("w.create", jsontext.Value(arguments)).Text; got != want {
 		t.Errorf("net/http: %s", got)
+	}
+	for name, in := range map[string]any{"struct": namedWidget{Size: 4, Name: "gearwheel"}, "pointer": &namedWidget{Size: 4, Name: "gearwheel"},
+		"map": map[string]any{"size": 4, "name": "gearwheel"}, "JSON": jsontext.Value(arguments)} {
+		if got, err := mcpecho.Invoke[widget](t.Context(), srv, "w.create", in); err != nil || got.Name != "gearwheel of " {
+			t.Errorf("Go, a %s: %+v %v", name, got, err)
+		}
 	}
 }
 

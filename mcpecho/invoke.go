@@ -130,7 +130,6 @@ func (s *Server) invoke(ctx context.Context, in any, i *invocation) (*Call, erro
 // invokeBy runs the call of an invocation, whose entry is known, inside the call of the context or
 // outside of any.
 func (s *Server) invokeBy(ctx context.Context, in any, i *invocation) error {
-	i.call.format = FormatJSON
 	if around := CallFromContext(ctx); around != nil {
 		return around.invokeInside(ctx, s, in, i)
 	}
@@ -217,7 +216,7 @@ func (i *invocation) runCall(in any) (err error) {
 	if i.run != nil {
 		return i.run(c)
 	}
-	if c.arguments, err = c.entry.args.Encode(in); err != nil {
+	if c.arguments, err = c.entry.encode(in); err != nil {
 		return c.unlessHidden(err)
 	}
 	return c.execute(c.entry.handler)

@@ -128,7 +128,6 @@ func (x *request) Answer(body []byte) error {
 		return echo.ErrNotFound
 	}
 	c := x.server.callBy(x, x.Owner, e, nil)
-	c.format = FormatJSON
 	err := x.takeArguments(c, body)
 	if err == nil {
 		err = c.execute(e.handler)

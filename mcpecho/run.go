@@ -36,7 +36,7 @@ func (s *Server) callBy(d door, owner wire.Owner, e *entry, arguments []byte) *C
 
 // child begins a call inside this one.
 func (c *Call) child(e *entry, arguments []byte) *Call {
-	inner := &Call{Context: c.Context, entry: e, arguments: arguments, format: FormatJSON}
+	inner := &Call{Context: c.Context, entry: e, arguments: arguments}
 	c.around(inner)
 	return inner
 }

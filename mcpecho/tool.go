@@ -109,7 +109,7 @@ func (s *Server) callTool(x *wire.Exchange) error {
 	if err := x.CheckParams(e.headers); err != nil {
 		return c.unlessHidden(err)
 	}
-	if err := c.chooseFormat(); err != nil {
+	if err := checkFormat(x); err != nil {
 		return c.unlessHidden(err)
 	}
 	if err := c.execute(e.handler); err != nil {
@@ -118,18 +118,33 @@ func (s *Server) callTool(x *wire.Exchange) error {
 	return c.replyTool(registry.resultTail)
 }
 
-// chooseFormat takes the format that the client wants for this call.
-func (c *Call) chooseFormat() error {
-	c.format = c.entry.format
-	wanted := c.exchange().Message.Format
-	if wanted == nil {
-		return nil
-	}
-	name, _ := jsonrpc.Text(wanted)
-	if c.format = OutputFormat(name); !c.format.valid() {
+// checkFormat refuses a format that the client wants and nobody knows.
+func checkFormat(x *wire.Exchange) error {
+	if f, wanted := formatIn(x); wanted && !f.valid() {
 		return &Error{Code: jsonrpc.InvalidParams, Message: "params.outputFormat must be json, toon or auto"}
 	}
 	return nil
+}
+
+// formatIn is the format that the client wants for this call.
+func formatIn(x *wire.Exchange) (f OutputFormat, wanted bool) {
+	if x.Message.Format == nil {
+		return "", false
+	}
+	name, _ := jsonrpc.Text(x.Message.Format)
+	return OutputFormat(name), true
+}
+
+// outputFormat is the form of the text of the call: JSON, where nobody reads it.
+func (c *Call) outputFormat() OutputFormat {
+	x := c.exchange()
+	if x == nil || c.depth > 0 {
+		return FormatJSON
+	}
+	if f, wanted := formatIn(x); wanted {
+		return f
+	}
+	return c.entry.format
 }
 
 // replyTool replies with the result of a tool call. The value was encoded once: its bytes are the
@@ -259,7 +274,7 @@ func (toolSurface) encode(c *Call, v any) (err error) {
 		c.answer.text = []byte(strings.ToValidUTF8(s, "\uFFFD")) // text needs no quotes to be read
 		return nil
 	}
-	if c.format != FormatJSON && (c.format == FormatTOON || toon.Uniform(c.answer.structured)) {
+	if f := c.outputFormat(); f != FormatJSON && (f == FormatTOON || toon.Uniform(c.answer.structured)) {
 		text, err := toon.Append([]byte("# format: toon\n```toon\n"), c.answer.structured)
 		if err == nil && len(text) <= c.server.cfg.MaxResultBytes { // else JSON says it
 			c.answer.text = append(text, "\n```"...)

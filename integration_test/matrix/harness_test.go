@@ -155,6 +155,7 @@ func (e *env) serve(srv *mcpecho.Server) {
 	app := echo.New()
 	app.Logger.SetOutput(io.Discard)
 	srv.Mount(app.Group("/mcp", identify))
+	srv.MountREST(app.Group("/api", identify))
 	e.current.Store(app)
 }
 

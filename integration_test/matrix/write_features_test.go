@@ -96,6 +96,8 @@ var surfaces = []writeFeature{
 var wires = []writeFeature{
 	{name: "modern", slot: slotWire, add: func(*writing) {}},
 	{name: "dated", slot: slotWire, add: func(w *writing) { w.client.dated = true }},
+	{name: "rest", slot: slotWire, add: func(w *writing) { w.client.rest = true },
+		with: func(w *writing) bool { return w.surface != asPrompt && !w.client.streams }},
 }
 
 var stores = []writeFeature{

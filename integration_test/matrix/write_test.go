@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -168,6 +169,13 @@ func (w *writing) count() (n int64, err error) {
 func (w *writing) build() (srv *mcpecho.Server, method, name string, params map[string]any) {
 	srv = mcpecho.New(w.config)
 	srv.Use(w.server...)
+	if w.client.rest {
+		route := "POST /write"
+		if w.surface == asResource {
+			route = "GET /items/:name"
+		}
+		w.options = append(w.options, mcpecho.Route(route))
+	}
 	arguments := map[string]any{"name": w.row}
 	switch w.surface {
 	case asSequence:
@@ -202,7 +210,15 @@ func (w *writing) run(t *testing.T) {
 	w.cancel = cancel
 	before, err := w.elsewhere()
 	must(t, err)
-	r := w.client.send(ctx, t, method, name, params)
+	var r reply
+	switch {
+	case w.client.rest && w.surface == asResource:
+		r = w.client.fetch(ctx, t, http.MethodGet, "/items/"+w.row, "")
+	case w.client.rest:
+		r = w.client.fetch(ctx, t, http.MethodPost, "/write", `{"name":"`+w.row+`"}`)
+	default:
+		r = w.client.send(ctx, t, method, name, params)
+	}
 	if !r.none && w.running.Load() != 0 {
 		t.Error("a handler is running although the client was answered")
 	}
