@@ -104,7 +104,8 @@ func TestAWrongNameTakesNoMoreMemoryAmongManyTools(t *testing.T) {
 		}
 		return testing.AllocsPerRun(20, func() { b.call("u00000", `{}`) })
 	}
-	if one, many := allocated(1), allocated(3000); many > one+2 {
+	// What grew with the tools would be thousands; the pools forget what they hold now and then.
+	if one, many := allocated(1), allocated(3000); many > one+50 {
 		t.Errorf("%v allocations with one tool, %v with 3,000", one, many)
 	}
 }
